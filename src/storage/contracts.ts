@@ -1,0 +1,231 @@
+/**
+ * What storage offers to the layers above: trees of versioned rows with transactions, as interfaces.
+ *
+ * Keys and records are bytes in the caller's buffer: always (bytes, start, length) or (bytes, length from 0), never a fresh
+ * view per call. Storage knows no columns; it does know whole keys, records, transactions and snapshots.
+ *
+ * Functions named here as *attempts* return a status. {@link NEED} means: something is missing (a page, room, a lock),
+ * nothing was changed, {@link Store.need} holds the request; yield it, then call again with the same arguments.
+ * Everything that fills a {@link Row} or moves a {@link LeafScan} points into cached pages: it is valid until the next
+ * suspension of any task, never after (law 3).
+ *
+ * A leaf as generated code sees it:
+ *
+ *   slot i:  nodeAt   = view.getUint16(SLOTS_AT + 2 * i, true)          (layout.ts exports the constants)
+ *            recordAt = nodeAt + NODE_RECORD_AT
+ *            record length = view.getUint16(nodeAt + NODE_RECORD_BYTES_AT, true)
+ */
+import type { Request, Task } from '../base/task.ts';
+
+/** Statuses of attempts. */
+export const NEED = -1;
+/** `find`: no row visible. `lockRow`: the newest committed state has no such row. Scans: end. */
+export const NONE = 0;
+export const OK = 1;
+/** `insert`, `checkUnique`: a live row has this key. */
+export const EXISTS = 2;
+/** `lockRow` with `LOCK_NOWAIT` or `LOCK_SKIP`: another transaction holds a conflicting lock. */
+export const WOULD_BLOCK = 3;
+
+/** Row lock modes, weakest first; they conflict as PostgreSQL's FOR KEY SHARE … FOR UPDATE do. */
+export const ROW_KEY_SHARE = 0;
+export const ROW_SHARE = 1;
+export const ROW_NO_KEY_UPDATE = 2;
+export const ROW_UPDATE = 3;
+export type RowLockMode = 0 | 1 | 2 | 3;
+
+export const LOCK_WAIT = 0;
+export const LOCK_NOWAIT = 1;
+export const LOCK_SKIP = 2;
+export type LockPolicy = 0 | 1 | 2;
+
+/** Table lock modes in PostgreSQL's order and with its conflicts. */
+export const TABLE_ACCESS_SHARE = 1;
+export const TABLE_ROW_SHARE = 2;
+export const TABLE_ROW_EXCLUSIVE = 3;
+export const TABLE_SHARE_UPDATE_EXCLUSIVE = 4;
+export const TABLE_SHARE = 5;
+export const TABLE_SHARE_ROW_EXCLUSIVE = 6;
+export const TABLE_EXCLUSIVE = 7;
+export const TABLE_ACCESS_EXCLUSIVE = 8;
+export type TableLockMode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+/** A tree's identity, never reused; 1 … 2^32 − 1. */
+export type TreeId = number;
+
+/** The tree that the engine's catalog of objects lives in; it exists from the file's creation. */
+export const CATALOG_TREE: TreeId = 16;
+
+/** Tree kinds, as the tree catalog stores them. */
+export const TREE_TABLE = 0;
+export const TREE_INDEX = 1;
+export const TREE_LONG = 2;
+export const TREE_SYSTEM = 3;
+export type TreeKind = 0 | 1 | 2 | 3;
+
+/** What a statement or a repeatable-read transaction sees. Registered with the store while in use (it holds the horizon). */
+export interface Snapshot {
+  /** Changes of transactions whose commit sequence is ≤ this are visible. */
+  readonly commitSeq: number;
+  /** Every transaction id below this had ended when the snapshot was taken. */
+  readonly oldestOpen: number;
+  /** The transaction on whose behalf one looks; 0 if it has not written. Its own changes count by command. */
+  readonly transaction: Transaction;
+  /** Own changes of commands below this are visible. */
+  readonly command: number;
+}
+
+/** A unit of atomicity. Ids are given at the first write, so readers cost nothing. */
+export interface Transaction {
+  /** 0 until the first write. */
+  readonly id: number;
+  /** Number of the current command; the session raises it between statements. New changes carry it. */
+  command: number;
+  /** Milliseconds that a wait for a lock may take; 0 = no limit. Expiry is 55P03. */
+  lockTimeoutMs: number;
+  /** False for `synchronous_commit = off`. */
+  durable: boolean;
+  /** Names the transaction in lock reports: the session's process id. */
+  readonly owner: number;
+  /** Takes a snapshot of now, for the current command. Release it when its statement ends. */
+  snapshot(): Snapshot;
+  release(snapshot: Snapshot): void;
+  /** A place to roll back to; marks nest. */
+  mark(): number;
+  /** Undoes everything after the mark, and frees the locks taken after it. */
+  rollbackTo(mark: number): Task<void>;
+  /** Makes all changes durable, then visible, then frees the locks. Nothing is acknowledged before it returns. */
+  commit(): Task<void>;
+  rollback(): Task<void>;
+  /** Takes a lock on a table (any object id) until the transaction ends. 40P01 on deadlock. */
+  lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean>;
+}
+
+/** Where a record was found, and in which state. Made once by the caller, filled by attempts. */
+export interface Row {
+  bytes: Uint8Array;
+  view: DataView;
+  /** First byte of the record in `bytes`. */
+  start: number;
+  length: number;
+  /** `lockRow`, `checkUnique`: commit sequence of the newest change; 0 = older than every snapshot; own changes: Infinity. */
+  commitSeq: number;
+  /** `lockRow` that found the row moved by an update of its key: the new key. */
+  movedTo: Uint8Array | undefined;
+  /** `checkUnique` answered EXISTS: the whole key of the live entry. */
+  key: Uint8Array;
+  keyLength: number;
+}
+
+/** A bound of a range of whole keys; a prefix of a key sorts before it. */
+export interface KeyBound {
+  readonly key: Uint8Array;
+  readonly length: number;
+  readonly inclusive: boolean;
+}
+
+/** A reader of leaves in key order. Reusable: `open` starts over. */
+export interface LeafScan {
+  /** Starts a scan of `tree` between two bounds (undefined = the end of the tree); `backward` delivers leaves from the last. */
+  open(tree: TreeId, from: KeyBound | undefined, to: KeyBound | undefined, backward: boolean, snapshot: Snapshot): void;
+  /** Moves to the next leaf with slots in range: OK, NONE at the end, NEED. An attempt. */
+  next(): number;
+  /** The leaf: valid after OK until the next suspension. A backward reader goes through the slots from `to - 1` down to `from`. */
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  /** True when every node in range is visible as it stands; else ask `resolve` for each slot. */
+  readonly plain: boolean;
+  /** Finds the version of a slot that the snapshot sees: true and `row` is filled, or false. Never waits. */
+  resolve(slot: number): boolean;
+  /** Filled by `resolve`. */
+  readonly row: Row;
+  /** Copies the whole key of a slot into `key` and returns its length. */
+  keyAt(slot: number): number;
+  readonly key: Uint8Array;
+  /** Gives up the page in the middle of a leaf: the following `next` starts with this slot's key (or after it). Call before any suspension. */
+  park(slot: number, after: boolean): void;
+  close(): void;
+}
+
+/** Appends ascending keys at the right edge of a tree, logging one group for each filled leaf. */
+export interface BulkAppender {
+  /** An attempt. NONE when the key is not above all keys of the tree: use `insert` for it. */
+  add(key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;
+  /** Writes what is still buffered. An attempt. Nothing added is visible to the own transaction before it. */
+  flush(): number;
+}
+
+/** A tree's size, counted in memory; approximate after a crash. */
+export interface TreeFacts {
+  readonly rows: number;
+  readonly leafPages: number;
+  readonly pages: number;
+  readonly height: number;
+}
+
+export interface TreeSpec {
+  readonly kind: TreeKind;
+  /** The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values. */
+  readonly parent: TreeId;
+  /** How full appended and built leaves get, 10–100 percent. */
+  readonly fillPercent: number;
+}
+
+/** One database file, open. */
+export interface Store {
+  readonly pageBytes: number;
+  /** The largest record that `insert` takes: more than this belongs into long values. At least a quarter of a page. */
+  readonly recordBytesMax: number;
+  /** The longest key, columns and primary key together. */
+  readonly keyBytesMax: number;
+  /** What the last attempt that answered NEED waits for. */
+  readonly need: Request;
+
+  begin(owner: number): Transaction;
+
+  createTree(transaction: Transaction, spec: TreeSpec): Task<TreeId>;
+  /** Dropped at commit; its pages go back when its last user is gone. */
+  dropTree(transaction: Transaction, tree: TreeId): Task<void>;
+  setFillPercent(transaction: Transaction, tree: TreeId, fillPercent: number): Task<void>;
+  facts(tree: TreeId): TreeFacts;
+
+  /** The visible version of one key: OK and `row` filled, NONE, NEED. Hot: no allocation. */
+  find(tree: TreeId, key: Uint8Array, keyLength: number, snapshot: Snapshot, row: Row): number;
+  /** A leaf scan; `close` it. */
+  scan(): LeafScan;
+
+  /** OK, EXISTS, NEED (also: waits for another transaction's row of this key). */
+  insert(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;
+  /**
+   * Replaces the record of a live row whose write lock is free or own (call `lockRow` first and do not suspend in between,
+   * or be ready for NEED). `mode` is ROW_UPDATE when key columns change, else ROW_NO_KEY_UPDATE.
+   */
+  update(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number, mode: RowLockMode): number;
+  /** Flags a live row as deleted. `movedTo`: its new key, when this delete is half of an update of the primary key. */
+  remove(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, movedTo: Uint8Array | undefined): number;
+  /**
+   * Locks the newest version of a row. OK and `row` filled with it; NONE if it is gone (or moved: `row.movedTo`);
+   * WOULD_BLOCK; NEED. With `record` false the lock only has to be free now, because the caller writes the row at once.
+   */
+  lockRow(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, mode: RowLockMode, policy: LockPolicy, record: boolean, row: Row): number;
+  /**
+   * Is a key with these first bytes free, in the newest state? OK = free; EXISTS and `row` filled with the live entry;
+   * NEED (also: waits for a transaction that is inserting or deleting such an entry). Do not suspend between OK and insert.
+   */
+  checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number;
+  appender(t: Transaction, tree: TreeId): BulkAppender;
+  /** Writes a record at once, outside any transaction: redone, never undone, visible to all. For sequences. An attempt. */
+  putNow(tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;
+
+  /** Stores a long value of the table tree `tree` (its long-value tree is made when first needed) and returns its id. */
+  writeLong(t: Transaction, tree: TreeId, bytes: Uint8Array, start: number, length: number): Task<number>;
+  /** Copies `length` bytes from `from` of a long value into `into` at `at`. */
+  readLong(tree: TreeId, id: number, from: number, length: number, into: Uint8Array, at: number): Task<void>;
+  removeLong(t: Transaction, tree: TreeId, id: number): Task<void>;
+
+  checkpoint(): Task<void>;
+  /** Rolls back what is open, checkpoints, and leaves a file that is the whole database. */
+  close(): Promise<void>;
+}
