@@ -1,0 +1,396 @@
+/**
+ * Values as the bytes of their physical kind (`base/physical.ts` fixes them), for records, arrays and composite values.
+ *
+ * NUMERIC bytes hold base-10000 digits aligned to the point:  12345.678, scale 3
+ *   flags 0 | dscale 3 | weight 1 | 1 2345 6780          value = Σ digit[i] × 10000^(weight − i)
+ */
+
+import { assert, broken } from '../../base/assert.ts';
+import {
+  fixedBytes,
+  isVariable,
+  KIND_ARRAY,
+  KIND_BOOL,
+  KIND_BPCHAR,
+  KIND_BYTES,
+  KIND_CHAR1,
+  KIND_DEC64,
+  KIND_F32,
+  KIND_F64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_INTERVAL,
+  KIND_NAME,
+  KIND_NUMERIC,
+  KIND_RECORD,
+  KIND_TEXT,
+  KIND_U32,
+  KIND_UUID,
+  type PhysicalKind,
+} from '../../base/physical.ts';
+import { PgArray } from './array.ts';
+import type { Oid, SqlValue } from './contracts.ts';
+import { Interval } from './interval.ts';
+import {
+  bigPow10,
+  Numeric,
+  NUMERIC_INFINITY,
+  NUMERIC_NAN,
+  NUMERIC_NEGATIVE_INFINITY,
+  scaleDown,
+  scaleUp,
+} from './numeric.ts';
+import { PgRecord } from './record.ts';
+import { typeFacts } from './type-facts.ts';
+import { canonical, type WideInteger } from './wide-integer.ts';
+
+export type NonNullValue = Exclude<SqlValue, null>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const TWO_32 = 2 ** 32;
+/** The smallest int64 stands for NaN in DEC64. */
+const DEC64_NAN = -(2n ** 63n);
+/** ±Infinity of dates and timestamps lie at the ends of their integers, as in PostgreSQL. */
+const I32_INFINITY = 2147483647;
+const I32_NEGATIVE_INFINITY = -2147483648;
+const I64_INFINITY = 2n ** 63n - 1n;
+const I64_NEGATIVE_INFINITY = -(2n ** 63n);
+
+export function writeInt64(view: DataView, at: number, value: WideInteger, littleEndian: boolean): void {
+  if (typeof value === 'number' && Number.isFinite(value)) {
+    const high = Math.floor(value / TWO_32);
+    view.setInt32(littleEndian ? at + 4 : at, high, littleEndian);
+    view.setUint32(littleEndian ? at : at + 4, value - high * TWO_32, littleEndian);
+  } else if (typeof value === 'bigint') view.setBigInt64(at, value, littleEndian);
+  else view.setBigInt64(at, value > 0 ? I64_INFINITY : I64_NEGATIVE_INFINITY, littleEndian);
+}
+
+/** An int8; see {@link readMicros64} for timestamps, whose ends are infinities. */
+export function readInt64(view: DataView, at: number, littleEndian: boolean): WideInteger {
+  const high = view.getInt32(littleEndian ? at + 4 : at, littleEndian);
+  const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
+  const value = high * TWO_32 + low;
+  return Number.isSafeInteger(value) ? value : canonical(view.getBigInt64(at, littleEndian));
+}
+
+/** A timestamp: the ends of int8 are ±Infinity. */
+export function readMicros64(view: DataView, at: number, littleEndian: boolean): WideInteger {
+  const value = readInt64(view, at, littleEndian);
+  if (value === I64_INFINITY) return Number.POSITIVE_INFINITY;
+  return value === I64_NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : value;
+}
+
+export function dateToInt32(days: number): number {
+  if (Number.isFinite(days)) return days;
+  return days > 0 ? I32_INFINITY : I32_NEGATIVE_INFINITY;
+}
+
+export function dateFromInt32(stored: number): number {
+  if (stored === I32_INFINITY) return Number.POSITIVE_INFINITY;
+  return stored === I32_NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : stored;
+}
+
+const DATE_OID = 1082;
+const INT8_OID = 20;
+
+/** Bytes of a value of `kind`; `scale` counts for DEC64 alone. The result belongs to the caller. */
+export function encodeKind(kind: PhysicalKind, value: NonNullValue, scale = 0): Uint8Array {
+  if (isVariable(kind)) return encodeVariable(kind, value);
+  const bytes = new Uint8Array(fixedBytes(kind));
+  const view = new DataView(bytes.buffer);
+  if (typeof value === 'boolean') bytes[0] = value ? 1 : 0;
+  else if (typeof value === 'number' || typeof value === 'bigint') encodeInteger(kind, view, value);
+  else if (typeof value === 'string') {
+    if (kind === KIND_UUID) bytes.set(uuidBytes(value));
+    else bytes[0] = value === '' ? 0 : value.charCodeAt(0);
+  } else if (value instanceof Interval) encodeInterval(view, value);
+  else if (value instanceof Numeric) encodeDec64(view, value, scale);
+  else broken(`physical kind ${kind} holds no such value`);
+  return bytes;
+}
+
+function encodeInteger(kind: PhysicalKind, view: DataView, value: WideInteger): void {
+  if (kind === KIND_I64) writeInt64(view, 0, value, true);
+  else if (kind === KIND_I32) view.setInt32(0, dateToInt32(Number(value)), true);
+  else if (kind === KIND_U32) view.setUint32(0, Number(value), true);
+  else if (kind === KIND_I16) view.setInt16(0, Number(value), true);
+  else if (kind === KIND_F64) view.setFloat64(0, Number(value), true);
+  else if (kind === KIND_F32) view.setFloat32(0, Number(value), true);
+  else broken(`physical kind ${kind} holds no number`);
+}
+
+function encodeInterval(view: DataView, value: Interval): void {
+  view.setInt32(0, value.months, true);
+  view.setInt32(4, value.days, true);
+  writeInt64(view, 8, value.micros, true);
+}
+
+function encodeDec64(view: DataView, value: Numeric, scale: number): void {
+  if (value.isNaN) view.setBigInt64(0, DEC64_NAN, true);
+  else writeInt64(view, 0, toScale(value, scale), true);
+}
+
+/** The coefficient at another scale; digits that do not fit are rounded. */
+function toScale(value: Numeric, scale: number): WideInteger {
+  return scale >= value.scale
+    ? scaleUp(value.coefficient, scale - value.scale)
+    : scaleDown(value.coefficient, value.scale - scale, true);
+}
+
+function encodeVariable(kind: PhysicalKind, value: NonNullValue): Uint8Array {
+  if (typeof value === 'string') return encoder.encode(value);
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof Numeric) return encodeNumeric(value);
+  if (value instanceof PgArray) return encodeArray(value);
+  if (value instanceof PgRecord) return encodeRecord(value);
+  return broken(`physical kind ${kind} holds no such value`);
+}
+
+/** The value of `kind` that lies in `bytes[start, end)`. Text is taken for valid UTF-8. `typeOid` tells dates from int4. */
+export function decodeKind(
+  kind: PhysicalKind,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  scale = 0,
+  typeOid: Oid = 0,
+): NonNullValue {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  switch (kind) {
+    case KIND_BOOL:
+      return bytes[start] === 1;
+    case KIND_CHAR1:
+      return bytes[start] === 0 ? '' : String.fromCharCode(bytes[start] ?? 0);
+    case KIND_I16:
+      return view.getInt16(0, true);
+    case KIND_I32:
+      return typeOid === DATE_OID ? dateFromInt32(view.getInt32(0, true)) : view.getInt32(0, true);
+    case KIND_U32:
+      return view.getUint32(0, true);
+    case KIND_I64:
+      return typeOid === INT8_OID ? readInt64(view, 0, true) : readMicros64(view, 0, true);
+    case KIND_F32:
+      return view.getFloat32(0, true);
+    case KIND_F64:
+      return view.getFloat64(0, true);
+    case KIND_DEC64:
+      return decodeDec64(view, scale);
+    case KIND_UUID:
+      return uuidText(bytes.subarray(start, end));
+    case KIND_INTERVAL:
+      return new Interval(view.getInt32(0, true), view.getInt32(4, true), readInt64(view, 8, true));
+    case KIND_BYTES:
+      return bytes.slice(start, end);
+    case KIND_NUMERIC:
+      return decodeNumeric(view);
+    case KIND_ARRAY:
+      return decodeArray(bytes, start, end);
+    case KIND_RECORD:
+      return decodeRecord(bytes, start, end);
+    case KIND_TEXT:
+    case KIND_BPCHAR:
+    case KIND_NAME:
+      return decoder.decode(bytes.subarray(start, end));
+  }
+}
+
+function decodeDec64(view: DataView, scale: number): Numeric {
+  const stored = readInt64(view, 0, true);
+  return stored === DEC64_NAN ? NUMERIC_NAN : new Numeric(stored, scale);
+}
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+/** Lower-case hex of bytes. */
+export function hexText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte] ?? '';
+  return text;
+}
+
+/** Canonical text of 16 bytes. */
+export function uuidText(bytes: Uint8Array): string {
+  const hex = hexText(bytes);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The 16 bytes of a canonical text. */
+export function uuidBytes(text: string): Uint8Array {
+  const hex = text.replaceAll('-', '');
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) bytes[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
+  return bytes;
+}
+
+const FLAG_NEGATIVE = 1;
+const FLAG_NAN = 2;
+const FLAG_INFINITY = 3;
+const FLAG_NEGATIVE_INFINITY = 4;
+const NUMERIC_HEADER = 5;
+
+/** Base-10000 digits, most significant first, without zero digits at either end, and the weight of the first. */
+export function numericDigits(value: Numeric): { readonly weight: number; readonly digits: readonly number[] } {
+  // Digits are aligned to the point, so the fraction is filled up to a multiple of four.
+  const fill = (4 - (value.scale % 4)) % 4;
+  const magnitude = value.coefficient < 0 ? -value.coefficient : value.coefficient;
+  const text = scaleUp(magnitude, fill).toString();
+  const groups = (value.scale + fill) / 4;
+  const padded = text.padStart(Math.ceil(text.length / 4) * 4, '0');
+  const digits: number[] = [];
+  for (let i = 0; i < padded.length; i += 4) digits.push(Number.parseInt(padded.slice(i, i + 4), 10));
+  let weight = digits.length - groups - 1;
+  while (digits.length > 0 && digits[digits.length - 1] === 0) digits.pop();
+  let leading = 0;
+  while (leading < digits.length && digits[leading] === 0) leading++;
+  weight -= leading;
+  return digits.length === leading ? { weight: 0, digits: [] } : { weight, digits: digits.slice(leading) };
+}
+
+/** The value of base-10000 digits. */
+export function numericFromDigits(
+  negative: boolean,
+  weight: number,
+  digits: readonly number[],
+  scale: number,
+): Numeric {
+  let coefficient = 0n;
+  for (const digit of digits) coefficient = coefficient * 10000n + BigInt(digit);
+  const shift = scale + 4 * (weight - digits.length + 1);
+  const scaled = shift >= 0 ? coefficient * bigPow10(shift) : coefficient / bigPow10(-shift);
+  return new Numeric(canonical(negative ? -scaled : scaled), scale);
+}
+
+function encodeNumeric(value: Numeric): Uint8Array {
+  const { weight, digits } = value.isFinite ? numericDigits(value) : { weight: 0, digits: [] };
+  const bytes = new Uint8Array(NUMERIC_HEADER + digits.length * 2);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = numericFlags(value);
+  view.setUint16(1, value.scale, true);
+  view.setInt16(3, weight, true);
+  digits.forEach((digit, i) => view.setUint16(NUMERIC_HEADER + i * 2, digit, true));
+  return bytes;
+}
+
+function numericFlags(value: Numeric): number {
+  if (value.isNaN) return FLAG_NAN;
+  if (value.isFinite) return value.sign < 0 ? FLAG_NEGATIVE : 0;
+  return value.sign < 0 ? FLAG_NEGATIVE_INFINITY : FLAG_INFINITY;
+}
+
+function decodeNumeric(view: DataView): Numeric {
+  const flags = view.getUint8(0);
+  if (flags === FLAG_NAN) return NUMERIC_NAN;
+  if (flags === FLAG_INFINITY) return NUMERIC_INFINITY;
+  if (flags === FLAG_NEGATIVE_INFINITY) return NUMERIC_NEGATIVE_INFINITY;
+  const digits: number[] = [];
+  for (let at = NUMERIC_HEADER; at < view.byteLength; at += 2) digits.push(view.getUint16(at, true));
+  return numericFromDigits(flags === FLAG_NEGATIVE, view.getInt16(3, true), digits, view.getUint16(1, true));
+}
+
+function elementKind(type: Oid): PhysicalKind {
+  const kind = typeFacts(type)?.kind;
+  assert(kind !== undefined, 'array elements and record fields have a stored type');
+  return kind;
+}
+
+function encodeArray(value: PgArray): Uint8Array {
+  const kind = elementKind(value.elementType);
+  const count = value.values.length;
+  const hasNulls = value.values.includes(null);
+  const parts = value.values.map((element) => (element === null ? undefined : encodeKind(kind, element)));
+  const prefix = isVariable(kind) ? 4 : 0;
+  const header = 8 + value.dims.length * 8 + (hasNulls ? (count + 7) >> 3 : 0);
+  let size = header;
+  for (const part of parts) if (part !== undefined) size += prefix + part.length;
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  bytes.set([value.dims.length, hasNulls ? 1 : 0, kind, 0]);
+  view.setUint32(4, value.elementType, true);
+  value.dims.forEach((length, d) => {
+    view.setInt32(8 + d * 8, length, true);
+    view.setInt32(12 + d * 8, value.lowerBounds[d] ?? 1, true);
+  });
+  const bitmap = 8 + value.dims.length * 8;
+  let at = header;
+  parts.forEach((part, i) => {
+    if (part === undefined) {
+      bytes[bitmap + (i >> 3)] = (bytes[bitmap + (i >> 3)] ?? 0) | (1 << (i & 7));
+      return;
+    }
+    if (prefix > 0) view.setUint32(at, part.length, true);
+    bytes.set(part, at + prefix);
+    at += prefix + part.length;
+  });
+  return bytes;
+}
+
+function decodeArray(bytes: Uint8Array, start: number, end: number): PgArray {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  const dimensions = view.getUint8(0);
+  const hasNulls = view.getUint8(1) === 1;
+  const elementType = view.getUint32(4, true);
+  const kind = elementKind(elementType);
+  const dims: number[] = [];
+  const lowerBounds: number[] = [];
+  for (let d = 0; d < dimensions; d++) {
+    dims.push(view.getInt32(8 + d * 8, true));
+    lowerBounds.push(view.getInt32(12 + d * 8, true));
+  }
+  const count = dims.length === 0 ? 0 : dims.reduce((product, length) => product * length, 1);
+  const bitmap = 8 + dimensions * 8;
+  let at = bitmap + (hasNulls ? (count + 7) >> 3 : 0);
+  const values: SqlValue[] = [];
+  for (let i = 0; i < count; i++) {
+    if (hasNulls && (view.getUint8(bitmap + (i >> 3)) & (1 << (i & 7))) !== 0) {
+      values.push(null);
+      continue;
+    }
+    const length = isVariable(kind) ? view.getUint32(at, true) : fixedBytes(kind);
+    if (isVariable(kind)) at += 4;
+    values.push(decodeKind(kind, bytes, start + at, start + at + length, 0, elementType));
+    at += length;
+  }
+  return new PgArray(elementType, values, dims, lowerBounds);
+}
+
+function encodeRecord(value: PgRecord): Uint8Array {
+  const parts = value.values.map((field, i) => {
+    return field === null ? undefined : encodeKind(elementKind(value.types[i] ?? 0), field);
+  });
+  let size = 2;
+  for (const part of parts) size += 8 + (part?.length ?? 0);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, parts.length, true);
+  let at = 2;
+  parts.forEach((part, i) => {
+    view.setUint32(at, value.types[i] ?? 0, true);
+    view.setInt32(at + 4, part?.length ?? -1, true);
+    at += 8;
+    if (part === undefined) return;
+    bytes.set(part, at);
+    at += part.length;
+  });
+  return bytes;
+}
+
+function decodeRecord(bytes: Uint8Array, start: number, end: number): PgRecord {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
+  const types: Oid[] = [];
+  const values: SqlValue[] = [];
+  let at = 2;
+  for (let left = view.getUint16(0, true); left > 0; left--) {
+    const type = view.getUint32(at, true);
+    const length = view.getInt32(at + 4, true);
+    at += 8;
+    types.push(type);
+    if (length < 0) values.push(null);
+    else {
+      values.push(decodeKind(elementKind(type), bytes, start + at, start + at + length, 0, type));
+      at += length;
+    }
+  }
+  return new PgRecord(types, values);
+}
