@@ -49,7 +49,7 @@ export const KIND_RECORD = 17;
 
 export type PhysicalKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17;
 
-const FIXED_BYTES = [1, 1, 2, 4, 4, 8, 4, 8, 8, 16, 16] as const;
+const FIXED_BYTES: readonly number[] = [1, 1, 2, 4, 4, 8, 4, 8, 8, 16, 16];
 
 /** Bytes that a fixed kind takes in a record; 0 for variable kinds. */
 export function fixedBytes(kind: PhysicalKind): number {

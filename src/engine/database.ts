@@ -1,0 +1,121 @@
+/**
+ * One open database: its store, published catalog, counters, and the prepared table descriptions.
+ *
+ * A new file gets the objects that every database has: schemas `pg_catalog`, `information_schema` and `public`, and the role
+ * that owns them.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Prng } from '../base/prng.ts';
+import { runTask, type Task } from '../base/task.ts';
+import type { Store } from '../storage/contracts.ts';
+import { BOOTSTRAP_ROLE_OID, Catalog, type CatalogObject, INFORMATION_SCHEMA_OID, type Oid, PG_CATALOG_OID, PUBLIC_OID, type TableObject } from './catalog.ts';
+import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
+import { RowIds } from './row-ids.ts';
+import { Scheduler } from './scheduler.ts';
+import { Sequences } from './sequences.ts';
+import { Session } from './session.ts';
+import { TableAccess } from './table-access.ts';
+
+/** Process-wide numbering of sessions, which clients see as process ids. */
+let lastProcessId = 0;
+
+export class Database {
+  readonly name: string;
+  /** pg_database.oid. */
+  readonly oid: Oid;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly scheduler: Scheduler;
+  readonly oids: OidSource;
+  readonly rowIds: RowIds;
+  readonly sequences: Sequences;
+  #catalog: Catalog = new Catalog([], 0);
+  #accesses = new WeakMap<TableObject, TableAccess>();
+  /** Open sessions by process id. */
+  readonly sessions = new Map<number, Session>();
+
+  private constructor(name: string, oid: Oid, store: Store, clock: Clock, prng: Prng) {
+    this.name = name;
+    this.oid = oid;
+    this.store = store;
+    this.clock = clock;
+    this.prng = prng;
+    this.scheduler = new Scheduler(clock);
+    this.oids = new OidSource(store);
+    this.rowIds = new RowIds(store);
+    this.sequences = new Sequences(store);
+  }
+
+  /** Reads the catalog of an open store, or writes the first one. */
+  static async start(name: string, oid: Oid, store: Store, clock: Clock, prng: Prng): Promise<Database> {
+    const database = new Database(name, oid, store, clock, prng);
+    await runTask(database.#load());
+    return database;
+  }
+
+  *#load(): Task<void> {
+    const t = this.store.begin(0);
+    const snapshot = t.snapshot();
+    let objects = yield* readCatalog(this.store, snapshot);
+    yield* this.oids.load(snapshot);
+    t.release(snapshot);
+    if (objects.length === 0) {
+      objects = firstObjects();
+      for (const object of objects) yield* writeObject(this.store, t, object);
+    }
+    yield* t.commit();
+    this.#catalog = new Catalog(objects, 1);
+  }
+
+  /** The catalog as committed. */
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** Makes a committed transaction's catalog changes visible to all. */
+  publish(changes: ReadonlyMap<Oid, CatalogObject | undefined>): void {
+    const put: CatalogObject[] = [];
+    const removed: Oid[] = [];
+    for (const [oid, object] of changes) {
+      if (object === undefined) removed.push(oid);
+      else put.push(object);
+    }
+    this.#catalog = this.#catalog.changed(put, removed);
+  }
+
+  /** The prepared description of a table; every change to a table's indexes makes a new table object. */
+  access(table: TableObject, catalog: Catalog): TableAccess {
+    let access = this.#accesses.get(table);
+    if (access === undefined) {
+      access = new TableAccess(this.store, catalog, table);
+      this.#accesses.set(table, access);
+    }
+    return access;
+  }
+
+  openSession(): Session {
+    const session = new Session(this, ++lastProcessId);
+    this.sessions.set(session.processId, session);
+    return session;
+  }
+
+  closeSession(session: Session): void {
+    this.sessions.delete(session.processId);
+  }
+
+  async close(): Promise<void> {
+    await runTask(this.sequences.settle());
+    await this.store.close();
+  }
+}
+
+function firstObjects(): CatalogObject[] {
+  const base = { schema: 0, owner: BOOTSTRAP_ROLE_OID, version: 1 };
+  return [
+    { kind: 'role', oid: BOOTSTRAP_ROLE_OID, name: 'postgres', ...base, superuser: true, login: true, createDb: true, createRole: true },
+    { kind: 'schema', oid: PG_CATALOG_OID, name: 'pg_catalog', ...base, comment: 'system catalog schema' },
+    { kind: 'schema', oid: INFORMATION_SCHEMA_OID, name: 'information_schema', ...base },
+    { kind: 'schema', oid: PUBLIC_OID, name: 'public', ...base, comment: 'standard public schema' },
+  ];
+}

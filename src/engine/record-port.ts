@@ -1,0 +1,36 @@
+/**
+ * The record format as the layers above the engine may use it: layouts with their code fragments, row buffers, keys, and the
+ * place of a record in a leaf. `sql/` takes these names from here and knows nothing else of storage.
+ */
+export { NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
+export {
+  ANONYMOUS_LAYOUT,
+  LONG_REFERENCE_BYTES,
+  type LongReference,
+  readInt64,
+  readLongReference,
+  RecordLayout,
+  writeInt64,
+} from '../storage/record/layout.ts';
+export { RowBuffer, RowMemory } from '../storage/record/row-buffer.ts';
+export { appendFixed, appendKeyPart, appendNull, appendVariable, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
+export {
+  EXISTS,
+  LOCK_NOWAIT,
+  LOCK_SKIP,
+  LOCK_WAIT,
+  type LeafScan,
+  NEED,
+  NONE,
+  OK,
+  ROW_KEY_SHARE,
+  ROW_NO_KEY_UPDATE,
+  ROW_SHARE,
+  ROW_UPDATE,
+  type Row,
+  type RowLockMode,
+  type Snapshot,
+  type Store,
+  type Transaction,
+  WOULD_BLOCK,
+} from '../storage/contracts.ts';

@@ -1,0 +1,183 @@
+/**
+ * A session of the engine: one transaction at a time, the catalog as that transaction sees it, and its snapshots.
+ *
+ *   no transaction ── begin ──> transaction ── commit / rollback ──> no transaction
+ *
+ * READ COMMITTED takes a snapshot for each statement. REPEATABLE READ keeps the commit sequence of its first one; later
+ * statements see the same plus the transaction's own earlier commands. DDL collects in an overlay over the published
+ * catalog; commit publishes it, rollback (also to a savepoint) drops it.
+ */
+import { assert } from '../base/assert.ts';
+import type { Request, Task } from '../base/task.ts';
+import type { Snapshot, Store, Transaction } from '../storage/contracts.ts';
+import type { LongReference } from '../storage/record/layout.ts';
+import type { Catalog, CatalogObject, Oid, TableObject } from './catalog.ts';
+import { removeObject, writeObject } from './catalog-store.ts';
+import type { Database } from './database.ts';
+import type { TableAccess } from './table-access.ts';
+
+export type Isolation = 'read committed' | 'repeatable read';
+
+/** A place inside a transaction that one can return to. */
+export interface Mark {
+  readonly storage: number;
+  readonly changes: ReadonlyMap<Oid, CatalogObject | undefined>;
+}
+
+export class Session {
+  readonly database: Database;
+  readonly store: Store;
+  /** The number that clients know the session by. */
+  readonly processId: number;
+  isolation: Isolation = 'read committed';
+  lockTimeoutMs = 0;
+  durable = true;
+  #transaction: Transaction | undefined;
+  #repeatable: Snapshot | undefined;
+  /** Catalog objects changed by this transaction; undefined = removed. */
+  #changes = new Map<Oid, CatalogObject | undefined>();
+  #catalog: Catalog | undefined;
+  #catalogBase: Catalog | undefined;
+
+  constructor(database: Database, processId: number) {
+    this.database = database;
+    this.store = database.store;
+    this.processId = processId;
+  }
+
+  get transaction(): Transaction {
+    assert(this.#transaction !== undefined, 'no transaction is open');
+    return this.#transaction;
+  }
+
+  get inTransaction(): boolean {
+    return this.#transaction !== undefined;
+  }
+
+  /** The catalog as this transaction sees it. */
+  get catalog(): Catalog {
+    const published = this.database.catalog;
+    if (this.#changes.size === 0) return published;
+    if (this.#catalog === undefined || this.#catalogBase !== published) {
+      const put: CatalogObject[] = [];
+      const removed: Oid[] = [];
+      for (const [oid, object] of this.#changes) {
+        if (object === undefined) removed.push(oid);
+        else put.push(object);
+      }
+      this.#catalog = published.changed(put, removed);
+      this.#catalogBase = published;
+    }
+    return this.#catalog;
+  }
+
+  /** True when the transaction has changed the catalog: plans made now are its own. */
+  get hasCatalogChanges(): boolean {
+    return this.#changes.size > 0;
+  }
+
+  begin(isolation: Isolation): void {
+    assert(this.#transaction === undefined, 'a transaction is open already');
+    this.isolation = isolation;
+    this.#transaction = this.store.begin(this.processId);
+    this.#transaction.lockTimeoutMs = this.lockTimeoutMs;
+    this.#transaction.durable = this.durable;
+  }
+
+  *commit(): Task<void> {
+    const t = this.transaction;
+    this.#releaseRepeatable();
+    yield* t.commit();
+    if (this.#changes.size > 0) this.database.publish(this.#changes);
+    this.#end();
+  }
+
+  *rollback(): Task<void> {
+    const t = this.transaction;
+    this.#releaseRepeatable();
+    yield* t.rollback();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#transaction = undefined;
+    this.#changes = new Map();
+    this.#catalog = undefined;
+  }
+
+  #releaseRepeatable(): void {
+    if (this.#repeatable !== undefined) this.transaction.release(this.#repeatable);
+    this.#repeatable = undefined;
+  }
+
+  /** The snapshot of a new statement. Give it back to {@link release}. */
+  snapshot(): Snapshot {
+    const t = this.transaction;
+    if (this.isolation === 'read committed') return t.snapshot();
+    if (this.#repeatable === undefined) this.#repeatable = t.snapshot();
+    const { commitSeq, oldestOpen } = this.#repeatable;
+    return { commitSeq, oldestOpen, transaction: t, command: t.command };
+  }
+
+  release(snapshot: Snapshot): void {
+    if (this.isolation === 'read committed' && this.#transaction !== undefined) this.transaction.release(snapshot);
+  }
+
+  /** Ends a command: later ones see what it did. */
+  nextCommand(): void {
+    this.transaction.command++;
+  }
+
+  mark(): Mark {
+    return { storage: this.transaction.mark(), changes: new Map(this.#changes) };
+  }
+
+  *rollbackTo(mark: Mark): Task<void> {
+    yield* this.transaction.rollbackTo(mark.storage);
+    this.#changes = new Map(mark.changes);
+    this.#catalog = undefined;
+  }
+
+  // ── catalog changes ──
+
+  *takeOid(): Task<Oid> {
+    return yield* this.database.oids.take();
+  }
+
+  *put(object: CatalogObject): Task<void> {
+    yield* writeObject(this.store, this.transaction, object);
+    this.#changes.set(object.oid, object);
+    this.#catalog = undefined;
+  }
+
+  *remove(oid: Oid): Task<void> {
+    yield* removeObject(this.store, this.transaction, oid);
+    this.#changes.set(oid, undefined);
+    this.#catalog = undefined;
+  }
+
+  // ── what running statements need ──
+
+  access(table: TableObject): TableAccess {
+    return this.database.access(table, this.catalog);
+  }
+
+  /** The request behind the last NEED. */
+  need(): Request {
+    return this.store.need;
+  }
+
+  sliceOver(): boolean {
+    return this.database.scheduler.sliceOver();
+  }
+
+  slice(): Request {
+    return this.database.scheduler.slice();
+  }
+
+  *readLong(reference: LongReference): Task<Uint8Array> {
+    const bytes = new Uint8Array(reference.length);
+    yield* this.store.readLong(reference.tree, reference.id, 0, reference.length, bytes, 0);
+    return bytes;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Operators: what a plan becomes when it runs.
+ *
+ * A plan node is immutable and may be shared by executions; `start` makes its operator for one of them. An operator delivers
+ * batches: row buffers of its plan's shape, its own to fill and reuse, valid until it is asked again. Nothing of a page is
+ * kept between two calls (law 3). `open` starts from the beginning, also a second time: a sub-plan is opened once per outer
+ * row.
+ */
+import type { Task } from '../../base/task.ts';
+import type { RowBuffer } from '../../engine/record-port.ts';
+import type { Scope } from './evaluate.ts';
+import type { Shape } from './shape.ts';
+import { type Env, type ExecState, SUSPEND } from './state.ts';
+
+/** Rows after which an operator hands its batch on. */
+export const BATCH_ROWS = 512;
+
+export interface PlanNode {
+  readonly shape: Shape;
+  /** Estimated rows. */
+  readonly rows: number;
+  /** As EXPLAIN names it, with its arguments. */
+  readonly title: string;
+  /** Further lines of EXPLAIN: `Filter: …`. */
+  readonly details: readonly string[];
+  readonly children: readonly PlanNode[];
+  start(state: ExecState): Operator;
+}
+
+export abstract class Operator {
+  readonly state: ExecState;
+  /** Counted for EXPLAIN ANALYZE. */
+  producedRows = 0;
+  loops = 0;
+
+  constructor(state: ExecState) {
+    this.state = state;
+  }
+
+  abstract open(): Task<void>;
+  /** The next batch, never an empty one; undefined at the end. */
+  abstract next(): Task<RowBuffer | undefined>;
+  abstract close(): void;
+}
+
+/** Points an environment's first record at a row of a buffer. */
+export function pointAt(env: Env, rows: RowBuffer, row: number): void {
+  const address = rows.index[row]!;
+  const chunk = address >>> 13;
+  env.v0 = rows.views[chunk]!;
+  env.b0 = rows.chunks[chunk]!;
+  env.r0 = (address & 8191) << 3;
+}
+
+/** Points an environment's second record at a row of a buffer, by address. */
+export function pointSecond(env: Env, rows: RowBuffer, address: number): void {
+  const chunk = address >>> 13;
+  env.v1 = rows.views[chunk]!;
+  env.b1 = rows.chunks[chunk]!;
+  env.r1 = (address & 8191) << 3;
+}
+
+/**
+ * Evaluates something for the row that `env` points to, waiting where it must; for operators whose rows lie in buffers (they
+ * stay where they are while it waits). `undo` forgets what was written so far.
+ */
+export function* evaluateRow<T>(env: Env, evaluate: () => T, undo?: () => void): Task<T> {
+  for (;;) {
+    try {
+      const value = evaluate();
+      env.rowDone();
+      return value;
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+    }
+    undo?.();
+    yield* env.finishWait();
+  }
+}
+
+/** Runs an operator that is open and hands each batch to `take`. */
+export function* drain(operator: Operator, take: (rows: RowBuffer) => void): Task<void> {
+  for (;;) {
+    const rows = yield* operator.next();
+    if (rows === undefined) return;
+    take(rows);
+    if (operator.state.spent(rows.count)) yield operator.state.session.slice();
+  }
+}
+
+export type { Scope };
