@@ -10,7 +10,8 @@
  *   NUMERIC    class byte (−∞ 1, negative 2, zero 3, positive 4, ∞ 5, NaN 6), weight biased u16, digits + 1 as u16, 00 00;
  *              weight and digits inverted for negatives
  *   INTERVAL   total µs (a month as 30 days, a day as 24 h) as a biased 16-byte integer: equal spans are equal keys
- *   ARRAY      per element 01 value or 02 (null), then 00, then number of dimensions and their lengths and lower bounds
+ *   ARRAY      per element 01 value or 02 (null), then 00, then number of dimensions and their lengths and lower bounds;
+ *              all of it escaped as BYTES are, so that a reader can skip it without knowing the element kind
  *
  * Descending parts have their value bytes inverted. No encoded value is a proper prefix of another one of its kind, so parts
  * can follow each other and a key with fewer parts sorts before all keys that it begins.
@@ -295,7 +296,8 @@ function appendNumeric(key: KeyWriter, view: DataView, bytes: Uint8Array, start:
   if (negative) key.invertFrom(from);
 }
 
-function appendArray(key: KeyWriter, view: DataView, bytes: Uint8Array, start: number): void {
+function appendArray(target: KeyWriter, view: DataView, bytes: Uint8Array, start: number): void {
+  const key = new KeyWriter();
   const dimensions = bytes[start]!;
   const hasNulls = bytes[start + 1]! !== 0;
   const kind = bytes[start + 2]! as PhysicalKind;
@@ -321,6 +323,7 @@ function appendArray(key: KeyWriter, view: DataView, bytes: Uint8Array, start: n
   key.byte(0);
   key.byte(dimensions);
   for (let d = 0; d < dimensions * 2; d++) key.int32(view.getInt32(start + 8 + d * 4, true));
+  target.binary(key.bytes, 0, key.length);
 }
 
 /** First byte behind a part that starts at `at`: how a reader finds the primary key behind an index's columns. */
@@ -339,6 +342,7 @@ export function skipKeyPart(kind: PhysicalKind, nullable: boolean, descending: b
       return p + 1;
     case KIND_BYTES:
     case KIND_RECORD:
+    case KIND_ARRAY:
       for (; ; p++) {
         if ((bytes[p]! ^ flip) !== 0) continue;
         if ((bytes[p + 1]! ^ flip) === 0) return p + 2;
@@ -353,8 +357,6 @@ export function skipKeyPart(kind: PhysicalKind, nullable: boolean, descending: b
       while (bytes[p] !== end || bytes[p + 1] !== end) p += 2;
       return p + 2;
     }
-    case KIND_ARRAY:
-      throw unsupported('an array followed by other columns in a key');
     case KIND_F32:
       return p + 8;
     default:

@@ -1,0 +1,60 @@
+/**
+ * Runs of keys that one transaction appended in bulk: one version for all of them.
+ *
+ * A node flagged versioned without an entry of its own may belong to a run of its tree: then the run's transaction and
+ * command inserted it. Runs of one tree never overlap, because appending only happens above all keys.
+ */
+import { compareBytes } from './page.ts';
+
+export class BulkRun {
+  readonly tree: number;
+  readonly transaction: number;
+  readonly command: number;
+  readonly first: Uint8Array;
+  last: Uint8Array;
+
+  constructor(tree: number, transaction: number, command: number, first: Uint8Array, last: Uint8Array) {
+    this.tree = tree;
+    this.transaction = transaction;
+    this.command = command;
+    this.first = first;
+    this.last = last;
+  }
+
+  covers(key: Uint8Array, keyBytes: number): boolean {
+    return (
+      compareBytes(key, 0, keyBytes, this.first, 0, this.first.length) >= 0 &&
+      compareBytes(key, 0, keyBytes, this.last, 0, this.last.length) <= 0
+    );
+  }
+}
+
+export class BulkRuns {
+  readonly #byTree: Map<number, BulkRun[]> = new Map();
+  #count = 0;
+
+  /** The run that a key belongs to, if any. */
+  find(tree: number, key: Uint8Array, keyBytes: number): BulkRun | undefined {
+    if (this.#count === 0) return undefined;
+    const runs = this.#byTree.get(tree);
+    if (runs === undefined) return undefined;
+    for (let i = runs.length - 1; i >= 0; i--) if (runs[i]!.covers(key, keyBytes)) return runs[i];
+    return undefined;
+  }
+
+  add(run: BulkRun): void {
+    const runs = this.#byTree.get(run.tree);
+    if (runs === undefined) this.#byTree.set(run.tree, [run]);
+    else runs.push(run);
+    this.#count++;
+  }
+
+  remove(run: BulkRun): void {
+    const runs = this.#byTree.get(run.tree);
+    const at = runs === undefined ? -1 : runs.indexOf(run);
+    if (runs === undefined || at < 0) return;
+    runs.splice(at, 1);
+    if (runs.length === 0) this.#byTree.delete(run.tree);
+    this.#count--;
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * The log: groups appended to generation files, made durable in batches.
+ *
+ *   generation   header (512) | group | group | … unused tail        positions: start … start + bytes; the next one follows
+ *   group        checksum | bytes | LSN | generation | checksum of the group before | durable so far | records
+ *   buffer       what is not yet durable, in order; segments say which part belongs to which generation's file
+ *
+ * A position (LSN) is a byte in the endless sequence of generations. A group never crosses a generation. One flush is in
+ * flight at a time; what is appended meanwhile goes with the next one: that is group commit. Generations are prepared ahead
+ * (`spares`), one of them kept for rollback, checkpoint and shutdown. A failed write or sync is fatal: the log answers every
+ * later call with the first failure (law 4).
+ */
+import { crc32 } from 'node:zlib';
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { fail } from '../base/errors.ts';
+import { REQUEST_FLUSH, REQUEST_ROOM, type Request } from '../base/task.ts';
+import type { Vfs, VfsFile } from '../io/vfs.ts';
+import {
+  GROUP_BYTES_AT,
+  GROUP_CHAIN_AT,
+  GROUP_CHECKSUM_AT,
+  GROUP_DURABLE_AT,
+  GROUP_GENERATION_AT,
+  GROUP_HEADER_BYTES,
+  GROUP_LSN_AT,
+  LOG_HEADER_BYTES,
+  writeU64,
+} from './layout.ts';
+import { type Generation, writeGenerationHeader } from './log-generation.ts';
+import { StoreRequest } from './store-request.ts';
+
+const BUFFER_BYTES = 4 << 20;
+const GENERATION_BYTES_MIN = 1 << 20;
+const GENERATION_BYTES_MAX = 32 << 20;
+/** Position of the first generation's header. */
+export const FIRST_LSN = 4096;
+
+type Segment = { readonly generation: Generation; readonly fileAt: number; readonly from: number; to: number };
+type Done = (error?: unknown) => void;
+
+export class Log {
+  /** The buffer under its current group; writers of records put their bytes at `at` and move it. */
+  readonly bytes: Uint8Array = new Uint8Array(BUFFER_BYTES);
+  readonly view: DataView = new DataView(this.bytes.buffer);
+  at = 0;
+  /** Called after each advance of `durable`, before those who wait for it resume. */
+  onDurable: () => void = () => {};
+  readonly #vfs: Vfs;
+  readonly #clock: Clock;
+  readonly #directory: string;
+  readonly #fileId: Uint8Array;
+  #current: Generation | undefined;
+  #spares: Generation[] = [];
+  /** Older generations, still needed. */
+  #kept: Generation[] = [];
+  #recycled: VfsFile[] = [];
+  #nextBytes = GENERATION_BYTES_MIN;
+  #nextSlot = 1;
+  #segments: Segment[] = [];
+  #groupAt = 0;
+  #end = 0;
+  #tail = FIRST_LSN;
+  #durable = FIRST_LSN;
+  #chain = 0;
+  #inFlight = false;
+  #waiters: { readonly lsn: number; readonly done: Done }[] = [];
+  #failure: unknown;
+  /** Flushes done and groups written, for statistics. */
+  flushes = 0;
+  groups = 0;
+
+  constructor(vfs: Vfs, clock: Clock, directory: string, fileId: Uint8Array) {
+    this.#vfs = vfs;
+    this.#clock = clock;
+    this.#directory = directory;
+    this.#fileId = fileId;
+  }
+
+  /** Position of the next group. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  get durable(): number {
+    return this.#durable;
+  }
+
+  get generation(): number {
+    return this.#current?.number ?? 0;
+  }
+
+  /** Numbers that the next generation must not fall below; for a file that is closed. */
+  get nextGeneration(): number {
+    return this.#last().number + 1;
+  }
+
+  get nextStart(): number {
+    const last = this.#last();
+    return last.start + last.bytes;
+  }
+
+  /** The first generation kept. */
+  get firstGeneration(): number {
+    return this.#kept[0]?.number ?? this.generation;
+  }
+
+  /** What makes every later write impossible; undefined while all is well. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** Bytes of log since a position, for the checkpoint's schedule. */
+  bytesSince(lsn: number): number {
+    return this.#tail - lsn;
+  }
+
+  /**
+   * Opens the log for writing in a new generation.
+   *
+   * @param kept - older generations that recovery still needs, ascending.
+   * @param chain - checksum of the last group before.
+   */
+  open(generation: number, start: number, kept: Generation[], chain: number): void {
+    this.#vfs.makeDirectory(this.#directory);
+    this.#kept = kept;
+    this.#nextSlot = 1 + Math.max(0, ...this.#vfs.list(this.#directory).map((name) => Number.parseInt(name, 10) || 0));
+    this.#chain = chain;
+    const current = this.#make(generation, start);
+    this.#current = current;
+    this.#tail = current.start + LOG_HEADER_BYTES;
+    this.#durable = this.#tail;
+    this.addSpare();
+  }
+
+  /**
+   * Is there room for a group of `bytes`? Switches to a spare generation when the current one is full.
+   *
+   * @param emergency - the last spare may be used: rollback, checkpoint, shutdown.
+   */
+  room(bytes: number, emergency: boolean): boolean {
+    const current = this.#current;
+    assert(current !== undefined, 'log is not open');
+    if (this.#failure !== undefined) throw this.#fatal();
+    if (this.#end + bytes > BUFFER_BYTES) return false;
+    if (this.#tail + bytes <= current.start + current.bytes) return true;
+    if (this.#spares.length < (emergency ? 1 : 2)) return false;
+    const next = this.#spares.shift();
+    assert(next !== undefined, 'spare generation');
+    assert(bytes + LOG_HEADER_BYTES <= next.bytes, 'group larger than a generation');
+    this.#kept.push(current);
+    this.#current = next;
+    this.#tail = next.start + LOG_HEADER_BYTES;
+    return true;
+  }
+
+  /** After it, `room(bytes, emergency)` is true: flushes, makes generations. @throws `disk_full` (53100). */
+  roomRequest(bytes: number, emergency: boolean): Request {
+    const now = (): void => {
+      if (this.#end + bytes > BUFFER_BYTES) this.flushNow();
+      while (!emergency && this.#spares.length < 2) this.addSpare();
+    };
+    return new StoreRequest(REQUEST_ROOM, this.#clock, now, (done) => {
+      const spares = (error?: unknown): void => {
+        if (error !== undefined) return done(error);
+        try {
+          while (!emergency && this.#spares.length < 2) this.addSpare();
+        } catch (failure) {
+          return done(failure);
+        }
+        done();
+      };
+      if (this.#end + bytes > BUFFER_BYTES) this.requestFlush(spares);
+      else this.#clock.soon(spares);
+    });
+  }
+
+  /** Opens a group and returns its LSN. `room` must have said yes. */
+  begin(): number {
+    this.#groupAt = this.#end;
+    this.at = this.#end + GROUP_HEADER_BYTES;
+    return this.#tail;
+  }
+
+  /** Closes the group: from now on it will be written. */
+  end(): void {
+    const at = this.#groupAt;
+    const generation = this.#current;
+    assert(generation !== undefined && this.at <= BUFFER_BYTES, 'group in an open log, within the buffer');
+    const bytes = (this.at - at + 7) & ~7;
+    while (this.at < at + bytes) this.bytes[this.at++] = 0;
+    const view = this.view;
+    view.setUint32(at + GROUP_BYTES_AT, bytes, true);
+    writeU64(view, at + GROUP_LSN_AT, this.#tail);
+    view.setUint32(at + GROUP_GENERATION_AT, generation.number, true);
+    view.setUint32(at + GROUP_CHAIN_AT, this.#chain, true);
+    writeU64(view, at + GROUP_DURABLE_AT, this.#durable);
+    this.#chain = crc32(this.bytes.subarray(at + GROUP_CHECKSUM_AT + 4, at + bytes));
+    view.setUint32(at + GROUP_CHECKSUM_AT, this.#chain, true);
+    const segment = this.#segments[this.#segments.length - 1];
+    if (segment !== undefined && segment.generation === generation) segment.to = at + bytes;
+    else this.#segments.push({ generation, fileAt: this.#tail - generation.start, from: at, to: at + bytes });
+    this.#end = at + bytes;
+    this.#tail += bytes;
+    this.groups++;
+    assert(this.#tail <= generation.start + generation.bytes, 'group within its generation');
+  }
+
+  /** Makes everything appended so far durable, on the spot. Right even while a flush is in flight: it writes the same bytes. */
+  flushNow(): void {
+    if (this.#failure !== undefined) throw this.#fatal();
+    if (this.#end === 0 || this.#durable === this.#tail) return;
+    const upTo = this.#tail;
+    try {
+      for (const s of this.#segments) {
+        s.generation.file.write(this.bytes, s.from, s.to - s.from, s.fileAt);
+        s.generation.file.syncData();
+      }
+    } catch (error) {
+      this.#fail(error);
+      throw this.#fatal();
+    }
+    if (this.#inFlight) this.#durableUpTo(upTo);
+    else this.#flushed(upTo, this.#end);
+  }
+
+  /** Calls `done` in a later turn, when everything appended so far is durable. */
+  requestFlush(done: Done): void {
+    if (this.#failure !== undefined || this.#durable >= this.#tail) {
+      const failure = this.#failure === undefined ? undefined : this.#fatal();
+      this.#clock.soon(() => done(failure));
+      return;
+    }
+    this.#waiters.push({ lsn: this.#tail, done });
+    if (!this.#inFlight) this.#startFlush();
+  }
+
+  flushRequest(): Request {
+    return new StoreRequest(
+      REQUEST_FLUSH,
+      this.#clock,
+      () => this.flushNow(),
+      (done) => this.requestFlush(done),
+    );
+  }
+
+  /** Makes one more spare generation, from a recycled file if there is one. @throws `disk_full` (53100). */
+  addSpare(): void {
+    const last = this.#last();
+    this.#spares.push(this.#make(last.number + 1, last.start + last.bytes));
+  }
+
+  /** Gives up the generations that end at or before `lsn`; their files are used again. */
+  release(lsn: number): void {
+    while (this.#kept.length > 0 && this.#kept[0]!.start + this.#kept[0]!.bytes <= lsn) {
+      const old = this.#kept.shift();
+      assert(old !== undefined, 'kept generation');
+      if (this.#recycled.length < 2 && old.bytes >= this.#nextBytes) this.#recycled.push(old.file);
+      else {
+        old.file.close();
+        this.#vfs.unlink(old.file.path);
+      }
+    }
+  }
+
+  /** Closes and removes all generations: the file alone is the database now. */
+  remove(): void {
+    this.close();
+    for (const name of this.#vfs.list(this.#directory)) this.#vfs.unlink(`${this.#directory}/${name}`);
+    this.#vfs.syncDirectory(this.#directory);
+    this.#vfs.removeDirectory(this.#directory);
+  }
+
+  close(): void {
+    for (const generation of [...this.#kept, ...(this.#current ? [this.#current] : []), ...this.#spares]) {
+      generation.file.close();
+    }
+    for (const file of this.#recycled) file.close();
+    this.#kept = [];
+    this.#spares = [];
+    this.#recycled = [];
+    this.#current = undefined;
+  }
+
+  #last(): Generation {
+    const last = this.#spares[this.#spares.length - 1] ?? this.#current;
+    assert(last !== undefined, 'log is not open');
+    return last;
+  }
+
+  #make(number: number, start: number): Generation {
+    const reused = this.#recycled.pop();
+    const file = reused ?? this.#vfs.open(`${this.#directory}/${this.#nextSlot}.log`, 'new');
+    if (reused === undefined) this.#nextSlot++;
+    const bytes = reused === undefined ? this.#nextBytes : reused.size();
+    const generation: Generation = { number, start, bytes, file };
+    try {
+      if (reused === undefined) file.allocate(0, bytes);
+      writeGenerationHeader(generation, this.#fileId);
+      file.syncData();
+      if (reused === undefined) this.#vfs.syncDirectory(this.#directory);
+    } catch (error) {
+      file.close();
+      if (this.#vfs.exists(file.path)) this.#vfs.unlink(file.path);
+      throw error;
+    }
+    this.#nextBytes = Math.min(this.#nextBytes * 2, GENERATION_BYTES_MAX);
+    return generation;
+  }
+
+  #startFlush(): void {
+    this.#inFlight = true;
+    const upTo = this.#tail;
+    const end = this.#end;
+    const segments = this.#segments.map((s) => ({ ...s }));
+    const next = (i: number): void => {
+      const s = segments[i];
+      if (s === undefined) {
+        this.#inFlight = false;
+        this.#flushed(upTo, end);
+        if (this.#waiters.length > 0) this.#startFlush();
+        return;
+      }
+      s.generation.file.writeAsync(this.bytes, s.from, s.to - s.from, s.fileAt, (error) => {
+        if (error !== undefined) return this.#fail(error);
+        s.generation.file.syncDataAsync((failure) => (failure === undefined ? next(i + 1) : this.#fail(failure)));
+      });
+    };
+    next(0);
+  }
+
+  /** Drops the first `end` bytes of the buffer, which are durable. Never while a flush reads them. */
+  #flushed(upTo: number, end: number): void {
+    this.flushes++;
+    this.bytes.copyWithin(0, end, this.#end);
+    this.#end -= end;
+    const rest: Segment[] = [];
+    for (const s of this.#segments) {
+      if (s.to <= end) continue;
+      const cut = Math.max(end - s.from, 0);
+      rest.push({ generation: s.generation, fileAt: s.fileAt + cut, from: s.from + cut - end, to: s.to - end });
+    }
+    this.#segments = rest;
+    this.#durableUpTo(upTo);
+  }
+
+  #durableUpTo(lsn: number): void {
+    if (lsn > this.#durable) this.#durable = lsn;
+    this.onDurable();
+    const ready = this.#waiters.filter((w) => w.lsn <= this.#durable);
+    this.#waiters = this.#waiters.filter((w) => w.lsn > this.#durable);
+    for (const w of ready) this.#clock.soon(() => w.done());
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const w of waiters) this.#clock.soon(() => w.done(this.#fatal()));
+  }
+
+  #fatal(): unknown {
+    return fail('crash_shutdown', 'the log could not be written; the database must be reopened and recovered', {
+      cause: this.#failure,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The port through which trees get and give pages. `space/` implements it with trees; storage only knows this much.
+ *
+ * The order is that of every mini-transaction: `prepare` may wait and fail, outside a group; `take` and `give` happen inside
+ * one and cannot fail, because everything they touch was made ready.
+ */
+import type { Core } from './core.ts';
+import type { Tree } from './tree.ts';
+
+export interface PageAllocator {
+  /** Called once, when the trees of the file are known. */
+  attach(core: Core): void;
+  /** Lays out the space of an empty database; the file already has its first pages. Called inside its first group. */
+  format(core: Core): void;
+  /**
+   * Makes ready to `take` up to `count` pages for a tree and to `give` any number of its pages in the next group. An attempt:
+   * OK or NEED; it may run groups of its own. @throws `disk_full` (53100).
+   */
+  prepare(tree: Tree, count: number): number;
+  /** Takes a page for a tree, near page `near` if it can. Inside a group. */
+  take(tree: Tree, near: number): number;
+  /** Gives a page of a tree back: it is available at once. Inside a group. */
+  give(tree: Tree, pgno: number): void;
+  /** As `prepare` and `take` for a new tree's root under `parent`: the tree's space fields are set, its root is returned. */
+  prepareBirth(parent: Tree): number;
+  birth(tree: Tree, parent: Tree): number;
+  /** Takes back a bounded part of a dropped tree's pages, in groups of its own; OK = all are back, NONE = call again, NEED. */
+  reclaim(tree: Tree): number;
+  /** Pages that the file has for the database: what the checker must account for. */
+  filePages(): number;
+}

@@ -1,0 +1,413 @@
+/**
+ * Transactions, snapshots and the horizon.
+ *
+ *   active → committing (its record is in the log) → ended, when the record is durable: visible and unlocked, in log order
+ *   active → ended, when everything is undone
+ *
+ * Ids are given at the first write and ascend, so `open`, a map in order of insertion, begins with the oldest. A committed
+ * transaction gets the next commit sequence; it is remembered as long as versions name it. The horizon is the lowest commit
+ * sequence that a registered snapshot sees: what was replaced at or below it, nobody can see any more.
+ */
+import { assert } from '../base/assert.ts';
+import { fail } from '../base/errors.ts';
+import { REQUEST_FLUSH, type Request, type Task } from '../base/task.ts';
+import { LOCK_WAIT, type LockPolicy, NEED, type Snapshot, type TableLockMode, type Transaction } from './contracts.ts';
+import type { Core } from './core.ts';
+import type { Hold, Locks, Waiter } from './locks.ts';
+import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-records.ts';
+import type { BulkRun } from './bulk-runs.ts';
+import type { Tree } from './tree.ts';
+
+export const TXN_ACTIVE = 0;
+export const TXN_COMMITTING = 1;
+export const TXN_ENDED = 2;
+
+/** What the transaction table asks of those who own trees and rows. */
+export interface TransactionHooks {
+  /** Undoes the newest entry of a transaction. An attempt. */
+  undoNewest(txn: Txn): number;
+  /** Makes ready to change the states of trees born or dropped. An attempt. */
+  prepareTrees(trees: readonly Tree[]): number;
+  /** Sets and logs the state of trees, inside the group of the commit. */
+  settleTrees(born: readonly Tree[], dropped: readonly Tree[]): void;
+  /** The births were undone: their trees are dropped. A task, since it runs groups of its own. */
+  abandonTrees(trees: readonly Tree[]): Task<void>;
+  /** Brings what bulk appenders still hold into their trees. */
+  flushAppenders(txn: Txn): Task<void>;
+}
+
+class Snap implements Snapshot {
+  readonly commitSeq: number;
+  readonly oldestOpen: number;
+  readonly transaction: Txn;
+  readonly command: number;
+  newer: Snap | undefined;
+  older: Snap | undefined;
+  registered = true;
+
+  constructor(commitSeq: number, oldestOpen: number, transaction: Txn, command: number) {
+    this.commitSeq = commitSeq;
+    this.oldestOpen = oldestOpen;
+    this.transaction = transaction;
+    this.command = command;
+  }
+}
+
+interface Mark {
+  readonly entry: number;
+  readonly locks: number;
+  readonly born: number;
+  readonly dropped: number;
+}
+
+export class Txn implements Transaction {
+  id = 0;
+  command = 0;
+  lockTimeoutMs = 0;
+  durable = true;
+  readonly owner: number;
+  readonly locks: Hold[] = [];
+  waiting: Waiter | undefined;
+  state = TXN_ACTIVE;
+  /** Address of its newest version entry; 0 = none. */
+  newest = 0;
+  /** Position of its first row record; 0 = none. The log is kept from there. */
+  firstLsn = 0;
+  commitLsn = 0;
+  commitSeq = 0;
+  readonly born: Tree[] = [];
+  readonly dropped: Tree[] = [];
+  readonly runs: BulkRun[] = [];
+  onEnded: (() => void)[] = [];
+  #marks: Mark[] = [];
+  readonly #table: Transactions;
+
+  constructor(table: Transactions, owner: number) {
+    this.#table = table;
+    this.owner = owner;
+  }
+
+  snapshot(): Snapshot {
+    return this.#table.snapshot(this);
+  }
+
+  release(snapshot: Snapshot): void {
+    this.#table.release(snapshot);
+  }
+
+  mark(): number {
+    this.#marks.push({
+      entry: this.newest,
+      locks: this.locks.length,
+      born: this.born.length,
+      dropped: this.dropped.length,
+    });
+    return this.#marks.length - 1;
+  }
+
+  *rollbackTo(mark: number): Task<void> {
+    const to = this.#marks[mark];
+    if (to === undefined) throw fail('invalid_savepoint_specification', 'savepoint does not exist');
+    this.#marks.length = mark + 1;
+    yield* this.#table.undoTo(this, to.entry);
+    this.dropped.length = to.dropped;
+    const born = this.born.splice(to.born);
+    yield* this.#table.hooks.abandonTrees(born);
+    this.#table.locks.releaseAfter(this, to.locks);
+  }
+
+  commit(): Task<void> {
+    return this.#table.commit(this);
+  }
+
+  rollback(): Task<void> {
+    return this.#table.rollback(this);
+  }
+
+  *lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean> {
+    const locks = this.#table.locks;
+    if (locks.tryTable(this, objectId, mode)) return true;
+    if (policy !== LOCK_WAIT) return false;
+    // When the wait is over the lock is held.
+    yield locks.tableRequest(this, objectId, mode);
+    return true;
+  }
+}
+
+export class Transactions {
+  readonly locks: Locks;
+  hooks: TransactionHooks;
+  readonly #core: Core;
+  nextId = 1;
+  #commitSeq = 1;
+  readonly #open: Map<number, Txn> = new Map();
+  /** Commit sequences of ended transactions that versions still name. */
+  readonly #ended: Map<number, number> = new Map();
+  #committing: Txn[] = [];
+  /** Committed transactions with versions to clean, in commit order. */
+  readonly #toClean: Txn[] = [];
+  #cleanAt = 0;
+  #oldestSnap: Snap | undefined;
+  #newestSnap: Snap | undefined;
+
+  constructor(core: Core, locks: Locks, hooks: TransactionHooks) {
+    this.#core = core;
+    this.locks = locks;
+    this.hooks = hooks;
+    core.log.onDurable = () => this.#settle();
+  }
+
+  begin(owner: number): Txn {
+    return new Txn(this, owner);
+  }
+
+  /** Gives a transaction its id, at its first write. */
+  assignId(txn: Txn): void {
+    assert(txn.state === TXN_ACTIVE, 'transaction is over');
+    if (txn.id !== 0) return;
+    txn.id = this.nextId++;
+    this.#open.set(txn.id, txn);
+  }
+
+  /** Brings back a transaction found in the log. */
+  revive(id: number, lsn: number): Txn {
+    let txn = this.#open.get(id);
+    if (txn === undefined) {
+      txn = new Txn(this, 0);
+      txn.id = id;
+      txn.firstLsn = lsn;
+      this.#open.set(id, txn);
+      if (id >= this.nextId) this.nextId = id + 1;
+    }
+    return txn;
+  }
+
+  /** A transaction that ended according to the log: nothing of it is needed. */
+  forget(id: number): void {
+    const txn = this.#open.get(id);
+    if (txn !== undefined) {
+      this.dropEntries(txn);
+      this.#open.delete(id);
+    }
+    if (id >= this.nextId) this.nextId = id + 1;
+  }
+
+  openTransactions(): Txn[] {
+    return [...this.#open.values()];
+  }
+
+  openById(id: number): Txn | undefined {
+    return this.#open.get(id);
+  }
+
+  /** First log position that rollback of an open transaction needs after a crash, or `tail` when there is none. */
+  undoPoint(tail: number): number {
+    let point = tail;
+    for (const txn of this.#open.values()) if (txn.firstLsn !== 0 && txn.firstLsn < point) point = txn.firstLsn;
+    return point;
+  }
+
+  get oldestOpen(): number {
+    for (const id of this.#open.keys()) return id;
+    return this.nextId;
+  }
+
+  snapshot(txn: Txn): Snapshot {
+    const snap = new Snap(this.#commitSeq, this.oldestOpen, txn, txn.command);
+    snap.older = this.#newestSnap;
+    if (this.#newestSnap !== undefined) this.#newestSnap.newer = snap;
+    else this.#oldestSnap = snap;
+    this.#newestSnap = snap;
+    return snap;
+  }
+
+  release(snapshot: Snapshot): void {
+    if (!(snapshot instanceof Snap) || !snapshot.registered) return;
+    snapshot.registered = false;
+    if (snapshot.older !== undefined) snapshot.older.newer = snapshot.newer;
+    else this.#oldestSnap = snapshot.newer;
+    if (snapshot.newer !== undefined) snapshot.newer.older = snapshot.older;
+    else this.#newestSnap = snapshot.older;
+  }
+
+  /** Changes with a commit sequence at or below this are seen by everyone. */
+  get horizon(): number {
+    return this.#oldestSnap?.commitSeq ?? this.#commitSeq;
+  }
+
+  /** Process id of the session whose snapshot or transaction keeps versions from going; undefined when none does. */
+  get horizonHolder(): number | undefined {
+    if (this.#oldestSnap !== undefined) return this.#oldestSnap.transaction.owner;
+    for (const txn of this.#open.values()) return txn.owner;
+    return undefined;
+  }
+
+  /** Is the change that a version entry stands for part of what the snapshot sees? */
+  isVisible(transaction: number, command: number, snapshot: Snapshot): boolean {
+    if (transaction === snapshot.transaction.id) return command < snapshot.command;
+    if (transaction < snapshot.oldestOpen) return true;
+    const seq = this.#ended.get(transaction);
+    return seq !== undefined && seq <= snapshot.commitSeq;
+  }
+
+  /** Commit sequence of a transaction: 0 = everyone sees it, Infinity = open. */
+  commitSeqOf(transaction: number): number {
+    if (this.#open.has(transaction)) return Number.POSITIVE_INFINITY;
+    return this.#ended.get(transaction) ?? 0;
+  }
+
+  *commit(txn: Txn): Task<void> {
+    assert(txn.state === TXN_ACTIVE, 'transaction is over');
+    yield* this.hooks.flushAppenders(txn);
+    if (txn.id === 0) {
+      this.#end(txn);
+      return;
+    }
+    const core = this.#core;
+    const trees = [...txn.born, ...txn.dropped];
+    for (;;) {
+      // Both must hold at once: what one of them waits for can undo what the other found.
+      if (core.reserve() === NEED || this.hooks.prepareTrees(trees) === NEED) yield core.need;
+      else break;
+    }
+    core.group.begin();
+    this.hooks.settleTrees(txn.born, txn.dropped);
+    this.#record(LOG_COMMIT, txn.id);
+    core.group.end();
+    txn.commitLsn = core.log.tail;
+    txn.state = TXN_COMMITTING;
+    this.#committing.push(txn);
+    if (!txn.durable) this.#settle();
+    while (this.#isCommitting(txn)) yield this.#endRequest(txn);
+  }
+
+  *rollback(txn: Txn): Task<void> {
+    if (txn.state !== TXN_ACTIVE) return;
+    yield* this.undoTo(txn, 0);
+    if (txn.id !== 0) {
+      const born = txn.born.splice(0);
+      yield* this.hooks.abandonTrees(born);
+      const core = this.#core;
+      core.emergency = true;
+      try {
+        while (core.reserve() === NEED) yield core.need;
+        core.group.begin();
+        this.#record(LOG_END, txn.id);
+        core.group.end();
+      } finally {
+        core.emergency = false;
+      }
+      this.#open.delete(txn.id);
+    }
+    this.#end(txn);
+  }
+
+  /** Undoes a transaction's entries down to, not including, `entry`. */
+  *undoTo(txn: Txn, entry: number): Task<void> {
+    const core = this.#core;
+    let n = 0;
+    while (txn.newest !== entry) {
+      core.emergency = true;
+      const status = this.hooks.undoNewest(txn);
+      core.emergency = false;
+      if (status === NEED) yield core.need;
+      else if ((++n & 255) === 0) yield sliceRequest(core);
+    }
+  }
+
+  /** Forgets all entries of a transaction. */
+  dropEntries(txn: Txn): void {
+    while (txn.newest !== 0) {
+      const entry = txn.newest;
+      txn.newest = this.#core.versions.previousOf(entry);
+      this.#core.versions.remove(entry);
+    }
+  }
+
+  /** The next committed transaction whose changes everyone sees, for the cleaner; undefined when there is none yet. */
+  cleanable(): Txn | undefined {
+    const txn = this.#toClean[this.#cleanAt];
+    return txn !== undefined && txn.commitSeq <= this.horizon ? txn : undefined;
+  }
+
+  /** Its versions are gone. */
+  cleaned(txn: Txn): void {
+    assert(this.#toClean[this.#cleanAt] === txn, 'cleaned out of order');
+    this.#ended.delete(txn.id);
+    if (++this.#cleanAt > 1024 && this.#cleanAt * 2 > this.#toClean.length) {
+      this.#toClean.splice(0, this.#cleanAt);
+      this.#cleanAt = 0;
+    }
+  }
+
+  #isCommitting(txn: Txn): boolean {
+    return txn.state === TXN_COMMITTING;
+  }
+
+  #record(type: number, id: number): void {
+    const { log, clock } = this.#core;
+    const at = openRecord(log, type, 0, 0, 0);
+    putU64(log, id);
+    putU64(log, clock.wallMicros());
+    closeRecord(log, at);
+  }
+
+  /** Makes visible, in log order, whoever may be: durable, or content with less. */
+  #settle(): void {
+    const durable = this.#core.log.durable;
+    while (this.#committing.length > 0) {
+      const txn = this.#committing[0]!;
+      if (txn.durable && txn.commitLsn > durable) return;
+      this.#committing.shift();
+      txn.commitSeq = ++this.#commitSeq;
+      this.#open.delete(txn.id);
+      if (txn.newest !== 0) {
+        this.#ended.set(txn.id, txn.commitSeq);
+        this.#toClean.push(txn);
+      }
+      this.#end(txn);
+    }
+  }
+
+  #end(txn: Txn): void {
+    txn.state = TXN_ENDED;
+    this.locks.transactionEnded(txn);
+    const callbacks = txn.onEnded;
+    txn.onEnded = [];
+    for (const callback of callbacks) callback();
+  }
+
+  #endRequest(txn: Txn): Request {
+    const core = this.#core;
+    return {
+      kind: REQUEST_FLUSH,
+      start: (resume) => {
+        core.log.requestFlush((error) => resume(error));
+        return () => {
+          resume = () => {};
+        };
+      },
+      answerNow: () => {
+        core.log.flushNow();
+        if (this.#isCommitting(txn)) this.#settle();
+      },
+    };
+  }
+}
+
+/** Lets others run: yielded between slices of long work. */
+export function sliceRequest(core: Core): Request {
+  return {
+    kind: 0,
+    start: (resume) => {
+      let wanted = true;
+      core.clock.soon(() => {
+        if (wanted) resume();
+      });
+      return () => {
+        wanted = false;
+      };
+    },
+    answerNow: () => {},
+  };
+}
