@@ -1,0 +1,305 @@
+/**
+ * Aggregation: groups in a hash table, one running state per group and call.
+ *
+ * Each input row finds its group by the hash key of the grouping expressions; the first row of a group also leaves their
+ * values in a row buffer. DISTINCT arguments pass through a hash table of (group, arguments); ORDER BY arguments are gathered
+ * in a sorter and stepped at the end, group by group. Without grouping expressions there is exactly one group, also when
+ * there is no row.
+ */
+import type { Task } from '../../base/task.ts';
+import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import type { AggregateCall, ColumnId, Expr, SortKey } from '../plan/logical.ts';
+import type { AggregateImpl, Oid, SqlValue } from '../types/contracts.ts';
+import { callTypes, compileEval, type Scope } from './evaluate.ts';
+import { HashTable } from './hash-table.ts';
+import { appendHashValue, appendSortValue } from './key-values.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { Shape, travelPhysical } from './shape.ts';
+import { Sorter } from './sort.ts';
+import { Env, type ExecState } from './state.ts';
+import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
+
+interface CompiledCall {
+  readonly impl: AggregateImpl;
+  readonly strict: boolean;
+  readonly args: readonly Eval[];
+  readonly direct: readonly Eval[];
+  readonly filter: Eval | undefined;
+  readonly distinct: boolean;
+  /** Set for calls whose arguments must come in order: the shape in which they wait, and the keys by position in it. */
+  readonly ordered: { readonly shape: Shape; readonly writers: readonly Writer[]; readonly readers: readonly Eval[]; readonly keys: readonly { readonly evaluate: Eval; readonly key: SortKey }[] } | undefined;
+}
+
+export class AggregatePlan implements PlanNode {
+  readonly shape: Shape;
+  readonly rows: number;
+  readonly title: string;
+  readonly details: readonly string[];
+  readonly children: readonly PlanNode[];
+  readonly groups: readonly Eval[];
+  readonly groupExprs: readonly Expr[];
+  readonly calls: readonly CompiledCall[];
+  readonly writers: readonly Writer[];
+  readonly groupShape: Shape;
+
+  constructor(input: PlanNode, shape: Shape, groups: readonly Expr[], calls: readonly AggregateCall[], scope: Scope, rows: number, details: readonly string[]) {
+    this.shape = shape;
+    this.rows = rows;
+    this.title = groups.length === 0 ? 'Aggregate' : 'HashAggregate';
+    this.details = details;
+    this.children = [input];
+    const inner = { ...scope, shape0: input.shape };
+    this.groupExprs = groups;
+    this.groups = groups.map((g) => compileEval(g, inner));
+    this.calls = calls.map((c, i) => compileCall(c, inner, shape.columns[groups.length + i]!.type));
+    this.#calls = calls;
+    this.writers = shape.columns.map((_, i) => columnWriter(shape, i));
+    this.groupShape = new Shape(shape.columns.slice(0, groups.length));
+  }
+
+  readonly #calls: readonly AggregateCall[];
+
+  /** Arguments of a call, for their types. */
+  argTypes(call: number): readonly Expr[] {
+    return this.#calls[call]!.args;
+  }
+
+  start(state: ExecState): Operator {
+    return new AggregateOperator(state, this);
+  }
+}
+
+let nextArgumentId: ColumnId = -1_000_000;
+
+function compileCall(call: AggregateCall, scope: Scope, result: Oid): CompiledCall {
+  const all = [...call.direct, ...call.args];
+  const impl = call.aggregate.specialize(callTypes(all, result));
+  const args = call.args.map((a) => compileEval(a, scope));
+  const needsOrder = call.order.length > 0 && !call.aggregate.orderInsensitive;
+  let ordered: CompiledCall['ordered'];
+  if (needsOrder) {
+    const argShape = Shape.of(call.args.map((a) => ({ id: nextArgumentId--, type: a.type, typmod: a.typmod })));
+    ordered = {
+      shape: argShape,
+      writers: argShape.columns.map((_, i) => columnWriter(argShape, i)),
+      readers: argShape.columns.map((_, i) => columnReader(argShape, i, 0)),
+      keys: call.order.map((key) => ({ evaluate: compileEval(key.expr, scope), key })),
+    };
+  }
+  return {
+    impl,
+    strict: call.aggregate.strict,
+    args,
+    direct: call.direct.map((a) => compileEval(a, scope)),
+    filter: call.filter === undefined ? undefined : compileEval(call.filter, scope),
+    distinct: call.distinct,
+    ordered,
+  };
+}
+
+class AggregateOperator extends Operator {
+  readonly #plan: AggregatePlan;
+  readonly #input: Operator;
+  readonly #env: Env;
+  readonly #out: RowBuffer;
+  readonly #groups: RowBuffer;
+  readonly #table: HashTable;
+  readonly #key = new KeyWriter();
+  /** Per call, per group. */
+  #states: unknown[][] = [];
+  #distinct: (HashTable | undefined)[] = [];
+  /** Per ordered call, per group. */
+  #sorters: Sorter[][] = [];
+  #direct: (readonly SqlValue[])[][] = [];
+  #done = false;
+  #nextGroup = 0;
+
+  constructor(state: ExecState, plan: AggregatePlan) {
+    super(state);
+    this.#plan = plan;
+    this.#input = plan.children[0]!.start(state);
+    this.#env = new Env(state);
+    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+    this.#groups = new RowBuffer(plan.groupShape.layout, state.memory);
+    this.#table = new HashTable(state.memory);
+  }
+
+  *open(): Task<void> {
+    this.loops++;
+    const { calls } = this.#plan;
+    this.#table.clear();
+    this.#groups.clear();
+    this.#states = calls.map(() => []);
+    for (const table of this.#distinct) table?.clear();
+    this.#distinct = calls.map((c) => (c.distinct ? new HashTable(this.state.memory) : undefined));
+    for (const list of this.#sorters) for (const sorter of list) sorter.release();
+    this.#sorters = calls.map(() => []);
+    this.#direct = calls.map(() => []);
+    this.#done = false;
+    this.#nextGroup = 0;
+    yield* this.#input.open();
+  }
+
+  *next(): Task<RowBuffer | undefined> {
+    if (!this.#done) yield* this.#consume();
+    const out = this.#out;
+    out.clear();
+    const { calls, writers, groups, shape } = this.#plan;
+    const count = groups.length === 0 ? 1 : this.#table.count;
+    const env = this.#env;
+    while (this.#nextGroup < count && out.count < BATCH_ROWS) {
+      const group = this.#nextGroup++;
+      if (groups.length > 0) pointAt(env, this.#groups, group);
+      const values: SqlValue[] = this.#groupReaders.map((read) => read(env));
+      for (let c = 0; c < calls.length; c++) values.push(yield* this.#finish(c, group));
+      out.start();
+      for (let i = 0; i < shape.columns.length; i++) writers[i]!(out, values[i] ?? null);
+      out.finish();
+    }
+    this.producedRows += out.count;
+    return out.count === 0 ? undefined : out;
+  }
+
+  get #groupReaders(): readonly Eval[] {
+    this.#readers ??= this.#plan.groupShape.columns.map((_, i) => columnReader(this.#plan.groupShape, i, 0));
+    return this.#readers;
+  }
+  #readers: readonly Eval[] | undefined;
+
+  *#consume(): Task<void> {
+    const env = this.#env;
+    if (this.#plan.groups.length === 0) this.#startGroup(0);
+    for (;;) {
+      const rows = yield* this.#input.next();
+      if (rows === undefined) break;
+      for (let i = 0; i < rows.count; i++) {
+        pointAt(env, rows, i);
+        yield* evaluateRow(env, () => this.#row());
+      }
+      if (this.state.spent(rows.count)) yield this.state.session.slice();
+    }
+    this.#done = true;
+  }
+
+  #startGroup(group: number): void {
+    const { calls } = this.#plan;
+    for (let c = 0; c < calls.length; c++) {
+      this.#states[c]![group] = calls[c]!.impl.start(this.state.context);
+      if (calls[c]!.ordered !== undefined) this.#sorters[c]![group] = new Sorter(this.state, calls[c]!.ordered!.shape);
+    }
+  }
+
+  /** All of a row is evaluated before any state changes: it may have to be evaluated again. */
+  #row(): void {
+    const env = this.#env;
+    const { groups, calls } = this.#plan;
+    const groupValues = groups.map((g) => g(env));
+    const argLists: (SqlValue[] | undefined)[] = [];
+    const orders: (SqlValue[] | undefined)[] = [];
+    for (let c = 0; c < calls.length; c++) {
+      const call = calls[c]!;
+      const skip = call.filter !== undefined && call.filter(env) !== true;
+      const args = skip ? undefined : call.args.map((a) => a(env));
+      argLists.push(args === undefined || (call.strict && args.includes(null)) ? undefined : args);
+      orders.push(call.ordered?.keys.map((k) => k.evaluate(env)));
+    }
+    const directs = calls.map((c) => c.direct.map((d) => d(env)));
+    const group = this.#groupOf(groupValues);
+    for (let c = 0; c < calls.length; c++) {
+      if (directs[c]!.length > 0) this.#direct[c]![group] = directs[c]!;
+      const args = argLists[c];
+      if (args !== undefined) this.#step(c, group, args, orders[c]);
+    }
+  }
+
+  #groupOf(values: readonly SqlValue[]): number {
+    const { groups, shape } = this.#plan;
+    if (groups.length === 0) return 0;
+    const key = this.#key;
+    key.length = 0;
+    for (let i = 0; i < values.length; i++) appendHashValue(key, shape.columns[i]!.physical, values[i]!);
+    const before = this.#table.count;
+    const group = this.#table.findOrAdd(key.bytes, key.length);
+    if (group === before) {
+      this.#groups.start();
+      for (let i = 0; i < values.length; i++) this.#groupWriters[i]!(this.#groups, values[i]!);
+      this.#groups.finish();
+      this.#startGroup(group);
+    }
+    return group;
+  }
+
+  get #groupWriters(): readonly Writer[] {
+    this.#writersOfGroup ??= this.#plan.groupShape.columns.map((_, i) => columnWriter(this.#plan.groupShape, i));
+    return this.#writersOfGroup;
+  }
+  #writersOfGroup: readonly Writer[] | undefined;
+
+  #step(c: number, group: number, args: readonly SqlValue[], order: readonly SqlValue[] | undefined): void {
+    const call = this.#plan.calls[c]!;
+    const distinct = this.#distinct[c];
+    if (distinct !== undefined) {
+      const key = this.#key;
+      key.length = 0;
+      key.uint32(group);
+      const { ordered } = call;
+      for (let i = 0; i < args.length; i++) appendHashValue(key, ordered?.shape.columns[i]!.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
+      const before = distinct.count;
+      if (distinct.findOrAdd(key.bytes, key.length) !== before) return;
+    }
+    if (call.ordered === undefined) {
+      const states = this.#states[c]!;
+      states[group] = call.impl.step(this.state.context, states[group], ...args);
+      return;
+    }
+    const sorter = this.#sorters[c]![group]!;
+    const scratch = this.#scratchOf(c);
+    scratch.clear();
+    scratch.start();
+    call.ordered.writers.forEach((write, i) => write(scratch, args[i]!));
+    scratch.finish();
+    const key = this.#key;
+    key.length = 0;
+    call.ordered.keys.forEach((k, i) => appendSortValue(key, travelPhysical(k.key.expr.type, k.key.expr.typmod), k.key.descending, k.key.nullsFirst, order![i]!));
+    pointAt(this.#scratchEnv, scratch, 0);
+    sorter.add(this.#scratchEnv, key);
+  }
+
+  #physicals: (readonly ReturnType<typeof travelPhysical>[] | undefined)[] = [];
+  #argPhysicals(c: number): readonly ReturnType<typeof travelPhysical>[] {
+    this.#physicals[c] ??= this.#plan.argTypes(c).map((a) => travelPhysical(a.type, a.typmod));
+    return this.#physicals[c]!;
+  }
+
+  readonly #scratchEnv: Env = new Env(this.state);
+  #scratches: RowBuffer[] = [];
+  #scratchOf(c: number): RowBuffer {
+    this.#scratches[c] ??= new RowBuffer(this.#plan.calls[c]!.ordered!.shape.layout, this.state.memory);
+    return this.#scratches[c];
+  }
+
+  *#finish(c: number, group: number): Task<SqlValue> {
+    const call = this.#plan.calls[c]!;
+    const sorter = this.#sorters[c]![group];
+    let state = this.#states[c]![group];
+    if (sorter !== undefined && call.ordered !== undefined) {
+      yield* sorter.sort();
+      for (const number of sorter.order) {
+        pointAt(this.#scratchEnv, sorter.rows, number);
+        state = call.impl.step(this.state.context, state, ...call.ordered.readers.map((read) => read(this.#scratchEnv)));
+      }
+    }
+    const direct = this.#direct[c]![group] ?? [];
+    return call.impl.final(this.state.context, state, ...direct);
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#out.release();
+    this.#groups.release();
+    this.#table.clear();
+    for (const table of this.#distinct) table?.clear();
+    for (const list of this.#sorters) for (const sorter of list) sorter.release();
+    for (const scratch of this.#scratches) scratch?.release();
+  }
+}

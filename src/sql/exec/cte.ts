@@ -1,0 +1,259 @@
+/**
+ * Common table expressions.
+ *
+ * A materialized CTE runs once per statement and leaves its rows in a buffer that all its references read. A recursive one
+ * fills the buffer in rounds: the base query, then the step over the rows that the last round added (the working table),
+ * until a round adds none. UNION (without ALL) drops rows that were seen before.
+ */
+import { broken } from '../../base/assert.ts';
+import type { Task } from '../../base/task.ts';
+import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import { HashTable } from './hash-table.ts';
+import { appendHashValue } from './key-values.ts';
+import { BATCH_ROWS, Operator, type PlanNode, pointAt } from './operator.ts';
+import type { Shape } from './shape.ts';
+import { Env, type ExecState } from './state.ts';
+import { columnReader } from './values.ts';
+
+/** What a statement keeps per CTE: its rows so far, and the range that the recursive step reads. */
+export interface CteRows {
+  readonly rows: RowBuffer;
+  complete: boolean;
+  running: boolean;
+  workFrom: number;
+  workTo: number;
+}
+
+const cteRows = new WeakMap<ExecState, Map<number, CteRows>>();
+
+function rowsOf(state: ExecState, cte: number, shape: Shape): CteRows {
+  let map = cteRows.get(state);
+  if (map === undefined) {
+    map = new Map();
+    cteRows.set(state, map);
+  }
+  let entry = map.get(cte);
+  if (entry === undefined) {
+    entry = { rows: new RowBuffer(shape.layout, state.memory), complete: false, running: false, workFrom: 0, workTo: 0 };
+    map.set(cte, entry);
+  }
+  return entry;
+}
+
+/** Makes the CTEs known, runs those that must run whether read or not, then is its body. */
+export class WithPlan implements PlanNode {
+  readonly shape: Shape;
+  readonly rows: number;
+  readonly title = 'With';
+  readonly details: readonly string[] = [];
+  readonly children: readonly PlanNode[];
+  readonly definitions: readonly { readonly cte: number; readonly plan: PlanNode; readonly modifies: boolean; readonly outer: boolean }[];
+
+  /** @param definitions - `outer`: uses columns of an enclosing query, so each opening starts afresh. */
+  constructor(body: PlanNode, definitions: WithPlan['definitions']) {
+    this.shape = body.shape;
+    this.rows = body.rows;
+    this.definitions = definitions;
+    this.children = [body, ...definitions.map((d) => d.plan)];
+  }
+
+  start(state: ExecState): Operator {
+    return new WithOperator(state, this);
+  }
+}
+
+class WithOperator extends Operator {
+  readonly #plan: WithPlan;
+  readonly #body: Operator;
+  #ran = false;
+
+  constructor(state: ExecState, plan: WithPlan) {
+    super(state);
+    this.#plan = plan;
+    this.#body = plan.children[0]!.start(state);
+  }
+
+  *open(): Task<void> {
+    for (const d of this.#plan.definitions) {
+      if (d.outer && this.#ran) {
+        const entry = rowsOf(this.state, d.cte, d.plan.shape);
+        entry.rows.clear();
+        entry.complete = false;
+      }
+      if (d.modifies) yield* complete(this.state, d.cte, d.plan);
+    }
+    this.#ran = true;
+    yield* this.#body.open();
+  }
+
+  *next(): Task<RowBuffer | undefined> {
+    return yield* this.#body.next();
+  }
+
+  close(): void {
+    this.#body.close();
+    for (const d of this.#plan.definitions) cteRows.get(this.state)?.get(d.cte)?.rows.release();
+    for (const d of this.#plan.definitions) cteRows.get(this.state)?.delete(d.cte);
+  }
+}
+
+/** Runs a CTE to its end unless that has happened. */
+function* complete(state: ExecState, cte: number, plan: PlanNode): Task<CteRows> {
+  const entry = rowsOf(state, cte, plan.shape);
+  if (entry.complete) return entry;
+  entry.running = true;
+  if (plan instanceof RecursivePlan) yield* recurse(state, plan, entry);
+  else {
+    const operator = plan.start(state);
+    try {
+      yield* operator.open();
+      yield* appendAll(state, operator, entry.rows);
+    } finally {
+      operator.close();
+    }
+  }
+  entry.complete = true;
+  entry.running = false;
+  return entry;
+}
+
+function* appendAll(state: ExecState, operator: Operator, into: RowBuffer): Task<void> {
+  const env = new Env(state);
+  for (;;) {
+    const rows = yield* operator.next();
+    if (rows === undefined) return;
+    for (let i = 0; i < rows.count; i++) {
+      pointAt(env, rows, i);
+      into.appendRow(env.b0, env.v0, env.r0);
+    }
+    if (state.spent(rows.count)) yield state.session.slice();
+  }
+}
+
+/** A reference to a CTE, or inside a recursive step to its working table. */
+export class CteScanPlan implements PlanNode {
+  readonly shape: Shape;
+  readonly rows: number;
+  readonly title: string;
+  readonly details: readonly string[] = [];
+  readonly children: readonly PlanNode[] = [];
+  readonly cte: number;
+  readonly working: boolean;
+  /** Filled by the planner when the definition is planned; references are planned with it. */
+  readonly definition: { plan: PlanNode | undefined };
+
+  constructor(cte: number, name: string, shape: Shape, working: boolean, definition: { plan: PlanNode | undefined }, rows: number) {
+    this.cte = cte;
+    this.shape = shape;
+    this.working = working;
+    this.definition = definition;
+    this.rows = rows;
+    this.title = `${working ? 'WorkTable' : 'CTE'} Scan on ${name}`;
+  }
+
+  start(state: ExecState): Operator {
+    return new CteScanOperator(state, this);
+  }
+}
+
+class CteScanOperator extends Operator {
+  readonly #plan: CteScanPlan;
+  readonly #out: RowBuffer;
+  readonly #env: Env;
+  #entry: CteRows | undefined;
+  #next = 0;
+  #end = 0;
+
+  constructor(state: ExecState, plan: CteScanPlan) {
+    super(state);
+    this.#plan = plan;
+    this.#env = new Env(state);
+    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+  }
+
+  *open(): Task<void> {
+    const { cte, working, definition } = this.#plan;
+    if (definition.plan === undefined) broken('a CTE without its plan');
+    const entry = working ? rowsOf(this.state, cte, definition.plan.shape) : yield* complete(this.state, cte, definition.plan);
+    this.#entry = entry;
+    this.#next = working ? entry.workFrom : 0;
+    this.#end = working ? entry.workTo : entry.rows.count;
+  }
+
+  // biome-ignore lint/correctness/useYield: the rows are at hand
+  *next(): Task<RowBuffer | undefined> {
+    const out = this.#out;
+    out.clear();
+    const rows = this.#entry!.rows;
+    while (this.#next < this.#end && out.count < BATCH_ROWS) {
+      pointAt(this.#env, rows, this.#next++);
+      out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
+    }
+    this.producedRows += out.count;
+    return out.count === 0 ? undefined : out;
+  }
+
+  close(): void {
+    this.#out.release();
+  }
+}
+
+/** The definition of a recursive CTE. Base and step put out the CTE's columns by position. */
+export class RecursivePlan implements PlanNode {
+  readonly shape: Shape;
+  readonly rows: number;
+  readonly title = 'Recursive Union';
+  readonly details: readonly string[] = [];
+  readonly children: readonly PlanNode[];
+  readonly all: boolean;
+
+  constructor(base: PlanNode, step: PlanNode, shape: Shape, all: boolean) {
+    this.shape = shape;
+    this.rows = base.rows * 10;
+    this.children = [base, step];
+    this.all = all;
+  }
+
+  start(): Operator {
+    return broken('a recursive query runs as a CTE only');
+  }
+}
+
+function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<void> {
+  const seen = new HashTable(state.memory);
+  const key = new KeyWriter();
+  const env = new Env(state);
+  const readers = plan.shape.columns.map((_, i) => columnReader(plan.shape, i, 0));
+  const take = (rows: RowBuffer): void => {
+    for (let i = 0; i < rows.count; i++) {
+      pointAt(env, rows, i);
+      if (!plan.all) {
+        key.length = 0;
+        for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
+        const before = seen.count;
+        if (seen.findOrAdd(key.bytes, key.length) !== before) continue;
+      }
+      entry.rows.appendRow(env.b0, env.v0, env.r0);
+    }
+  };
+  for (let round = 0; ; round++) {
+    const from = entry.rows.count;
+    const operator = plan.children[round === 0 ? 0 : 1]!.start(state);
+    try {
+      yield* operator.open();
+      for (;;) {
+        const rows = yield* operator.next();
+        if (rows === undefined) break;
+        take(rows);
+        if (state.spent(rows.count)) yield state.session.slice();
+      }
+    } finally {
+      operator.close();
+    }
+    if (entry.rows.count === from) break;
+    entry.workFrom = from;
+    entry.workTo = entry.rows.count;
+    if (state.spent(64)) yield state.session.slice();
+  }
+  seen.clear();
+}

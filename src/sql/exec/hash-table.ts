@@ -1,0 +1,159 @@
+/**
+ * A hash table from byte strings to entry numbers 0, 1, 2 …, for groups, joins, DISTINCT and set operations.
+ *
+ * Open addressing over typed arrays, split by the hash's top bits into 64 small tables that grow one by one, so that no
+ * growth is a long stretch (law 9). Keys lie one behind the other in chunks; whatever else belongs to an entry is kept by
+ * the caller in arrays indexed by entry number.
+ *
+ *   hash ── top 6 bits ──> table ── low bits ──> slot: entry + 1 (0 = empty)
+ *   entry: hash, key chunk and offset, key length
+ */
+import type { RowMemory } from '../../engine/record-port.ts';
+
+const TABLES = 64;
+const CHUNK_BYTES = 65536;
+
+/** FNV-1a over the bytes, finished as murmur3 does. */
+export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
+  let h = 0x811c9dc5;
+  for (let i = start; i < end; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+  h ^= h >>> 16;
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+export class HashTable {
+  /** Entries so far. */
+  count = 0;
+  readonly #memory: RowMemory;
+  #tables: (Int32Array | undefined)[] = new Array<Int32Array | undefined>(TABLES).fill(undefined);
+  #sizes = new Int32Array(TABLES);
+  #hashes = new Uint32Array(64);
+  #chunkOf = new Uint32Array(64);
+  #offsetOf = new Uint32Array(64);
+  #lengthOf = new Uint32Array(64);
+  #chunks: Uint8Array[] = [];
+  #free = CHUNK_BYTES;
+  #charged = 0;
+
+  constructor(memory: RowMemory) {
+    this.#memory = memory;
+  }
+
+  /** The entry of a key, or −1. */
+  find(key: Uint8Array, length: number): number {
+    const hash = hashBytes(key, 0, length);
+    const table = this.#tables[hash >>> 26];
+    if (table === undefined) return -1;
+    const mask = table.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = table[slot]! - 1;
+      if (entry < 0) return -1;
+      if (this.#hashes[entry] === hash && this.#same(entry, key, length)) return entry;
+    }
+  }
+
+  /** The entry of a key, made if it is new: then it equals the `count` before the call. */
+  findOrAdd(key: Uint8Array, length: number): number {
+    const hash = hashBytes(key, 0, length);
+    const number = hash >>> 26;
+    let table = this.#tables[number];
+    if (table === undefined) {
+      table = new Int32Array(16);
+      this.#tables[number] = table;
+    }
+    const mask = table.length - 1;
+    let slot = hash & mask;
+    for (; ; slot = (slot + 1) & mask) {
+      const entry = table[slot]! - 1;
+      if (entry < 0) break;
+      if (this.#hashes[entry] === hash && this.#same(entry, key, length)) return entry;
+    }
+    const entry = this.#add(hash, key, length);
+    table[slot] = entry + 1;
+    const size = this.#sizes[number]! + 1;
+    this.#sizes[number] = size;
+    if (size * 2 > table.length) this.#grow(number, table);
+    return entry;
+  }
+
+  #same(entry: number, key: Uint8Array, length: number): boolean {
+    if (this.#lengthOf[entry] !== length) return false;
+    const chunk = this.#chunks[this.#chunkOf[entry]!]!;
+    const at = this.#offsetOf[entry]!;
+    for (let i = 0; i < length; i++) if (chunk[at + i] !== key[i]) return false;
+    return true;
+  }
+
+  #add(hash: number, key: Uint8Array, length: number): number {
+    if (this.#free + length > (this.#chunks[this.#chunks.length - 1]?.length ?? 0)) {
+      const size = this.count < 256 && length < 4096 ? 4096 : Math.max(CHUNK_BYTES, length);
+      this.#chunks.push(new Uint8Array(size));
+      this.#charge(size);
+      this.#free = 0;
+    }
+    const entry = this.count++;
+    if (entry === this.#hashes.length) this.#growEntries();
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last]!;
+    for (let i = 0; i < length; i++) chunk[this.#free + i] = key[i]!;
+    this.#hashes[entry] = hash;
+    this.#chunkOf[entry] = last;
+    this.#offsetOf[entry] = this.#free;
+    this.#lengthOf[entry] = length;
+    this.#free += length;
+    return entry;
+  }
+
+  #growEntries(): void {
+    const size = this.#hashes.length * 2;
+    this.#hashes = larger(this.#hashes, size);
+    this.#chunkOf = larger(this.#chunkOf, size);
+    this.#offsetOf = larger(this.#offsetOf, size);
+    this.#lengthOf = larger(this.#lengthOf, size);
+    this.#charge(size * 8);
+  }
+
+  #grow(number: number, old: Int32Array): void {
+    const table = new Int32Array(old.length * 2);
+    const mask = table.length - 1;
+    for (let i = 0; i < old.length; i++) {
+      const entry = old[i]! - 1;
+      if (entry < 0) continue;
+      let slot = this.#hashes[entry]! & mask;
+      while (table[slot] !== 0) slot = (slot + 1) & mask;
+      table[slot] = entry + 1;
+    }
+    this.#tables[number] = table;
+    this.#charge(old.length * 4);
+  }
+
+  #charge(bytes: number): void {
+    this.#charged += bytes;
+    this.#memory.usedBytes += bytes;
+  }
+
+  clear(): void {
+    this.#memory.usedBytes -= this.#charged;
+    this.#charged = 0;
+    this.count = 0;
+    this.#tables = new Array<Int32Array | undefined>(TABLES).fill(undefined);
+    this.#sizes.fill(0);
+    this.#chunks = [];
+    this.#free = CHUNK_BYTES;
+    if (this.#hashes.length > 4096) {
+      this.#hashes = new Uint32Array(64);
+      this.#chunkOf = new Uint32Array(64);
+      this.#offsetOf = new Uint32Array(64);
+      this.#lengthOf = new Uint32Array(64);
+    }
+  }
+}
+
+function larger(old: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(size);
+  next.set(old);
+  return next;
+}

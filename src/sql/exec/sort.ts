@@ -1,0 +1,229 @@
+/**
+ * Sorting, and the sorter that windows, DISTINCT ON and ordered aggregates share.
+ *
+ * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
+ * 4,096 rows are sorted with the built-in sort and merged pairwise, giving way between slices (law 9). The sort is stable.
+ */
+import type { Task } from '../../base/task.ts';
+import { compareKeys, KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import type { SortKey } from '../plan/logical.ts';
+import { compileEval, type Scope } from './evaluate.ts';
+import { appendSortValue } from './key-values.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { type Shape, travelPhysical } from './shape.ts';
+import { Env, type ExecState } from './state.ts';
+
+const RUN_ROWS = 4096;
+const CHUNK_BYTES = 65536;
+
+/** Appends the sort key of the environment's row. */
+export type SortKeyMaker = (env: Env, key: KeyWriter) => void;
+
+export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMaker {
+  const parts = keys.map((k) => ({ evaluate: compileEval(k.expr, scope), physical: travelPhysical(k.expr.type, k.expr.typmod), descending: k.descending, nullsFirst: k.nullsFirst }));
+  return (env, key) => {
+    for (let i = 0; i < parts.length; i++) {
+      const p = parts[i]!;
+      appendSortValue(key, p.physical, p.descending, p.nullsFirst, p.evaluate(env));
+    }
+  };
+}
+
+/** Gathers rows with keys and orders them. */
+export class Sorter {
+  readonly rows: RowBuffer;
+  /** Row numbers in order, after {@link sort}. */
+  order: Uint32Array = new Uint32Array(0);
+  #chunks: Uint8Array[] = [];
+  #free = CHUNK_BYTES;
+  #chunkOf = new Uint32Array(256);
+  #offsetOf = new Uint32Array(256);
+  #lengthOf = new Uint32Array(256);
+  #charged = 0;
+  readonly #state: ExecState;
+
+  constructor(state: ExecState, shape: Shape) {
+    this.#state = state;
+    this.rows = new RowBuffer(shape.layout, state.memory);
+  }
+
+  get count(): number {
+    return this.rows.count;
+  }
+
+  /** Adds the environment's row (its first record) with a key. */
+  add(env: Env, key: KeyWriter): void {
+    const number = this.rows.count;
+    this.rows.appendRow(env.b0, env.v0, env.r0);
+    this.#keep(number, key);
+  }
+
+  #keep(number: number, key: KeyWriter): void {
+    if (number >= this.#chunkOf.length) {
+      const size = this.#chunkOf.length * 2;
+      this.#chunkOf = enlarge(this.#chunkOf, size);
+      this.#offsetOf = enlarge(this.#offsetOf, size);
+      this.#lengthOf = enlarge(this.#lengthOf, size);
+    }
+    const { length } = key;
+    const last = this.#chunks[this.#chunks.length - 1];
+    if (last === undefined || this.#free + length > last.length) {
+      const size = number < 64 && length < 2048 ? 4096 : Math.max(CHUNK_BYTES, length);
+      this.#chunks.push(new Uint8Array(size));
+      this.#charged += size;
+      this.#state.memory.usedBytes += size;
+      this.#free = 0;
+    }
+    const chunk = this.#chunks[this.#chunks.length - 1]!;
+    for (let i = 0; i < length; i++) chunk[this.#free + i] = key.bytes[i]!;
+    this.#chunkOf[number] = this.#chunks.length - 1;
+    this.#offsetOf[number] = this.#free;
+    this.#lengthOf[number] = length;
+    this.#free += length;
+  }
+
+  /** Compares the first `prefix` bytes of two rows' keys (all of them by default). */
+  compare(a: number, b: number): number {
+    const aAt = this.#offsetOf[a]!;
+    const bAt = this.#offsetOf[b]!;
+    return compareKeys(this.#chunks[this.#chunkOf[a]!]!, aAt, aAt + this.#lengthOf[a]!, this.#chunks[this.#chunkOf[b]!]!, bAt, bAt + this.#lengthOf[b]!);
+  }
+
+  *sort(): Task<void> {
+    const { count } = this.rows;
+    let from = new Uint32Array(count);
+    for (let i = 0; i < count; i++) from[i] = i;
+    const compare = (a: number, b: number): number => this.compare(a, b) || a - b;
+    for (let at = 0; at < count; at += RUN_ROWS) {
+      from.subarray(at, Math.min(count, at + RUN_ROWS)).sort(compare);
+      if (this.#state.spent(RUN_ROWS)) yield this.#state.session.slice();
+    }
+    let to = new Uint32Array(count);
+    for (let run = RUN_ROWS; run < count; run *= 2) {
+      for (let at = 0; at < count; at += run * 2) yield* this.#merge(from, to, at, Math.min(at + run, count), Math.min(at + run * 2, count));
+      [from, to] = [to, from];
+    }
+    this.order = from;
+  }
+
+  *#merge(from: Uint32Array, to: Uint32Array, start: number, middle: number, end: number): Task<void> {
+    let a = start;
+    let b = middle;
+    for (let i = start; i < end; i++) {
+      to[i] = b >= end || (a < middle && this.compare(from[a]!, from[b]!) <= 0) ? from[a++]! : from[b++]!;
+      if ((i & 2047) === 2047 && this.#state.spent(2048)) yield this.#state.session.slice();
+    }
+  }
+
+  clear(): void {
+    this.rows.clear();
+    this.#chunks = [];
+    this.#free = CHUNK_BYTES;
+    this.#state.memory.usedBytes -= this.#charged;
+    this.#charged = 0;
+    this.order = new Uint32Array(0);
+  }
+
+  release(): void {
+    this.clear();
+    this.rows.release();
+  }
+}
+
+function enlarge(old: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(size);
+  next.set(old);
+  return next;
+}
+
+export class SortPlan implements PlanNode {
+  readonly shape: Shape;
+  readonly rows: number;
+  readonly title = 'Sort';
+  readonly details: readonly string[];
+  readonly children: readonly PlanNode[];
+  readonly key: SortKeyMaker;
+
+  constructor(input: PlanNode, keys: readonly SortKey[], scope: Scope, details: readonly string[]) {
+    this.shape = input.shape;
+    this.rows = input.rows;
+    this.children = [input];
+    this.details = details;
+    this.key = sortKeyMaker(keys, { ...scope, shape0: input.shape });
+  }
+
+  start(state: ExecState): Operator {
+    return new SortOperator(state, this);
+  }
+}
+
+class SortOperator extends Operator {
+  readonly #plan: SortPlan;
+  readonly #input: Operator;
+  readonly #env: Env;
+  readonly #sorter: Sorter;
+  readonly #out: RowBuffer;
+  #sorted = false;
+  #next = 0;
+
+  constructor(state: ExecState, plan: SortPlan) {
+    super(state);
+    this.#plan = plan;
+    this.#input = plan.children[0]!.start(state);
+    this.#env = new Env(state);
+    this.#sorter = new Sorter(state, plan.shape);
+    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+  }
+
+  *open(): Task<void> {
+    this.loops++;
+    this.#sorter.clear();
+    this.#sorted = false;
+    this.#next = 0;
+    yield* this.#input.open();
+  }
+
+  *next(): Task<RowBuffer | undefined> {
+    if (!this.#sorted) yield* this.#gather();
+    const { order, rows } = this.#sorter;
+    const out = this.#out;
+    out.clear();
+    while (this.#next < order.length && out.count < BATCH_ROWS) {
+      const address = rows.index[order[this.#next++]!]!;
+      const chunk = address >>> 13;
+      out.appendRow(rows.chunks[chunk]!, rows.views[chunk]!, (address & 8191) << 3);
+    }
+    this.producedRows += out.count;
+    return out.count === 0 ? undefined : out;
+  }
+
+  *#gather(): Task<void> {
+    yield* gatherSorted(this.state, this.#input, this.#sorter, this.#plan.key, this.#env);
+    this.#sorted = true;
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#sorter.release();
+    this.#out.release();
+  }
+}
+
+/** Reads an open operator to its end into a sorter, and sorts. */
+export function* gatherSorted(state: ExecState, input: Operator, sorter: Sorter, makeKey: SortKeyMaker, env: Env): Task<void> {
+  const key = new KeyWriter();
+  for (;;) {
+    const rows = yield* input.next();
+    if (rows === undefined) break;
+    for (let i = 0; i < rows.count; i++) {
+      pointAt(env, rows, i);
+      yield* evaluateRow(env, () => {
+        key.length = 0;
+        makeKey(env, key);
+      });
+      sorter.add(env, key);
+    }
+    if (state.spent(rows.count)) yield state.session.slice();
+  }
+  yield* sorter.sort();
+}
