@@ -112,7 +112,8 @@ export const BPCHAR: Behaviour<string> = {
   },
 };
 
-const NAME_BYTES_MAX = 63;
+/** Bytes of UTF-8 that a name can have. */
+export const NAME_BYTES_MAX = 63;
 
 export const NAME: Behaviour<string> = {
   ...TEXT_BASE,

@@ -1,0 +1,160 @@
+/**
+ * Reads the tables of facts: what pg_proc, pg_operator, pg_cast and pg_aggregate say about built-in objects.
+ *
+ * A function's line is its name and, per overload, `oid:args:result:flags[:names[:columns]]`, with types by name.
+ * Flags: volatility i, s or v; S strict; R returns a set; W window function; Vtype = variadic elements of that type.
+ */
+
+import { broken } from '../../base/assert.ts';
+import type { Oid } from '../types/contracts.ts';
+import { typeFactsNamed } from '../types/type-facts.ts';
+import { AGGREGATE_FACTS } from './aggregate-facts.ts';
+import { CAST_FACTS } from './cast-facts.ts';
+import { FUNCTION_FACTS_A_TO_I } from './function-facts-a-i.ts';
+import { FUNCTION_FACTS_J_TO_Z } from './function-facts-j-z.ts';
+import { OPERATOR_FACTS } from './operator-facts.ts';
+
+export interface FunctionFacts {
+  readonly signature: string;
+  readonly oid: Oid;
+  readonly name: string;
+  readonly args: readonly Oid[];
+  readonly result: Oid;
+  readonly volatility: 'i' | 's' | 'v';
+  readonly strict: boolean;
+  readonly returnsSet: boolean;
+  readonly window: boolean;
+  readonly variadic: Oid;
+  readonly argNames: readonly string[];
+  readonly columns: readonly { readonly name: string; readonly type: Oid }[];
+}
+
+export interface OperatorFacts {
+  readonly oid: Oid;
+  readonly name: string;
+  /** Type names; `-` = none. */
+  readonly left: string;
+  readonly right: string;
+  readonly result: Oid;
+  /** Signature of the function behind it. */
+  readonly signature: string;
+  readonly commutator: Oid;
+  readonly negator: Oid;
+  readonly hashable: boolean;
+}
+
+export interface CastFacts {
+  readonly source: Oid;
+  readonly target: Oid;
+  /** Signature of the function; '' = none. */
+  readonly signature: string;
+  readonly context: 'i' | 'a' | 'e';
+  readonly method: 'function' | 'relabel' | 'io';
+}
+
+export interface AggregateFacts extends Pick<FunctionFacts, 'signature' | 'oid' | 'name' | 'args' | 'result' | 'variadic'> {
+  readonly kind: 'n' | 'o';
+  readonly directArgs: number;
+}
+
+/** Oid of a type name of the tables; `-` is 0. */
+export function typeOid(name: string): Oid {
+  if (name === '-') return 0;
+  return typeFactsNamed(name)?.oid ?? broken(`no facts about type ${name}`);
+}
+
+function lines(table: string): readonly string[] {
+  return table.split('\n').filter((line) => line !== '');
+}
+
+function list(text: string | undefined): readonly string[] {
+  return text === undefined || text === '' ? [] : text.split(',');
+}
+
+function volatilityOf(flags: string): 'i' | 's' | 'v' {
+  return flags.startsWith('i') ? 'i' : flags.startsWith('s') ? 's' : 'v';
+}
+
+function readFunction(name: string, overload: string): FunctionFacts {
+  const [oid = '', args = '', result = '', flags = '', names, columns] = overload.split(':');
+  const variadic = /V(\S+)/.exec(flags)?.[1];
+  return {
+    signature: `${name}(${args})`,
+    oid: Number(oid),
+    name,
+    args: list(args).map(typeOid),
+    result: typeOid(result),
+    volatility: volatilityOf(flags),
+    strict: flags.includes('S'),
+    returnsSet: flags.includes('R'),
+    window: flags.includes('W'),
+    variadic: variadic === undefined ? 0 : typeOid(variadic),
+    argNames: list(names),
+    columns: list(columns).map((column) => {
+      const [columnName = '', type = ''] = column.split('=');
+      return { name: columnName, type: typeOid(type) };
+    }),
+  };
+}
+
+function functionFacts(): ReadonlyMap<string, FunctionFacts> {
+  const facts = new Map<string, FunctionFacts>();
+  for (const line of [...lines(FUNCTION_FACTS_A_TO_I), ...lines(FUNCTION_FACTS_J_TO_Z)]) {
+    const [name = '', ...overloads] = line.split(' ');
+    for (const overload of overloads) {
+      const entry = readFunction(name, overload);
+      facts.set(entry.signature, entry);
+    }
+  }
+  return facts;
+}
+
+function readOperator(line: string): OperatorFacts {
+  const [oid, name = '', left = '', right = '', result = '', fn = '', commutator, negator, hash] = line.split(' ');
+  return {
+    oid: Number(oid),
+    name,
+    left,
+    right,
+    result: typeOid(result),
+    signature: left === '-' ? `${fn}(${right})` : `${fn}(${left},${right})`,
+    commutator: Number(commutator),
+    negator: Number(negator),
+    hashable: hash === 'h',
+  };
+}
+
+function readCast(line: string): CastFacts {
+  const [source = '', target = '', signature = '', context = '', method = ''] = line.split(' ');
+  return {
+    source: typeOid(source),
+    target: typeOid(target),
+    signature: signature === '-' ? '' : signature,
+    context: context === 'i' ? 'i' : context === 'a' ? 'a' : 'e',
+    method: method === 'f' ? 'function' : method === 'b' ? 'relabel' : 'io',
+  };
+}
+
+function readAggregate(line: string): AggregateFacts {
+  const [oid, name = '', args = '', result = '', kind, direct, variadic = '-'] = line.split(' ');
+  const argList = args === '-' ? '' : args;
+  return {
+    signature: `${name}(${argList})`,
+    oid: Number(oid),
+    name,
+    args: list(argList).map(typeOid),
+    result: typeOid(result),
+    kind: kind === 'o' ? 'o' : 'n',
+    directArgs: Number(direct),
+    variadic: typeOid(variadic),
+  };
+}
+
+/** Functions by signature. */
+export const FUNCTIONS: ReadonlyMap<string, FunctionFacts> = functionFacts();
+export const OPERATORS: readonly OperatorFacts[] = lines(OPERATOR_FACTS).map(readOperator);
+export const CASTS: readonly CastFacts[] = lines(CAST_FACTS).map(readCast);
+/** Aggregates by signature. */
+export const AGGREGATES: ReadonlyMap<string, AggregateFacts> = new Map(
+  lines(AGGREGATE_FACTS).map(readAggregate).map((facts) => [facts.signature, facts]),
+);
