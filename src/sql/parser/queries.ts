@@ -1,0 +1,561 @@
+/**
+ * Queries: SELECT, VALUES, TABLE, set operations, WITH, and the tail of ORDER BY, LIMIT and locking.
+ *
+ * The clauses are written into a skeleton while the cursor walks over them (`skeleton-writer.ts`), node-sql-parser says how
+ * they belong together, and the tree is lifted from its answer:
+ *
+ *     select core     SELECT DISTINCT e0 AS n1 FROM t2 AS a2 WHERE e3 GROUP BY e4 HAVING e5 ORDER BY e6 LIMIT 7
+ *     set operations  SELECT q0 UNION ALL SELECT q1 EXCEPT SELECT q2 ORDER BY e3      every arm a query of its own
+ *     WITH            WITH RECURSIVE n0 AS (SELECT q1) SELECT q2                       every body a statement of its own
+ *
+ * What node-sql-parser cannot carry is read beside the skeleton: WINDOW, INTO, locking, FETCH FIRST, GROUPING SETS, ALL of
+ * INTERSECT and EXCEPT. Set operations come back flat; INTERSECT's higher rank is applied here.
+ */
+
+import { fail, unsupported } from '../../base/errors.ts';
+import type { Expression } from '../ast/expressions.ts';
+import type { QualifiedName } from '../ast/names.ts';
+import type {
+  CommonTable,
+  GroupItem,
+  LockingClause,
+  NamedWindow,
+  PlannableStatement,
+  Query,
+  QueryBody,
+  SelectBody,
+  SelectTarget,
+  WithClause,
+} from '../ast/queries.ts';
+import { PUNCTUATION } from '../lexer/lexer.ts';
+import { parseDelete, parseInsert, parseUpdate } from './changes.ts';
+import { CLOSE, COMMA, type Cursor, OPEN } from './cursor.ts';
+import { parseExpression } from './expressions.ts';
+import { liftFrom, parseRelation, writeFrom } from './from-items.ts';
+import { parsePrimary } from './primaries.ts';
+import type { SkeletonArm, SkeletonQuery } from './skeleton.ts';
+import { SkeletonWriter } from './skeleton-writer.ts';
+import { parseNamedWindows, parseSortItem } from './windows.ts';
+
+const QUERY_WORDS = new Set(['select', 'values', 'with', 'table']);
+const TAIL_WORDS = new Set(['union', 'intersect', 'except', 'order', 'limit', 'offset', 'fetch', 'for']);
+
+/** Words that cannot begin a select list's first item: the list is empty. */
+const AFTER_TARGETS = new Set(['from', 'where', 'group', 'having', 'window', 'into', ...TAIL_WORDS]);
+
+/** Is the parenthesis at `token` one round a query, and not round an expression that begins with a sub-query? */
+export function startsQuery(c: Cursor, token: number): boolean {
+  const { lexer } = c;
+  const isAt = (at: number, code: number) => at < c.to && lexer.kind(at) === PUNCTUATION && lexer.code(at) === code;
+  let inner = token;
+  while (isAt(inner, OPEN)) inner++;
+  if (inner === token || inner >= c.to || !QUERY_WORDS.has(lexer.keyword(inner))) return false;
+  let behind = inner - token > 1 ? c.behindParenthesis(inner - 1) : 0;
+  for (let open = inner - 2; open >= token; open--) {
+    if (behind < c.to && TAIL_WORDS.has(lexer.keyword(behind))) behind = c.behindParenthesis(open);
+    else if (isAt(behind, CLOSE)) behind++;
+    else return false;
+  }
+  return true;
+}
+
+/** A query in parentheses. */
+export function parseSubquery(c: Cursor): Query {
+  return c.nested(() => {
+    c.expectPunctuation(OPEN);
+    const query = parseQuery(c);
+    c.expectPunctuation(CLOSE);
+    return query;
+  });
+}
+
+/** A query that may begin with WITH. */
+export function parseQuery(c: Cursor): Query {
+  if (!c.is('with')) return parseBody(c);
+  const token = c.at;
+  const statement = parseWith(c);
+  if (statement.kind !== 'query') throw c.syntaxError(token);
+  return statement;
+}
+
+/** WITH … and the statement that it introduces. */
+export function parseWith(c: Cursor): PlannableStatement {
+  const at = c.offset;
+  const w = new SkeletonWriter(c);
+  const hints: (boolean | null)[] = [];
+  const columns: CommonTable['columns'][] = [];
+  w.emit('WITH ');
+  c.expect('with');
+  const recursive = c.accept('recursive');
+  if (recursive) w.emit('RECURSIVE ');
+  do {
+    if (hints.length > 0) w.emit(', ');
+    const token = c.at;
+    w.place('n', { kind: 'name', value: c.name() }, token);
+    columns.push(c.isPunctuation(OPEN) ? c.parenthesized(() => c.name()) : []);
+    c.expect('as');
+    hints.push(parseMaterialized(c));
+    w.emit(' AS (SELECT ');
+    w.place('q', { kind: 'statement', value: parseCommonTable(c) }, token);
+    w.emit(')');
+    if (c.is('search') || c.is('cycle')) throw unsupported(c.is('search') ? 'SEARCH' : 'CYCLE', c.position(c.at));
+  } while (c.acceptPunctuation(COMMA));
+  w.emit(' SELECT ');
+  const token = c.at;
+  w.place('q', { kind: 'statement', value: parseMain(c) }, token);
+  const skeleton = w.parse('query');
+  const ctes = skeleton.ctes.map(
+    (cte, i): CommonTable => ({
+      name: w.value(cte.name, 'name'),
+      columns: columns[i]!,
+      materialized: hints[i]!,
+      statement: w.value(cte.query, 'statement'),
+    }),
+  );
+  const main = w.value(skeleton.arms[0]!.targets[0]!.item, 'statement');
+  return attachWith(c, main, { at, recursive: skeleton.recursive, ctes }, token);
+}
+
+function attachWith(c: Cursor, main: PlannableStatement, clause: WithClause, token: number): PlannableStatement {
+  if (main.with !== null) throw c.errorAt('multiple WITH clauses not allowed', token);
+  switch (main.kind) {
+    case 'query':
+      return { ...main, with: clause };
+    case 'insert':
+      return { ...main, with: clause };
+    case 'update':
+      return { ...main, with: clause };
+    case 'delete':
+      return { ...main, with: clause };
+  }
+}
+
+function parseMaterialized(c: Cursor): boolean | null {
+  if (c.accept('materialized')) return true;
+  return c.acceptAll('not', 'materialized') ? false : null;
+}
+
+function parseCommonTable(c: Cursor): PlannableStatement {
+  return c.nested(() => {
+    c.expectPunctuation(OPEN);
+    const statement = c.is('with') ? parseWith(c) : parseMain(c);
+    c.expectPunctuation(CLOSE);
+    return statement;
+  });
+}
+
+/** A query or DML statement without WITH. */
+function parseMain(c: Cursor): PlannableStatement {
+  switch (c.word()) {
+    case 'insert':
+      return parseInsert(c);
+    case 'update':
+      return parseUpdate(c);
+    case 'delete':
+      return parseDelete(c);
+    default:
+      return parseBody(c);
+  }
+}
+
+/** What a select core leaves beside its skeleton. */
+interface CoreExtras {
+  readonly at: number;
+  readonly groupDistinct: boolean;
+  readonly windows: readonly NamedWindow[];
+  readonly into: QualifiedName | null;
+}
+
+interface Tail {
+  readonly withTies: boolean;
+  readonly locking: readonly LockingClause[];
+}
+
+interface Operation {
+  readonly all: boolean;
+  readonly at: number;
+}
+
+function parseBody(c: Cursor): Query {
+  const at = c.offset;
+  const core = new SkeletonWriter(c);
+  const extras = c.is('select') ? writeCore(c, core) : null;
+  const first = extras === null ? parseArm(c) : null;
+  if (!isSetOperation(c)) {
+    if (extras !== null) return liftCore(core, extras, writeTail(c, core));
+    if (!TAIL_WORDS.has(c.word())) return first!;
+  }
+  const chain = new SkeletonWriter(c);
+  const arm = first ?? liftCore(core, extras!, { withTies: false, locking: [] });
+  chain.emit('SELECT ');
+  chain.place('q', { kind: 'query', value: arm }, c.at);
+  const operations: Operation[] = [];
+  while (isSetOperation(c)) operations.push(writeSetOperation(c, chain));
+  const tail = writeTail(c, chain);
+  const skeleton = chain.parse('query');
+  const queries = skeleton.arms.map((entry) => chain.value(entry.targets[0]!.item, 'query'));
+  if (queries.length === 1) return addTail(c, queries[0]!, liftTail(chain, skeleton, tail));
+  const body = associate(queries, skeleton.operations, operations);
+  return { ...emptyTail(at, body), ...liftTail(chain, skeleton, tail) };
+}
+
+function isSetOperation(c: Cursor): boolean {
+  return c.is('union') || c.is('intersect') || c.is('except');
+}
+
+function writeSetOperation(c: Cursor, w: SkeletonWriter): Operation {
+  const token = c.at;
+  const at = c.offset;
+  const word = c.oneOf('union', 'intersect', 'except');
+  const all = c.accept('all');
+  if (!all) c.accept('distinct');
+  w.emit(` ${word.toUpperCase()}${all && word === 'union' ? ' ALL' : ''} SELECT `, token);
+  const armToken = c.at;
+  w.place('q', { kind: 'query', value: c.nested(() => parseArm(c)) }, armToken);
+  return { all, at };
+}
+
+/** One arm of a set operation, or a query's body that is no SELECT: its tail is empty unless it is in parentheses. */
+function parseArm(c: Cursor): Query {
+  if (c.isPunctuation(OPEN)) return parseSubquery(c);
+  const at = c.offset;
+  switch (c.word()) {
+    case 'select': {
+      const w = new SkeletonWriter(c);
+      const extras = writeCore(c, w);
+      return liftCore(w, extras, { withTies: false, locking: [] });
+    }
+    case 'values':
+      return emptyTail(at, parseValues(c));
+    case 'table':
+      return emptyTail(at, parseTableCommand(c));
+    default:
+      throw c.syntaxError();
+  }
+}
+
+function emptyTail(at: number, body: QueryBody): Query {
+  return { kind: 'query', at, with: null, body, orderBy: [], limit: null, withTies: false, offset: null, locking: [] };
+}
+
+/** `VALUES (…), (…)`. */
+export function parseValues(c: Cursor): Extract<QueryBody, { kind: 'values' }> {
+  const at = c.offset;
+  const slot = c.takeSlot(c.at);
+  c.expect('values');
+  const rows = c.list(() => c.parenthesized(() => parseExpression(c)));
+  return { kind: 'values', at, rows, slot };
+}
+
+/** `TABLE name` is `SELECT * FROM name`. */
+function parseTableCommand(c: Cursor): SelectBody {
+  const at = c.offset;
+  c.at++;
+  const star: SelectTarget = { expression: { kind: 'star', at, qualifier: [], of: null }, alias: null };
+  const from = [{ kind: 'table' as const, ...parseRelation(c), alias: null, sample: null }];
+  return { ...EMPTY_SELECT, at, targets: [star], from };
+}
+
+const EMPTY_SELECT: Omit<SelectBody, 'at' | 'targets' | 'from'> = {
+  kind: 'select',
+  distinct: false,
+  distinctOn: null,
+  where: null,
+  groupBy: [],
+  groupDistinct: false,
+  having: null,
+  windows: [],
+  into: null,
+};
+
+/** Left to right, INTERSECT first. */
+function associate(
+  queries: readonly Query[],
+  operators: SkeletonQuery['operations'],
+  operations: readonly Operation[],
+): QueryBody {
+  const operands = [queries[0]!];
+  const pending: number[] = [];
+  const combine = (index: number) => {
+    const right = operands.pop()!;
+    const left = operands.pop()!;
+    const { all, at } = operations[index]!;
+    operands.push(
+      emptyTail(left.at, { kind: 'setOperation', at, operation: operators[index]!.operation, all, left, right }),
+    );
+  };
+  operators.forEach((operator, index) => {
+    const rank = (i: number) => (operators[i]!.operation === 'intersect' ? 2 : 1);
+    const own = operator.operation === 'intersect' ? 2 : 1;
+    while (pending.length > 0 && rank(pending.at(-1)!) >= own) combine(pending.pop()!);
+    pending.push(index);
+    operands.push(queries[index + 1]!);
+  });
+  while (pending.length > 0) combine(pending.pop()!);
+  return operands[0]!.body;
+}
+
+// ── the select core ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function writeCore(c: Cursor, w: SkeletonWriter): CoreExtras {
+  const at = c.offset;
+  w.emit('SELECT ');
+  c.expect('select');
+  writeDistinct(c, w);
+  writeTargets(c, w);
+  const into = c.is('into') ? parseInto(c) : null;
+  let groupDistinct = false;
+  for (;;) {
+    const token = c.at;
+    if (c.accept('from')) {
+      w.emit(' FROM ', token);
+      writeFrom(c, w);
+    } else if (c.accept('where')) {
+      w.emit(' WHERE ', token);
+      w.place('e', { kind: 'expression', value: parseExpression(c) }, token + 1);
+    } else if (c.acceptAll('group', 'by')) {
+      groupDistinct = c.accept('distinct');
+      if (!groupDistinct) c.accept('all');
+      w.emit(' GROUP BY ', token);
+      writeList(c, w, () => w.place('e', { kind: 'group', value: parseGroupItem(c) }, token));
+    } else if (c.accept('having')) {
+      w.emit(' HAVING ', token);
+      w.place('e', { kind: 'expression', value: parseExpression(c) }, token + 1);
+    } else break;
+  }
+  const windows = c.accept('window') ? parseNamedWindows(c) : [];
+  return { at, groupDistinct, windows, into };
+}
+
+function writeList(c: Cursor, w: SkeletonWriter, item: () => void): void {
+  item();
+  while (c.acceptPunctuation(COMMA)) {
+    w.emit(', ');
+    item();
+  }
+}
+
+function writeDistinct(c: Cursor, w: SkeletonWriter): void {
+  const token = c.at;
+  if (!c.accept('distinct')) {
+    c.accept('all');
+    return;
+  }
+  w.emit('DISTINCT ', token);
+  if (!c.accept('on')) return;
+  w.emit('ON (', token);
+  c.expectPunctuation(OPEN);
+  writeList(c, w, () => w.place('e', { kind: 'expression', value: parseExpression(c) }, c.at));
+  c.expectPunctuation(CLOSE);
+  w.emit(') ');
+}
+
+function writeTargets(c: Cursor, w: SkeletonWriter): void {
+  if (c.atEnd || c.isPunctuation(CLOSE) || AFTER_TARGETS.has(c.word())) {
+    w.place('e', { kind: 'nothing' }, c.at);
+    return;
+  }
+  writeList(c, w, () => {
+    const token = c.at;
+    const { expression, alias } = parseTarget(c);
+    w.place('e', { kind: 'expression', value: expression }, token);
+    if (alias === null) return;
+    w.emit(' AS ');
+    w.place('n', { kind: 'name', value: alias }, token);
+  });
+}
+
+/** One item of a select or RETURNING list. */
+export function parseTarget(c: Cursor): SelectTarget {
+  if (c.isStar) {
+    const at = c.offset;
+    c.at++;
+    return { expression: { kind: 'star', at, qualifier: [], of: null }, alias: null };
+  }
+  const expression = parseExpression(c);
+  if (c.accept('as')) return { expression, alias: c.label() };
+  return { expression, alias: c.isBareLabel() ? c.label() : null };
+}
+
+function parseInto(c: Cursor): QualifiedName {
+  c.at++;
+  if (c.is('temporary') || c.is('temp') || c.is('unlogged')) c.at++;
+  c.accept('table');
+  return c.qualifiedName();
+}
+
+function parseGroupItem(c: Cursor): GroupItem {
+  const at = c.offset;
+  if (c.isPunctuation(OPEN) && c.isPunctuation(CLOSE, 1)) {
+    c.at += 2;
+    return { kind: 'empty', at };
+  }
+  const nested = () => c.parenthesized(() => c.nested(() => parseGroupItem(c)));
+  if (c.isPunctuation(OPEN, 1) && (c.is('rollup') || c.is('cube'))) {
+    const kind = c.oneOf('rollup', 'cube');
+    return { kind, at, items: nested() };
+  }
+  if (c.acceptAll('grouping', 'sets')) return { kind: 'sets', at, items: nested() };
+  return { kind: 'expression', expression: parseExpression(c) };
+}
+
+function liftCore(w: SkeletonWriter, extras: CoreExtras, tail: Tail): Query {
+  const skeleton = w.parse('query');
+  const body = liftArm(w, skeleton.arms[0]!, extras);
+  return { ...emptyTail(extras.at, body), ...liftTail(w, skeleton, tail) };
+}
+
+function liftArm(w: SkeletonWriter, arm: SkeletonArm, extras: CoreExtras): SelectBody {
+  const isEmpty = arm.targets.length === 1 && w.entry(arm.targets[0]!.item).kind === 'nothing';
+  const expression = (number: number): Expression => w.value(number, 'expression');
+  return {
+    kind: 'select',
+    at: extras.at,
+    distinct: arm.distinct,
+    distinctOn: arm.distinctOn?.map(expression) ?? null,
+    targets: isEmpty
+      ? []
+      : arm.targets.map(({ item, alias }) => ({ expression: expression(item), alias: w.optional(alias, 'name') })),
+    from: liftFrom(w, arm.from),
+    where: w.optional(arm.where, 'expression'),
+    groupBy: arm.groupBy.map((item) => w.value(item, 'group')),
+    groupDistinct: extras.groupDistinct,
+    having: w.optional(arm.having, 'expression'),
+    windows: extras.windows,
+    into: extras.into,
+  };
+}
+
+// ── the tail ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const DIRECTIONS = { asc: ' ASC', desc: ' DESC', using: '', default: '' } as const;
+const NULLS = { first: ' NULLS FIRST', last: ' NULLS LAST', default: '' } as const;
+
+function writeTail(c: Cursor, w: SkeletonWriter): Tail {
+  const orderToken = c.at;
+  if (c.acceptAll('order', 'by')) {
+    w.emit(' ORDER BY ', orderToken);
+    writeList(c, w, () => {
+      const token = c.at;
+      const item = parseSortItem(c);
+      w.place('e', { kind: 'sort', value: item }, token);
+      w.emit(DIRECTIONS[item.direction] + NULLS[item.nulls]);
+    });
+  }
+  const locking: LockingClause[] = [];
+  while (c.is('for')) locking.push(...parseLocking(c));
+  const limits = parseLimits(c);
+  while (c.is('for')) locking.push(...parseLocking(c));
+  if (limits.limit !== null) {
+    w.emit(' LIMIT ');
+    w.place('', { kind: 'expression', value: limits.limit }, c.at);
+  }
+  if (limits.offset !== null) {
+    w.emit(' OFFSET ');
+    w.place('', { kind: 'expression', value: limits.offset }, c.at);
+  }
+  return { withTies: limits.withTies, locking };
+}
+
+interface Limits {
+  limit: Expression | null;
+  offset: Expression | null;
+  withTies: boolean;
+}
+
+/** LIMIT or FETCH, and OFFSET, in either order. */
+function parseLimits(c: Cursor): Limits {
+  const limits: Limits = { limit: null, offset: null, withTies: false };
+  let sawLimit = false;
+  for (;;) {
+    const token = c.at;
+    if (c.is('limit') || c.is('fetch')) {
+      if (sawLimit) throw c.errorAt('multiple LIMIT clauses not allowed', token);
+      sawLimit = true;
+      if (c.accept('limit')) parseLimit(c, limits, token);
+      else parseFetch(c, limits);
+    } else if (c.accept('offset')) {
+      if (limits.offset !== null) throw c.errorAt('multiple OFFSET clauses not allowed', token);
+      limits.offset = parseExpression(c);
+      if (c.is('row') || c.is('rows')) c.at++;
+    } else return limits;
+  }
+}
+
+function parseLimit(c: Cursor, limits: Limits, token: number): void {
+  if (!c.accept('all')) limits.limit = parseExpression(c);
+  if (c.isPunctuation(COMMA)) {
+    throw fail('syntax_error', 'LIMIT #,# syntax is not supported', {
+      hint: 'Use separate LIMIT and OFFSET clauses.',
+      position: c.position(token),
+    });
+  }
+}
+
+function parseFetch(c: Cursor, limits: Limits): void {
+  c.expect('fetch');
+  c.oneOf('first', 'next');
+  const at = c.offset;
+  limits.limit =
+    c.is('row') || c.is('rows') ? { kind: 'literal', at, literal: 'integer', text: '1', slot: -1 } : parseFetchCount(c);
+  c.oneOf('row', 'rows');
+  if (c.accept('only')) return;
+  c.expect('with', 'ties');
+  limits.withTies = true;
+}
+
+function parseFetchCount(c: Cursor): Expression {
+  const at = c.offset;
+  if (!c.isOperator(43) && !c.isOperator(45)) return parsePrimary(c);
+  const { schema, name } = c.operatorName();
+  return { kind: 'operator', at, schema, operator: name, left: null, right: parsePrimary(c) };
+}
+
+/** One locking clause; FOR READ ONLY is none. */
+function parseLocking(c: Cursor): LockingClause[] {
+  const at = c.offset;
+  c.expect('for');
+  if (c.acceptAll('read', 'only')) return [];
+  const strength = parseStrength(c);
+  const of = c.accept('of') ? c.list(() => c.qualifiedName()) : [];
+  const wait = c.accept('nowait') ? 'nowait' : c.acceptAll('skip', 'locked') ? 'skip locked' : 'wait';
+  return [{ at, strength, of, wait }];
+}
+
+function parseStrength(c: Cursor): LockingClause['strength'] {
+  if (c.acceptAll('no', 'key', 'update')) return 'no key update';
+  if (c.acceptAll('key', 'share')) return 'key share';
+  return c.oneOf('update', 'share');
+}
+
+function liftTail(
+  w: SkeletonWriter,
+  skeleton: SkeletonQuery,
+  tail: Tail,
+): Pick<Query, 'orderBy' | 'limit' | 'offset' | 'withTies' | 'locking'> {
+  return {
+    orderBy: skeleton.orderBy.map(({ item, direction, nulls }) => {
+      const sort = w.value(item, 'sort');
+      return { ...sort, nulls, direction: sort.direction === 'using' ? 'using' : direction };
+    }),
+    limit: w.optional(skeleton.limit, 'expression'),
+    offset: w.optional(skeleton.offset, 'expression'),
+    ...tail,
+  };
+}
+
+/** A tail behind a query in parentheses joins the tail inside, as long as no clause comes twice. */
+function addTail(c: Cursor, query: Query, tail: ReturnType<typeof liftTail>): Query {
+  const refuse = (what: string) => c.errorAt(`multiple ${what} clauses not allowed`, c.at - 1);
+  if (query.orderBy.length > 0 && tail.orderBy.length > 0) throw refuse('ORDER BY');
+  if (query.limit !== null && tail.limit !== null) throw refuse('LIMIT');
+  if (query.offset !== null && tail.offset !== null) throw refuse('OFFSET');
+  return {
+    ...query,
+    orderBy: [...query.orderBy, ...tail.orderBy],
+    limit: query.limit ?? tail.limit,
+    offset: query.offset ?? tail.offset,
+    withTies: query.withTies || tail.withTies,
+    locking: [...query.locking, ...tail.locking],
+  };
+}
