@@ -44,7 +44,7 @@ function timeOrder(left: string, right: string): Order {
 
 /** First day that no timestamp reaches, and an instant after all timestamps. */
 const TIMESTAMP_DAYS_END = 106751983;
-const BEYOND_TIMESTAMPS = 9223371331200000000n;
+const BEYOND_TIMESTAMPS = 9223371331199999999n;
 
 /** Dates beyond the range of timestamps lie after all of them. */
 function farDate(days: number): WideInteger {

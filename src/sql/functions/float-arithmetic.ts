@@ -102,7 +102,7 @@ export function power(a: number, b: number): number {
   if (a === 0 && b < 0) {
     throw fail('invalid_argument_for_power_function', 'zero raised to a negative power is undefined');
   }
-  if (a < 0 && Math.floor(b) !== b) {
+  if (a < 0 && Number.isFinite(b) && Math.floor(b) !== b) {
     throw fail(
       'invalid_argument_for_power_function',
       'a negative number raised to a non-integer power yields a complex result',
@@ -221,11 +221,11 @@ export const FLOAT_ARITHMETIC: readonly Definition[] = [
   ...named(['dexp', 'exp'], exponential),
   ...named(['dlog1', 'ln'], logarithm(Math.log)),
   ...named(['dlog10', 'log', 'log10'], logarithm(Math.log10)),
-  ...named(['dround', 'round'], (a) => (Number.isFinite(a) ? roundHalfEven(a) : a)),
+  ...named(['dround', 'round'], (a) => (Number.isFinite(a) && a !== 0 ? roundHalfEven(a) : a)),
   ...named(['dtrunc', 'trunc'], Math.trunc),
   ...named(['ceil', 'ceiling'], Math.ceil),
   ...named(['floor'], Math.floor),
-  ...named(['sign'], Math.sign),
+  ...named(['sign'], (a) => (a > 0 ? 1 : a < 0 ? -1 : 0)),
   ...named(['degrees'], (a) => checked(a / RADIANS, a)),
   ...named(['radians'], (a) => a * RADIANS),
   ...named(['sin'], periodic(Math.sin)),

@@ -5,7 +5,7 @@
  */
 
 import { unsupported } from '../../base/errors.ts';
-import { civilFromDays, civilFromMicros, isInfinite, SECOND } from './calendar.ts';
+import { checkTimestamp, civilFromDays, civilFromMicros, isInfinite, SECOND } from './calendar.ts';
 import type { FormatSettings } from './contracts.ts';
 import { formatOffset, secondsOf, settingZone, type TimeZone } from './time-zone.ts';
 import type { WideInteger } from './wide-integer.ts';
@@ -79,8 +79,9 @@ export function toLocal(value: WideInteger, zone: TimeZone): WideInteger {
   return isInfinite(value) ? value : shift(value, zone.offsetAt(secondsOf(value)));
 }
 
-/** Instant of a local timestamp. ±Infinity stays. */
-export function fromLocal(value: WideInteger, zone: TimeZone): WideInteger {
+/** Instant of a local timestamp. ±Infinity stays. @throws `datetime_field_overflow` (22008). */
+export function fromLocal(value: WideInteger, zone: TimeZone, message?: string): WideInteger {
   if (isInfinite(value)) return value;
-  return wideSubtract(value, zone.offsetOfLocal(secondsOf(value)) * SECOND);
+  const instant = wideSubtract(value, zone.offsetOfLocal(secondsOf(value)) * SECOND);
+  return typeof instant === 'bigint' ? checkTimestamp(instant, message) : instant;
 }

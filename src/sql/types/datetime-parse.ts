@@ -152,6 +152,12 @@ class DateTimeReader {
       if (value !== Math.floor(value)) parsed.micros = roundHalfEven((value - Math.floor(value)) * DAY);
       return;
     }
+    const ordinal = /^(\d{4})\.(\d{3})$/.exec(text);
+    if (ordinal !== null && parsed.year === undefined && !this.#timeOnly) {
+      parsed.year = Number(ordinal[1]);
+      parsed.dayOfYear = Number(ordinal[2]);
+      return;
+    }
     const dateDone = parsed.day !== undefined && parsed.month !== undefined && parsed.year !== undefined;
     if (this.#expect === 'time' || this.#timeOnly || dateDone) return this.#packedTime(text);
     if (text.includes('.')) return this.#packedTime(text);
@@ -401,7 +407,7 @@ export function parseTimestampTz(text: string, context: EvalContext): WideIntege
   if (special === 'now') return context.transactionMicros;
   if (special === 'epoch') return UNIX_EPOCH_DAYS * DAY;
   const local = localMicros(reader, special, micros ?? 0, text, context);
-  return fromLocal(local, zone ?? settingZone(context.settings.timeZone));
+  return fromLocal(local, zone ?? settingZone(context.settings.timeZone), `timestamp out of range: "${text}"`);
 }
 
 /** Reads a time of day: µs from midnight, 24:00 included. @throws 22007, 22008. */

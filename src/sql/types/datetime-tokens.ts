@@ -16,7 +16,7 @@ export interface DateToken {
 const SPACE = /[ \t\n\v\f\r]+/y;
 const SHAPES: readonly (readonly [DateToken['kind'], RegExp])[] = [
   ['time', /\d+:\d*(?::\d*)?(?:\.\d*)?/y],
-  ['date', /\d+([-/.])(?:\d+\1[\da-z]+|\d+(?=[-/]?)(?!\.)|[a-z]{3,}\1?\d*)/iy],
+  ['date', /\d+([-/.])(?:\d+\1(?:\d+|[a-z]{3,})|\d+(?=[-/]?)(?!\.)|[a-z]{3,}\1?\d*)/iy],
   ['number', /\d+\.\d*|\.\d+|\d+/y],
   ['date', /[a-z]{3,}([-/])\d+\1\d+/iy],
   ['word', /[a-z]+(?:[/_][a-z0-9/_+-]*)?/iy],

@@ -121,7 +121,7 @@ class IntervalReader {
   #amount(token: DateToken, next: DateToken | undefined): number {
     const text = token.text.replace(/ /g, '');
     if (token.kind === 'time' || text.includes(':')) {
-      this.#time(text, next?.kind === 'word' && UNITS.get(next.text.toLowerCase())?.[0] === 'days' ? 0 : 1);
+      this.#time(text);
       return 0;
     }
     const yearMonth = /^([+-]?)(\d+)-(\d+)$/.exec(text);
@@ -154,7 +154,7 @@ class IntervalReader {
     this.add(Number(text), unit);
   }
 
-  #time(text: string, _scale: number): void {
+  #time(text: string): void {
     const sign = text.startsWith('-') ? -1 : 1;
     const parts = text.replace(/^[+-]/, '').split(':');
     let [hours = '0', minutes = '0', seconds = '0'] = parts;
@@ -170,7 +170,7 @@ class IntervalReader {
     if (alternative !== null) {
       this.months += Number(alternative[1]) * 12 + Number(alternative[2]);
       this.days += Number(alternative[3]);
-      if (alternative[4] !== undefined) this.#time(alternative[4], 1);
+      if (alternative[4] !== undefined) this.#time(alternative[4]);
       return;
     }
     const [dateText = '', timeText, ...rest] = body.toUpperCase().split('T');

@@ -19,6 +19,7 @@ import {
   numeric,
   numericOverflow,
   numericToFloat,
+  scaleDown,
   scaleUp,
 } from './numeric.ts';
 import {
@@ -204,7 +205,7 @@ function clampExponent(exponent: number): number {
 
 function expToScale(value: Numeric, scale: number): Numeric {
   const estimate = numericToFloat(value);
-  if (estimate > 131072 * Math.LN10) throw numericOverflow();
+  if (estimate >= RESULT_SCALE_MAX * 3) throw numericOverflow();
   if (estimate < -(scale + 10) * Math.LN10) return new Numeric(0, scale);
   const digits = Math.max(scale + GUARD_DIGITS, value.scale);
   return fromFixedPoint(expFixed(toFixedPoint(value, digits), digits), digits, scale);
@@ -242,8 +243,15 @@ function powerSpecial(base: Numeric, exponent: Numeric): Numeric {
     if (size === 0) return NUMERIC_ONE;
     return size > 0 === exponent.sign > 0 ? NUMERIC_INFINITY : NUMERIC_ZERO;
   }
+  const whole = minimumScale(exponent) === 0;
+  if (base.sign < 0 && !whole) {
+    throw fail(
+      'invalid_argument_for_power_function',
+      'a negative number raised to a non-integer power yields a complex result',
+    );
+  }
   if (exponent.sign < 0) return NUMERIC_ZERO;
-  const odd = minimumScale(exponent) === 0 && BigInt(scaleUp(exponent.coefficient, 0)) % 2n !== 0n;
+  const odd = BigInt(scaleDown(exponent.coefficient, exponent.scale, false)) % 2n !== 0n;
   return base.sign < 0 && odd ? base : NUMERIC_INFINITY;
 }
 

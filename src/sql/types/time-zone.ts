@@ -194,8 +194,16 @@ export function fixedZone(offsetSeconds: number): TimeZone {
   return new FixedZone(formatOffset(offsetSeconds), offsetSeconds);
 }
 
+/** The setting asked for last, since every timestamptz that is printed asks for the same one. */
+let lastSetting: { readonly name: string; readonly zone: TimeZone } = { name: 'UTC', zone: UTC };
+
 /** The zone of a `TimeZone` setting. @throws `invalid_parameter_value` (22023). */
 export function settingZone(name: string): TimeZone {
+  if (lastSetting.name !== name) lastSetting = { name, zone: readSetting(name) };
+  return lastSetting.zone;
+}
+
+function readSetting(name: string): TimeZone {
   const offset = parseOffset(name);
   if (offset !== undefined) return fixedZone(offset);
   const zone = findZone(name);
