@@ -39,10 +39,11 @@ export function parseInsert(c: Cursor): InsertStatement {
   const alias = c.accept('as') ? c.name() : null;
   w.placeTarget({ kind: 'table', value: target({ at: name.at, name, only: false }, alias) }, token);
   const hasColumns = c.isPunctuation(OPEN) && !startsQuery(c, c.at);
-  if (hasColumns) writeColumns(c, w);
+  const columnCount = hasColumns ? writeColumns(c, w) : null;
   const overriding = c.accept('overriding') ? c.oneOf('user', 'system') : null;
   if (overriding !== null) c.expect('value');
-  const source = writeSource(c, w);
+  const source = parseSource(c);
+  writeSource(c, w, source, columnCount);
   const onConflict = c.are('on', 'conflict') ? parseOnConflict(c) : null;
   const returning = parseReturning(c);
   const skeleton = w.parse('insert');
@@ -75,16 +76,20 @@ function target(relation: Pick<TableItem, 'at' | 'name' | 'only'>, alias: Name |
   return { kind: 'table', ...relation, alias: alias === null ? null : { name: alias, columns: [] }, sample: null };
 }
 
-function writeColumns(c: Cursor, w: SkeletonWriter): void {
+/** Writes the column list and answers its length. */
+function writeColumns(c: Cursor, w: SkeletonWriter): number {
+  let count = 0;
   w.emit(' (');
   c.expectPunctuation(OPEN);
   do {
     const token = c.at;
     if (!c.isPunctuation(OPEN, -1)) w.emit(', ');
     w.place('n', { kind: 'target', value: parseAssignmentTarget(c) }, token);
+    count++;
   } while (c.acceptPunctuation(COMMA));
   c.expectPunctuation(CLOSE);
   w.emit(')');
+  return count;
 }
 
 function parseAssignmentTarget(c: Cursor): AssignmentTarget {
@@ -97,19 +102,23 @@ function parseAssignmentTarget(c: Cursor): AssignmentTarget {
   }
 }
 
-function writeSource(c: Cursor, w: SkeletonWriter): Query | null {
-  w.emit(' VALUES (');
-  const token = c.at;
-  const source = parseSource(c);
-  if (source === null) w.place('e', { kind: 'nothing' }, token);
-  else if (source.body.kind === 'values' && source.with === null && !hasTail(source)) {
-    source.body.rows[0]!.forEach((value, i) => {
+/**
+ * Writes the source: VALUES with the first row's items, or SELECT with one placeholder for a query. node-sql-parser itself
+ * refuses VALUES of another length than the column list; that error is the binder's, so such a row is written as SELECT.
+ */
+function writeSource(c: Cursor, w: SkeletonWriter, source: Query | null, columns: number | null): void {
+  const row = source === null || source.with !== null || hasTail(source) || source.body.kind !== 'values' ? null : source.body.rows[0]!;
+  const asValues = row !== null && (columns === null || columns === row.length);
+  w.emit(asValues ? ' VALUES (' : ' SELECT ');
+  if (source === null) w.place('e', { kind: 'nothing' }, c.at);
+  else if (row === null) w.place('q', { kind: 'query', value: source }, c.at);
+  else {
+    row.forEach((value, i) => {
       if (i > 0) w.emit(', ');
-      w.place('e', { kind: 'expression', value }, token);
+      w.place('e', { kind: 'expression', value }, c.at);
     });
-  } else w.place('q', { kind: 'query', value: source }, token);
-  w.emit(')');
-  return source;
+  }
+  if (asValues) w.emit(')');
 }
 
 function hasTail(query: Query): boolean {

@@ -293,10 +293,15 @@ class Reader {
     const columns = list(ast['columns']).map((column) =>
       this.#number(isFields(column) ? column['value'] : column, 'n'),
     );
-    const rows = list(fields(ast['values'])['values']);
-    if (rows.length !== 1) throw new SkeletonError('unexpected rows', undefined);
-    const values = list(fields(rows[0])['value']).map((value) => this.#placeholder(value, 'eq'));
+    const values = this.#insertedItems(fields(ast['values']));
     return { kind: 'insert', table: this.#number(fields(list(ast['table'])[0])['table'], 't'), columns, values };
+  }
+
+  #insertedItems(source: Fields): readonly number[] {
+    if (source['type'] === 'select') return this.#arm(source).targets.map(({ item }) => item);
+    const rows = list(source['values']);
+    if (rows.length !== 1) throw new SkeletonError('unexpected rows', undefined);
+    return list(fields(rows[0])['value']).map((value) => this.#placeholder(value, 'e'));
   }
 
   #update(ast: Fields): SkeletonUpdate {
