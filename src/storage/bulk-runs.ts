@@ -21,6 +21,11 @@ export class BulkRun {
     this.last = last;
   }
 
+  /** Does a leaf with this first key go on with the run? Runs are logged leaf by leaf, each leaf naming the run's first key. */
+  continues(tree: number, first: Uint8Array): boolean {
+    return this.tree === tree && compareBytes(this.first, 0, this.first.length, first, 0, first.length) === 0;
+  }
+
   covers(key: Uint8Array, keyBytes: number): boolean {
     return (
       compareBytes(key, 0, keyBytes, this.first, 0, this.first.length) >= 0 &&

@@ -31,9 +31,9 @@ export class Core {
   readonly pageBytes: number;
   /** Log bytes that any one group can take: images of the pages it touches, and its records. */
   readonly groupBytes: number;
-  /** True while rollback, checkpoint or shutdown run: they may use the emergency generation. */
-  emergency = false;
   readOnly = false;
+  /** Id of the next tree; never reused. */
+  nextTree = 0;
   #need: Request | undefined;
 
   constructor(
@@ -75,12 +75,19 @@ export class Core {
 
   /** Makes sure of what any group needs: clean frames and log room. An attempt; the first step of every change. */
   reserve(): number {
+    return this.#reserve(false);
+  }
+
+  /** As `reserve`, with the emergency generation too: for rollback, checkpoint and shutdown. */
+  reserveEmergency(): number {
+    return this.#reserve(true);
+  }
+
+  #reserve(emergency: boolean): number {
     if (this.readOnly) throw fail('read_only_sql_transaction', 'the database is open read-only');
     if (!this.cache.ensureFree(FRAMES_RESERVED)) return this.want(this.cache.cleaning());
-    if (!this.log.room(this.groupBytes, this.emergency)) {
-      return this.want(this.log.roomRequest(this.groupBytes, this.emergency));
-    }
-    return OK;
+    if (this.log.room(this.groupBytes, emergency)) return OK;
+    return this.want(this.log.roomRequest(this.groupBytes, emergency));
   }
 
   tree(id: number): Tree {

@@ -202,3 +202,12 @@ export function keyBytesMax(pageBytes: number): number {
 export function recordBytesMax(pageBytes: number): number {
   return Math.floor(usableBytes(pageBytes) / 3);
 }
+
+// Keys of long-value trees: the id of the value (u48 big-endian), for a chunk followed by its number (u32 big-endian).
+export const LONG_HEAD_BYTES = 6;
+export const LONG_CHUNK_KEY_BYTES = 10;
+
+/** Bytes of a long value that one chunk holds: a page's worth. */
+export function longChunkBytes(pageBytes: number): number {
+  return usableBytes(pageBytes) - NODE_HEADER_BYTES - SLOT_BYTES - 2 * LONG_CHUNK_KEY_BYTES;
+}

@@ -14,7 +14,8 @@
  *   REBUILD              from u16 | to u16 | prefix u16
  *   LINKS                previous u32 | next u32
  *   RUN                  transaction u64 | undo next u64 | command u32 | tree u32 | first u16 | last u16 | keys
- *   COMMIT, END          transaction u64 | wall clock µs u64
+ *   UNDO_RUN             slots u16 | pad u16 | slots
+ *   COMMIT, END, RUN_UNDONE   transaction u64 | wall clock µs u64
  *   ROOT_ROW             next tree u32 | catalog root u32 | the database root's row
  *
  * Types from HANDLED on belong to higher layers, which register a `RedoHandler`.
@@ -39,6 +40,8 @@ export const LOG_END = 14;
 export const LOG_ROOT_ROW = 15;
 /** Undo of a bulk run on one leaf: every listed node is flagged deleted. */
 export const LOG_UNDO_RUN = 16;
+/** The rollback of a transaction's newest run is complete. */
+export const LOG_RUN_UNDONE = 17;
 export const LOG_HANDLED = 64;
 
 export const RECORD_FLAGS_AT = 1;

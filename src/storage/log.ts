@@ -77,6 +77,12 @@ export class Log {
     this.#fileId = fileId;
   }
 
+  /** While recovery replays, everything up to here was read from disk. */
+  replayed(lsn: number): void {
+    this.#durable = lsn;
+    this.#tail = lsn;
+  }
+
   /** Position of the next group. */
   get tail(): number {
     return this.#tail;
@@ -103,6 +109,12 @@ export class Log {
   /** The first generation kept. */
   get firstGeneration(): number {
     return this.#kept[0]?.number ?? this.generation;
+  }
+
+  /** The generation that holds a position. */
+  generationAt(lsn: number): number {
+    for (const g of this.#kept) if (lsn < g.start + g.bytes) return g.number;
+    return this.generation;
   }
 
   /** What makes every later write impossible; undefined while all is well. */
@@ -263,9 +275,15 @@ export class Log {
     }
   }
 
+  /** The database file could not be written: nothing may be acknowledged any more. */
+  poison(error: unknown): void {
+    this.#fail(error);
+  }
+
   /** Closes and removes all generations: the file alone is the database now. */
   remove(): void {
     this.close();
+    if (this.#vfs.list(this.#directory).length === 0) return;
     for (const name of this.#vfs.list(this.#directory)) this.#vfs.unlink(`${this.#directory}/${name}`);
     this.#vfs.syncDirectory(this.#directory);
     this.#vfs.removeDirectory(this.#directory);

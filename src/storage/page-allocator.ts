@@ -4,14 +4,18 @@
  * The order is that of every mini-transaction: `prepare` may wait and fail, outside a group; `take` and `give` happen inside
  * one and cannot fail, because everything they touch was made ready.
  */
+import type { BTree } from './btree.ts';
 import type { Core } from './core.ts';
 import type { Tree } from './tree.ts';
+import type { TreeCatalog } from './tree-catalog.ts';
 
 export interface PageAllocator {
-  /** Called once, when the trees of the file are known. */
-  attach(core: Core): void;
-  /** Lays out the space of an empty database; the file already has its first pages. Called inside its first group. */
-  format(core: Core): void;
+  /** Called once at open, before anything else, with the parts that it builds on. */
+  attach(core: Core, btree: BTree, catalog: TreeCatalog): void;
+  /** Lays out the space of an empty database around page 1, which the tree catalog has. Inside the first group. */
+  format(): void;
+  /** Makes known the space trees of the trees in `core`, after the tree catalog was read. */
+  load(): void;
   /**
    * Makes ready to `take` up to `count` pages for a tree and to `give` any number of its pages in the next group. An attempt:
    * OK or NEED; it may run groups of its own. @throws `disk_full` (53100).

@@ -114,6 +114,11 @@ export class PageCache {
     return pgno < this.#frames.length ? this.#frames[pgno]! - 1 : -1;
   }
 
+  /** The page in a frame. */
+  pgnoOf(frame: number): number {
+    return this.#pgnos[frame]!;
+  }
+
   /** Makes sure that `count` frames are free, evicting clean pages. False: too many are dirty, `cleaning()` helps. */
   ensureFree(count: number): boolean {
     if (this.#freeCount >= count) return true;

@@ -52,6 +52,9 @@ export interface RedoHandler {
   redo(type: number, bytes: Uint8Array, view: DataView, at: number, lsn: number): void;
 }
 
+/** More than any group touches. */
+const FRAMES_PER_GROUP = 40;
+
 const scratchKey = new Uint8Array(8192);
 
 export class Redo {
@@ -69,6 +72,9 @@ export class Redo {
   /** Applies every page record of a group. */
   apply(group: GroupAt): void {
     const { bytes, view, lsn } = group;
+    // No page of a group may be written or evicted before the whole group is applied.
+    if (!this.#cache.ensureFree(FRAMES_PER_GROUP)) this.#cache.writeDirty(Number.POSITIVE_INFINITY);
+    if (!this.#cache.ensureFree(FRAMES_PER_GROUP)) throw fail('out_of_memory', 'page cache is too small to recover');
     for (let at = group.from; at + RECORD_BODY_AT <= group.to; at += view.getUint32(at + RECORD_BYTES_AT, true)) {
       const type = view.getUint8(at);
       if (type === 0) break;
@@ -103,8 +109,6 @@ export class Redo {
     const frame = this.#frame(pgno);
     if (frame >= 0) return frame;
     this.unreadable.delete(pgno);
-    if (!this.#cache.ensureFree(1)) this.#cache.writeDirty(64);
-    if (!this.#cache.ensureFree(1)) throw fail('out_of_memory', 'page cache is too small to recover');
     const made = this.#cache.takeFrame(pgno);
     writeU64(this.#cache.views[made]!, PAGE_LSN_AT, 0);
     return made;

@@ -8,7 +8,7 @@
  * transaction gets the next commit sequence; it is remembered as long as versions name it. The horizon is the lowest commit
  * sequence that a registered snapshot sees: what was replaced at or below it, nobody can see any more.
  */
-import { assert } from '../base/assert.ts';
+import { assert, broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import { REQUEST_FLUSH, type Request, type Task } from '../base/task.ts';
 import { LOCK_WAIT, type LockPolicy, NEED, type Snapshot, type TableLockMode, type Transaction } from './contracts.ts';
@@ -32,9 +32,13 @@ export interface TransactionHooks {
   settleTrees(born: readonly Tree[], dropped: readonly Tree[]): void;
   /** The births were undone: their trees are dropped. A task, since it runs groups of its own. */
   abandonTrees(trees: readonly Tree[]): Task<void>;
-  /** Brings what bulk appenders still hold into their trees. */
-  flushAppenders(txn: Txn): Task<void>;
 }
+
+function unset(): never {
+  return broken('transactions have no hooks yet');
+}
+
+const UNSET: TransactionHooks = { undoNewest: unset, prepareTrees: unset, settleTrees: unset, abandonTrees: unset };
 
 class Snap implements Snapshot {
   readonly commitSeq: number;
@@ -136,7 +140,8 @@ export class Txn implements Transaction {
 
 export class Transactions {
   readonly locks: Locks;
-  hooks: TransactionHooks;
+  /** Set once, when the parts are put together. */
+  hooks: TransactionHooks = UNSET;
   readonly #core: Core;
   nextId = 1;
   #commitSeq = 1;
@@ -150,10 +155,9 @@ export class Transactions {
   #oldestSnap: Snap | undefined;
   #newestSnap: Snap | undefined;
 
-  constructor(core: Core, locks: Locks, hooks: TransactionHooks) {
+  constructor(core: Core, locks: Locks) {
     this.#core = core;
     this.locks = locks;
-    this.hooks = hooks;
     core.log.onDurable = () => this.#settle();
   }
 
@@ -258,7 +262,6 @@ export class Transactions {
 
   *commit(txn: Txn): Task<void> {
     assert(txn.state === TXN_ACTIVE, 'transaction is over');
-    yield* this.hooks.flushAppenders(txn);
     if (txn.id === 0) {
       this.#end(txn);
       return;
@@ -288,15 +291,10 @@ export class Transactions {
       const born = txn.born.splice(0);
       yield* this.hooks.abandonTrees(born);
       const core = this.#core;
-      core.emergency = true;
-      try {
-        while (core.reserve() === NEED) yield core.need;
-        core.group.begin();
-        this.#record(LOG_END, txn.id);
-        core.group.end();
-      } finally {
-        core.emergency = false;
-      }
+      while (core.reserveEmergency() === NEED) yield core.need;
+      core.group.begin();
+      this.#record(LOG_END, txn.id);
+      core.group.end();
       this.#open.delete(txn.id);
     }
     this.#end(txn);
@@ -307,10 +305,7 @@ export class Transactions {
     const core = this.#core;
     let n = 0;
     while (txn.newest !== entry) {
-      core.emergency = true;
-      const status = this.hooks.undoNewest(txn);
-      core.emergency = false;
-      if (status === NEED) yield core.need;
+      if (this.hooks.undoNewest(txn) === NEED) yield core.need;
       else if ((++n & 255) === 0) yield sliceRequest(core);
     }
   }

@@ -1,0 +1,100 @@
+/**
+ * Checkpoints: bring the file up to a point of the log, so that recovery starts there and older generations go.
+ *
+ *   1. start     R = end of the log; from now on a page older than R logs its image before its next change
+ *   2. write     every page that is dirty at R, each only when the log is durable past it
+ *   3. sync      the file
+ *   4. header    redo = R, undo = first record of the oldest transaction open at R; synced; then generations are released
+ *
+ * Work goes on meanwhile. What the header says of the root's row and of ids is as of R: the log has the rest.
+ */
+import type { Task } from '../base/task.ts';
+import { REQUEST_FLUSH } from '../base/task.ts';
+import type { Core } from './core.ts';
+import { ROOT_TREE, TREE_CATALOG } from './layout.ts';
+import { StoreRequest } from './store-request.ts';
+import { sliceRequest, type Transactions } from './transactions.ts';
+import type { TreeCatalog } from './tree-catalog.ts';
+
+/** Pages written between two chances for others. */
+const PAGES_PER_SLICE = 32;
+
+export class Checkpoint {
+  readonly #core: Core;
+  readonly #transactions: Transactions;
+  readonly #catalog: TreeCatalog;
+  #running = false;
+
+  constructor(core: Core, transactions: Transactions, catalog: TreeCatalog) {
+    this.#core = core;
+    this.#transactions = transactions;
+    this.#catalog = catalog;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Runs a checkpoint; does nothing while another runs. */
+  *run(): Task<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      yield* this.#catalog.saveCounts();
+      yield* this.#bringUp();
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  *#bringUp(): Task<void> {
+    const core = this.#core;
+    const { log, cache, header } = core;
+    const redo = log.tail;
+    core.group.imageFloor = redo;
+    const undo = this.#transactions.undoPoint(redo);
+    const root = core.tree(ROOT_TREE);
+    root.encodeCounts();
+    const rootRow = root.row.slice();
+    const catalogRoot = core.tree(TREE_CATALOG).root;
+    const nextTree = core.nextTree;
+    const nextTransaction = this.#transactions.nextId;
+    yield log.flushRequest();
+    const pages = cache.dirtyPages();
+    for (let i = 0; i < pages.length; ) {
+      while (log.durable < log.tail) yield log.flushRequest();
+      for (const end = Math.min(i + PAGES_PER_SLICE, pages.length); i < end; i++) cache.writePage(pages[i]!);
+      yield sliceRequest(core);
+    }
+    yield this.#sync();
+    header.redo = redo;
+    header.undo = undo;
+    header.firstGeneration = log.generationAt(Math.min(redo, undo));
+    header.rootRow.set(rootRow);
+    header.catalogRoot = catalogRoot;
+    header.nextTree = nextTree;
+    header.nextTransaction = nextTransaction;
+    header.write(core.file);
+    yield this.#sync();
+    log.release(Math.min(redo, undo));
+  }
+
+  /** Syncs the file. A failure is fatal: what the disk holds is unknown until recovery has read it (law 4). */
+  #sync(): StoreRequest {
+    const { file, clock, log } = this.#core;
+    const now = (): void => {
+      try {
+        file.syncData();
+      } catch (error) {
+        log.poison(error);
+        throw error;
+      }
+    };
+    return new StoreRequest(REQUEST_FLUSH, clock, now, (done) => {
+      file.syncDataAsync((error) => {
+        if (error !== undefined) log.poison(error);
+        done(error);
+      });
+    });
+  }
+}

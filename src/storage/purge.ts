@@ -1,0 +1,158 @@
+/**
+ * Cleaning behind transactions: versions that nobody can see, nodes whose deletion everybody sees, slack that nobody needs.
+ *
+ *   versions   transactions in commit order; when the horizon has passed one, its entries go
+ *   nodes      page by page, when a delete's entry goes, when a page needs room, or after a hint (an undone insert)
+ *
+ * A step is short; the engine's scheduler calls it when there is nothing better to do. A page's nodes are removed in one
+ * group. Whether a node may go depends on memory (versions, horizon), so the log lists the slots.
+ */
+import { fail } from '../base/errors.ts';
+import type { BTree } from './btree.ts';
+import { NEED, NONE, OK } from './contracts.ts';
+import type { Core } from './core.ts';
+import {
+  NODE_CAPACITY_AT,
+  NODE_DELETED,
+  NODE_KEY_AT,
+  NODE_KEY_BYTES_MASK,
+  NODE_RECORD_BYTES_AT,
+  PAGE_FREE_AT,
+  TREE_DROPPED,
+} from './layout.ts';
+import { copyKey, nodeAt, nodeBytes, slotCount } from './page.ts';
+import type { RowVersions } from './row-versions.ts';
+import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
+import type { Tree } from './tree.ts';
+import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
+
+/** Entries that one step frees at most: well below a millisecond. */
+const ENTRIES_PER_STEP = 512;
+/** Hints kept; more are dropped, and their nodes wait until their page needs room. */
+const HINTS_MAX = 4096;
+
+export class Purge {
+  readonly #core: Core;
+  readonly #trees: BTree;
+  readonly #versions: RowVersions;
+  readonly #transactions: Transactions;
+  #hints: { readonly tree: number; readonly key: Uint8Array }[] = [];
+  readonly #removed: number[] = [];
+  readonly #trimmed: number[] = [];
+  readonly #key = new Uint8Array(8192);
+
+  constructor(core: Core, trees: BTree, versions: RowVersions, transactions: Transactions) {
+    this.#core = core;
+    this.#trees = trees;
+    this.#versions = versions;
+    this.#transactions = transactions;
+  }
+
+  /** A node with this key may be purgeable soon. */
+  hint(tree: number, key: Uint8Array, keyBytes: number): void {
+    if (this.#hints.length < HINTS_MAX) this.#hints.push({ tree, key: key.slice(0, keyBytes) });
+  }
+
+  /** The version store is full: cleans it; when that does not help, says who holds the horizon. An attempt. */
+  versionRoom(): number {
+    if (this.#transactions.cleanable() !== undefined) {
+      const step = this.step();
+      if (step === NEED) return NEED;
+      return this.#core.versions.hasRoom() ? OK : this.#core.want(sliceRequest(this.#core));
+    }
+    const holder = this.#transactions.horizonHolder;
+    throw fail('configuration_limit_exceeded', 'version store is full', {
+      detail: holder === undefined ? undefined : `The session with process id ${holder} holds the oldest snapshot or transaction.`,
+      hint: 'End long transactions, or raise the size of the version store.',
+    });
+  }
+
+  /** Does a bounded piece of work: OK = there was some, NONE = nothing to do now, NEED. */
+  step(): number {
+    const txn = this.#transactions.cleanable();
+    if (txn !== undefined) return this.#clean(txn);
+    const hint = this.#hints[this.#hints.length - 1];
+    if (hint === undefined) return NONE;
+    if (this.#purgeAt(hint.tree, hint.key, hint.key.length) === NEED) return NEED;
+    this.#hints.pop();
+    return OK;
+  }
+
+  /** Removes what may go from a leaf, if that makes at least `wanted` bytes free. The caller has reserved a group. */
+  reclaimPage(tree: Tree, frame: number, wanted: number): boolean {
+    const view = this.#core.cache.views[frame]!;
+    if (wanted > view.byteLength) return false;
+    const gain = this.#collect(tree, frame);
+    if (gain === 0 || view.getUint16(PAGE_FREE_AT, true) + gain < wanted) return false;
+    this.#apply(frame);
+    return true;
+  }
+
+  #clean(txn: Txn): number {
+    const versions = this.#core.versions;
+    for (let n = 0; n < ENTRIES_PER_STEP && txn.newest !== 0; n++) {
+      const entry = txn.newest;
+      const kind = versions.kindOf(entry);
+      if (kind === VERSION_DELETE) {
+        const length = versions.keyBytesOf(entry);
+        const at = versions.keyAt(entry);
+        const key = this.#deleted;
+        for (let i = 0; i < length; i++) key[i] = versions.bytesOf(entry)[at + i]!;
+        if (this.#purgeAt(versions.treeOf(entry), key, length) === NEED) return NEED;
+      } else if (kind === VERSION_RUN) {
+        const run = txn.runs.pop();
+        if (run !== undefined) this.#versions.runs.remove(run);
+      }
+      txn.newest = versions.previousOf(entry);
+      versions.remove(entry);
+    }
+    if (txn.newest === 0) this.#transactions.cleaned(txn);
+    return OK;
+  }
+
+  readonly #deleted = new Uint8Array(8192);
+
+  /** Purges the leaf that covers a key. */
+  #purgeAt(treeId: number, key: Uint8Array, keyBytes: number): number {
+    const tree = this.#core.trees.get(treeId);
+    if (tree === undefined || tree.state === TREE_DROPPED) return OK;
+    if (this.#core.reserve() === NEED) return NEED;
+    const frame = this.#trees.descend(tree, key, keyBytes);
+    if (frame < 0) return NEED;
+    if (this.#collect(tree, frame) > 0 && this.#removed.length > 0) this.#apply(frame);
+    return OK;
+  }
+
+  /** Lists what may go; returns the bytes that it frees. */
+  #collect(tree: Tree, frame: number): number {
+    const view = this.#core.cache.views[frame]!;
+    const bytes = this.#core.cache.bytes[frame]!;
+    this.#removed.length = 0;
+    this.#trimmed.length = 0;
+    let gain = 0;
+    for (let slot = slotCount(view) - 1; slot >= 0; slot--) {
+      const at = nodeAt(view, slot);
+      const keyField = view.getUint16(at + NODE_KEY_AT, true);
+      const capacity = view.getUint16(at + NODE_CAPACITY_AT, true);
+      const slack = capacity - view.getUint16(at + NODE_RECORD_BYTES_AT, true);
+      const deleted = (keyField & NODE_DELETED) !== 0;
+      if (!deleted && slack === 0) continue;
+      const keyBytes = copyKey(bytes, view, slot, this.#key);
+      if (deleted && this.#versions.isPurgeable(tree.id, view, slot, this.#key, keyBytes)) {
+        this.#removed.push(slot);
+        gain += nodeBytes(capacity, keyField & NODE_KEY_BYTES_MASK);
+      } else if (slack > 0 && this.#versions.isSlackFree(tree.id, view, slot, this.#key, keyBytes)) {
+        this.#trimmed.push(slot);
+        gain += slack;
+      }
+    }
+    return gain;
+  }
+
+  #apply(frame: number): void {
+    const group = this.#core.group;
+    group.begin();
+    group.reclaim(frame, this.#removed, this.#trimmed);
+    group.end();
+  }
+}

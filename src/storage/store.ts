@@ -1,0 +1,225 @@
+/**
+ * One open database file: the contract's `Store`, put together from its parts.
+ */
+import type { Request, Task } from '../base/task.ts';
+import { runTask } from '../base/task.ts';
+import { BulkWriter } from './bulk-appender.ts';
+import type { BTree } from './btree.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import {
+  type BulkAppender,
+  type LeafScan,
+  type LockPolicy,
+  NEED,
+  NONE,
+  type Row,
+  type RowLockMode,
+  type Snapshot,
+  type Store,
+  type Transaction,
+  type TreeFacts,
+  type TreeId,
+  type TreeSpec,
+} from './contracts.ts';
+import type { Core } from './core.ts';
+import { keyBytesMax, recordBytesMax } from './layout.ts';
+import { TreeScan } from './leaf-scan.ts';
+import type { LongValues } from './long-values.ts';
+import type { Purge } from './purge.ts';
+import type { RowVersions } from './row-versions.ts';
+import type { Rows } from './rows.ts';
+import { sliceRequest, type Transactions, Txn } from './transactions.ts';
+import type { TreeCatalog } from './tree-catalog.ts';
+import { assert } from '../base/assert.ts';
+
+/** Log bytes after which background work runs a checkpoint; bounds the time of recovery. */
+const CHECKPOINT_BYTES = 64 << 20;
+
+/** The parts that make a store. */
+export interface StoreParts {
+  readonly core: Core;
+  readonly btree: BTree;
+  readonly transactions: Transactions;
+  readonly versions: RowVersions;
+  readonly purge: Purge;
+  readonly rows: Rows;
+  readonly catalog: TreeCatalog;
+  readonly long: LongValues;
+  readonly checkpoint: Checkpoint;
+  /** Ends the store: writes the clean header, removes the log, frees the lock. */
+  readonly finish: () => void;
+}
+
+export class FileStore implements Store {
+  readonly pageBytes: number;
+  readonly recordBytesMax: number;
+  readonly keyBytesMax: number;
+  /** The parts, for space, defragmentation and the checker. */
+  readonly parts: StoreParts;
+  #closed = false;
+
+  constructor(parts: StoreParts) {
+    this.parts = parts;
+    this.pageBytes = parts.core.pageBytes;
+    this.recordBytesMax = recordBytesMax(this.pageBytes);
+    this.keyBytesMax = keyBytesMax(this.pageBytes);
+  }
+
+  get need(): Request {
+    return this.parts.core.need;
+  }
+
+  begin(owner: number): Transaction {
+    return this.parts.transactions.begin(owner);
+  }
+
+  *createTree(transaction: Transaction, spec: TreeSpec): Task<TreeId> {
+    const t = own(transaction);
+    this.parts.transactions.assignId(t);
+    return (yield* this.parts.catalog.create(t, spec)).id;
+  }
+
+  // biome-ignore lint/correctness/useYield: dropping happens at commit; the contract leaves room for waiting here.
+  *dropTree(transaction: Transaction, tree: TreeId): Task<void> {
+    const t = own(transaction);
+    this.parts.transactions.assignId(t);
+    this.parts.catalog.drop(t, this.parts.core.tree(tree));
+  }
+
+  *setFillPercent(_transaction: Transaction, treeId: TreeId, fillPercent: number): Task<void> {
+    const { core, catalog } = this.parts;
+    const tree = core.tree(treeId);
+    while (core.reserve() === NEED || catalog.locate(tree) < 0) yield core.need;
+    core.group.begin();
+    tree.fillPercent = fillPercent;
+    catalog.writeRow(tree);
+    core.group.end();
+  }
+
+  facts(tree: TreeId): TreeFacts {
+    return this.parts.core.tree(tree).facts();
+  }
+
+  find(tree: TreeId, key: Uint8Array, keyLength: number, snapshot: Snapshot, row: Row): number {
+    return this.parts.rows.find(this.parts.core.tree(tree), key, keyLength, snapshot, row);
+  }
+
+  scan(): LeafScan {
+    return new TreeScan(this.parts.core, this.parts.btree, this.parts.versions);
+  }
+
+  insert(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    record: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    return this.parts.rows.insert(own(t), this.parts.core.tree(tree), key, keyLength, record, start, length);
+  }
+
+  update(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    record: Uint8Array,
+    start: number,
+    length: number,
+    mode: RowLockMode,
+  ): number {
+    return this.parts.rows.update(own(t), this.parts.core.tree(tree), key, keyLength, record, start, length, mode);
+  }
+
+  remove(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, movedTo: Uint8Array | undefined): number {
+    return this.parts.rows.remove(own(t), this.parts.core.tree(tree), key, keyLength, movedTo);
+  }
+
+  lockRow(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    mode: RowLockMode,
+    policy: LockPolicy,
+    record: boolean,
+    row: Row,
+  ): number {
+    return this.parts.rows.lockRow(own(t), this.parts.core.tree(tree), key, keyLength, mode, policy, record, row);
+  }
+
+  checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number {
+    return this.parts.rows.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row);
+  }
+
+  appender(t: Transaction, tree: TreeId): BulkAppender {
+    return new BulkWriter(this.parts, own(t), this.parts.core.tree(tree));
+  }
+
+  putNow(tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number {
+    return this.parts.rows.putNow(this.parts.core.tree(tree), key, keyLength, record, start, length);
+  }
+
+  writeLong(t: Transaction, tree: TreeId, bytes: Uint8Array, start: number, length: number): Task<number> {
+    return this.parts.long.write(own(t), this.parts.core.tree(tree), bytes, start, length);
+  }
+
+  readLong(tree: TreeId, id: number, from: number, length: number, into: Uint8Array, at: number): Task<void> {
+    return this.parts.long.read(this.parts.core.tree(tree), id, from, length, into, at);
+  }
+
+  removeLong(t: Transaction, tree: TreeId, id: number): Task<void> {
+    return this.parts.long.remove(own(t), this.parts.core.tree(tree), id);
+  }
+
+  checkpoint(): Task<void> {
+    return this.parts.checkpoint.run();
+  }
+
+  /**
+   * Does a piece of background work: versions, deleted nodes, pages of dropped trees, a checkpoint when it is time. True =
+   * there was some, call again; false = nothing to do now.
+   */
+  *background(): Task<boolean> {
+    const { core, purge, catalog, checkpoint } = this.parts;
+    if (core.readOnly || this.#closed) return false;
+    if (core.log.tail - core.header.redo > CHECKPOINT_BYTES && !checkpoint.running) {
+      yield* checkpoint.run();
+      return true;
+    }
+    for (;;) {
+      const purged = purge.step();
+      const status = purged === NONE ? catalog.reclaimStep() : purged;
+      if (status !== NEED) return status !== NONE;
+      yield core.need;
+    }
+  }
+
+  close(): Promise<void> {
+    return runTask(this.closing());
+  }
+
+  /** Rolls back what is open, checkpoints, and leaves a file that is the whole database; for synchronous callers too. */
+  *closing(): Task<void> {
+    if (this.#closed) return;
+    const { core, transactions, checkpoint } = this.parts;
+    this.#closed = true;
+    try {
+      if (core.readOnly || core.log.failure !== undefined) return;
+      for (const txn of transactions.openTransactions()) yield* transactions.rollback(txn);
+      while (checkpoint.running) yield sliceRequest(core);
+      // What a step in flight may have changed since the checkpoint began is written by another one.
+      do yield* checkpoint.run();
+      while (core.cache.dirtyCount > 0);
+    } finally {
+      this.parts.finish();
+    }
+  }
+}
+
+function own(transaction: Transaction): Txn {
+  assert(transaction instanceof Txn, 'transaction of this store');
+  return transaction;
+}
