@@ -73,9 +73,14 @@ export function sqrtNumeric(value: Numeric): Numeric {
   }
   if (!value.isFinite) return value;
   const digitsBefore = 2 * leadingDigit(value).weight + 1;
-  const scale = clampScale(Math.max(SIGNIFICANT_DIGITS_MIN - digitsBefore, value.scale));
-  const root = integerSquareRoot(toFixedPoint(value, 2 * (scale + 1) + (value.scale & 1)) * (value.scale & 1 ? 10n : 1n));
-  return (value.scale & 1) === 1 ? fromFixedPoint(root, scale + 2, scale) : fromFixedPoint(root, scale + 1, scale);
+  return sqrtToScale(value, clampScale(Math.max(SIGNIFICANT_DIGITS_MIN - digitsBefore, value.scale)));
+}
+
+/** Square root of a finite value ≥ 0, rounded to `scale` digits. */
+export function sqrtToScale(value: Numeric, scale: number): Numeric {
+  // Twice the digits go in, so that one digit more than wanted comes out; no input digit may be cut off.
+  const digits = Math.max(scale + 1, Math.ceil(value.scale / 2));
+  return fromFixedPoint(integerSquareRoot(toFixedPoint(value, 2 * digits)), digits, scale);
 }
 
 /** e^x for a fixed-point x: halved until small, Taylor, squared back. */
