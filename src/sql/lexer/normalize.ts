@@ -89,6 +89,9 @@ const ENDS_BY_LIST = new Set(
 /** A bare integer before one of these, in a BY list, is an ordinal. */
 const AFTER_ORDINAL = new Set([...ENDS_BY_LIST, 'asc', 'desc', 'nulls', 'using', '']);
 
+/** With a minus sign these two have the next smaller type, so the sign decides the type and the literal stays text. */
+const EDGES = new Set(['2147483648', '9223372036854775808']);
+
 /** Words of which a type's name may consist besides one identifier. */
 const TYPE_TAIL = new Set(['precision', 'varying', 'with', 'without', 'time', 'zone']);
 
@@ -154,7 +157,8 @@ class Normalizer {
         if (!this.#isTyped(token)) this.#literal(token, 'string');
         return token + 1;
       case INTEGER:
-        if (!this.#isOrdinal(token) && !this.#isCast(token)) this.#literal(token, integerClass(lexer.source(token)));
+        if (!this.#isOrdinal(token) && !this.#isCast(token) && !EDGES.has(lexer.source(token)))
+          this.#literal(token, integerClass(lexer.source(token)));
         return token + 1;
       case NUMBER:
         if (!this.#isCast(token)) this.#literal(token, 'numeric');

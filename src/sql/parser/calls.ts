@@ -5,7 +5,7 @@
 
 import { unsupported } from '../../base/errors.ts';
 import type { CallArgument, CallExpression, ConditionalExpression, Expression, SortItem } from '../ast/expressions.ts';
-import type { QualifiedName } from '../ast/names.ts';
+import type { QualifiedName, TypeName } from '../ast/names.ts';
 import { COLON_EQUALS, EQUALS_GREATER, STRING } from '../lexer/lexer.ts';
 import { CLOSE, COMMA, type Cursor, OPEN } from './cursor.ts';
 import { parseExpression, parseRestricted, systemCall } from './expressions.ts';
@@ -243,9 +243,25 @@ function parseSubstring(c: Cursor, at: number): CallExpression {
   c.expectPunctuation(CLOSE);
   // FOR alone counts from 1, and its argument must be an integer.
   if (length === null) return systemCall('substring', [first, from!], 'substring', at);
-  from ??= { kind: 'literal', at, literal: 'integer', text: '1', slot: -1 };
-  return systemCall('substring', [first, from, length], 'substring', at);
+  if (from !== null) return systemCall('substring', [first, from, length], 'substring', at);
+  const one: Expression = { kind: 'literal', at, literal: 'integer', text: '1', slot: -1 };
+  return systemCall(
+    'substring',
+    [first, one, { kind: 'cast', at, operand: length, type: INT4, written: 'cast' }],
+    'substring',
+    at,
+  );
 }
+
+const INT4: TypeName = {
+  at: 0,
+  schema: 'pg_catalog',
+  name: 'int4',
+  modifiers: [],
+  dimensions: 0,
+  intervalFields: null,
+  setOf: false,
+};
 
 function parseTrim(c: Cursor, at: number): CallExpression {
   c.at += 2;

@@ -107,7 +107,10 @@ function parseAssignmentTarget(c: Cursor): AssignmentTarget {
  * refuses VALUES of another length than the column list; that error is the binder's, so such a row is written as SELECT.
  */
 function writeSource(c: Cursor, w: SkeletonWriter, source: Query | null, columns: number | null): void {
-  const row = source === null || source.with !== null || hasTail(source) || source.body.kind !== 'values' ? null : source.body.rows[0]!;
+  const row =
+    source === null || source.with !== null || hasTail(source) || source.body.kind !== 'values'
+      ? null
+      : source.body.rows[0]!;
   const asValues = row !== null && (columns === null || columns === row.length);
   w.emit(asValues ? ' VALUES (' : ' SELECT ');
   if (source === null) w.place('e', { kind: 'nothing' }, c.at);

@@ -55,7 +55,9 @@ function parseLevel(c: Cursor, lowest: number, restricted: boolean): Expression 
 /** A prefix operator with its operand, or a primary. */
 function parsePrefix(c: Cursor, restricted: boolean): Expression {
   const at = c.offset;
-  if (c.kind() === OPERATOR || c.is('operator')) {
+  if (c.kind() === OPERATOR || (c.is('operator') && c.isPunctuation(OPEN, 1))) {
+    const level = levelAt(c, true);
+    if (level !== OTHER && level !== ADD) throw c.syntaxError();
     const isSign = c.isOperator(43) || c.isOperator(45);
     const { schema, name } = c.operatorName();
     const right = c.nested(() => parseLevel(c, isSign ? UNARY : OTHER + 1, restricted));

@@ -7,8 +7,9 @@
  */
 
 import type { Alias, FromItem, FunctionColumn, FunctionItem, JoinItem, TableItem } from '../ast/queries.ts';
+import { PUNCTUATION } from '../lexer/lexer.ts';
 import { parseNamedCall, parseSyntaxCall } from './calls.ts';
-import { CLOSE, COMMA, type Cursor, DOT, OPEN } from './cursor.ts';
+import { CLOSE, CLOSE_BRACKET, COMMA, type Cursor, DOT, OPEN, OPEN_BRACKET } from './cursor.ts';
 import { parseExpression } from './expressions.ts';
 import { parsePrimary } from './primaries.ts';
 import { parseSubquery, startsQuery } from './queries.ts';
@@ -26,14 +27,55 @@ const JOIN_WORDS: Readonly<Record<string, string>> = {
 
 /** Writes the items behind FROM or USING. */
 export function writeFrom(c: Cursor, w: SkeletonWriter): void {
+  const apart = mixesCommasAndJoins(c);
   for (;;) {
     const token = c.at;
-    writeOperand(w, parseFromItem(c), token);
-    writeJoins(c, w);
+    if (apart) writeOperand(w, parseJoinTree(c), token);
+    else {
+      writeOperand(w, parseFromItem(c), token);
+      writeJoins(c, w);
+    }
     if (!c.isPunctuation(COMMA)) return;
     w.emit(', ');
     c.at++;
   }
+}
+
+/**
+ * node-sql-parser takes no comma behind `JOIN … ON …`: when a list has both, each join tree is a skeleton of its own. The
+ * list is scanned ahead up to the end of the clause.
+ */
+function mixesCommasAndJoins(c: Cursor): boolean {
+  let depth = 0;
+  let commas = false;
+  let joins = false;
+  for (let token = c.at; token < c.to && depth >= 0 && !(commas && joins); token++) {
+    if (c.lexer.kind(token) === PUNCTUATION) {
+      const code = c.lexer.code(token);
+      if (code === OPEN || code === OPEN_BRACKET) depth++;
+      else if (code === CLOSE || code === CLOSE_BRACKET) depth--;
+      else if (code === COMMA && depth === 0) commas = true;
+    } else if (depth === 0) {
+      const word = c.lexer.keyword(token);
+      if (word === 'join') joins = true;
+      else if (AFTER_FROM.has(word)) break;
+    }
+  }
+  return commas && joins;
+}
+
+const AFTER_FROM = new Set(
+  'where group having window union intersect except order limit offset fetch for returning'.split(' '),
+);
+
+/** One item of a FROM list with its joins. */
+function parseJoinTree(c: Cursor): FromItem {
+  const w = startSelect(c);
+  const token = c.at;
+  writeOperand(w, parseFromItem(c), token);
+  if (!startsJoin(c)) return w.value(1, 'table');
+  writeJoins(c, w);
+  return liftFrom(w, w.parse('query').arms[0]!.from)[0]!;
 }
 
 /** A list of FROM items that has no clause in node-sql-parser's grammar (DELETE … USING), as a skeleton of its own. */
@@ -153,10 +195,15 @@ export function parseFromItem(c: Cursor): FromItem {
   });
 }
 
+/** Words that only a call can begin with, although they do not name functions. */
+const SYNTAX_CALLS = new Set(
+  'coalesce greatest least nullif extract position overlay substring trim normalize'.split(' '),
+);
+
 function startsFunction(c: Cursor): boolean {
   let ahead = 1;
   while (c.isPunctuation(DOT, ahead) && c.isLabel(ahead + 1)) ahead += 2;
-  if (c.isPunctuation(OPEN, ahead)) return true;
+  if (c.isPunctuation(OPEN, ahead)) return ahead > 1 || c.isFunctionName() || SYNTAX_CALLS.has(c.word());
   return (
     c.word().startsWith('current_') || c.word() === 'localtime' || c.word() === 'localtimestamp' || c.is('session_user')
   );
@@ -169,12 +216,8 @@ function parseParenthesized(c: Cursor, lateral: boolean, at: number): FromItem {
   }
   if (lateral) throw c.syntaxError();
   c.at++;
-  const w = startSelect(c);
-  const start = c.at;
-  writeOperand(w, parseFromItem(c), start);
-  writeJoins(c, w);
+  const inner = parseJoinTree(c);
   c.expectPunctuation(CLOSE);
-  const inner = liftFrom(w, w.parse('query').arms[0]!.from)[0]!;
   // PostgreSQL's grammar has parentheses in FROM for queries and joins only.
   if (inner.kind !== 'join') throw c.syntaxError(c.at - 1);
   const { alias } = parseAlias(c, false);

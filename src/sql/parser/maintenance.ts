@@ -51,17 +51,21 @@ export function parseVacuum(c: Cursor): Statement {
   const options: Option[] = [];
   if (c.isPunctuation(OPEN)) options.push(...parseUtilityOptions(c));
   else {
-    const words = kind === 'vacuum' ? ['full', 'freeze', 'verbose', 'analyze', 'analyse'] : ['verbose'];
-    while (words.includes(c.word())) {
-      options.push(flag(c.is('analyse') ? 'analyze' : c.word(), c.offset));
+    const words = kind === 'vacuum' ? ['full', 'freeze', 'verbose', 'analyze'] : ['verbose'];
+    for (const word of words) {
+      if (!c.is(word) && !(word === 'analyze' && c.is('analyse'))) continue;
+      options.push(flag(word, c.offset));
       c.at++;
     }
   }
   const tables: VacuumStatement['tables'][number][] = [];
-  while (!c.atEnd) {
-    const name = c.qualifiedName();
-    tables.push({ name, columns: c.isPunctuation(OPEN) ? c.parenthesized(() => c.name()) : [] });
-    if (!c.acceptPunctuation(COMMA)) break;
+  if (!c.atEnd) {
+    tables.push(
+      ...c.list(() => {
+        const name = c.qualifiedName();
+        return { name, columns: c.isPunctuation(OPEN) ? c.parenthesized(() => c.name()) : [] };
+      }),
+    );
   }
   return { kind, at, options, tables };
 }

@@ -18,7 +18,7 @@ import { parseNamedCall, parseSyntaxCall } from './calls.ts';
 import { CLOSE, CLOSE_BRACKET, COLON, type Cursor, DOT, OPEN, OPEN_BRACKET } from './cursor.ts';
 import { isDotStar, parseExpression } from './expressions.ts';
 import { parseSubquery, startsQuery } from './queries.ts';
-import { parseIntervalFields, parseSimpleType, parseTypeName, startsTypeKeyword } from './type-names.ts';
+import { parseConstantType, parseIntervalFields, parseTypeName, startsTypeKeyword } from './type-names.ts';
 
 /** PostgreSQL's c_expr. */
 export function parsePrimary(c: Cursor): Expression {
@@ -123,7 +123,7 @@ function parseSqlValue(c: Cursor, name: SqlValueName): Expression {
 
 function parseInterval(c: Cursor): Expression {
   const start = c.at;
-  const type = parseSimpleType(c);
+  const type = parseConstantType(c);
   if (c.kind() !== STRING) throw c.syntaxError(start);
   const operand = literal(c, 'string');
   if (type.modifiers.length > 0 || type.intervalFields !== null) return prefixed(type, operand);
@@ -139,18 +139,18 @@ function prefixed(type: TypeName, operand: Expression): Expression {
 function parseTypedLiteral(c: Cursor): Expression | null {
   if (startsTypeKeyword(c) && c.word() !== 'setof') {
     const start = c.at;
-    const type = parseSimpleType(c);
+    const type = parseConstantType(c);
     if (c.kind() !== STRING) throw c.syntaxError(c.isPunctuation(OPEN) && c.at === start + 1 ? start : c.at);
     return prefixed(type, literal(c, 'string'));
   }
   if (!c.isFunctionName()) return null;
   let ahead = 1;
   while (c.isPunctuation(DOT, ahead) && c.isLabel(ahead + 1)) ahead += 2;
-  if (c.kind(ahead) === STRING) return prefixed(parseSimpleType(c), literal(c, 'string'));
+  if (c.kind(ahead) === STRING) return prefixed(parseConstantType(c), literal(c, 'string'));
   if (!c.isPunctuation(OPEN, ahead)) return null;
   const behind = c.behindParenthesis(c.at + ahead);
   if (c.kind(behind - c.at) !== STRING) return null;
-  return prefixed(parseSimpleType(c), literal(c, 'string'));
+  return prefixed(parseConstantType(c), literal(c, 'string'));
 }
 
 /** A column reference or a call. */
@@ -246,7 +246,7 @@ function parseCast(c: Cursor): Expression {
 function parseArray(c: Cursor): Expression {
   const at = c.offset;
   c.at++;
-  if (c.isPunctuation(OPEN_BRACKET)) return parseIndirection(c, parseArrayItems(c, at));
+  if (c.isPunctuation(OPEN_BRACKET)) return parseArrayItems(c, at);
   if (!startsQuery(c, c.at)) throw c.syntaxError();
   return { kind: 'arrayQuery', at, query: parseSubquery(c) };
 }

@@ -37,7 +37,7 @@ export function parseSetting(c: Cursor): Pick<SetStatement, 'name' | 'value'> {
     switch (c.word()) {
       case 'names':
         c.at++;
-        return { name: 'client_encoding', value: c.atEnd ? null : parseWordOrDefault(c) };
+        return { name: 'client_encoding', value: c.atEnd ? null : parseEncoding(c) };
       case 'role':
         c.at++;
         return { name: 'role', value: parseWordOrDefault(c) };
@@ -53,6 +53,12 @@ export function parseSetting(c: Cursor): Pick<SetStatement, 'name' | 'value'> {
   const name = parseSettingName(c);
   if (!c.acceptEquals()) c.expect('to');
   return { name, value: c.accept('default') ? null : parseSettingValues(c) };
+}
+
+function parseEncoding(c: Cursor): OptionValue[] | null {
+  if (c.accept('default')) return null;
+  const at = c.offset;
+  return [{ kind: 'string', text: c.string(), at, items: [] }];
 }
 
 function parseWordOrDefault(c: Cursor): OptionValue[] | null {

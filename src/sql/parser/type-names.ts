@@ -38,8 +38,16 @@ export function parseTypeName(c: Cursor): TypeName {
   return { ...base, dimensions: parseDimensions(c), setOf };
 }
 
-/** A type as it may stand before a string constant: no array bounds, no SETOF. */
-export function parseSimpleType(c: Cursor): TypeName {
+/** The type of a typed constant: `char '…'` and `bit '…'` have no implied length there. */
+export function parseConstantType(c: Cursor): TypeName {
+  const start = c.at;
+  const type = parseSimpleType(c);
+  const hasLength = c.lexer.code(c.at - 1) === CLOSE && c.at > start + 1;
+  return hasLength || (type.name !== 'bpchar' && type.name !== 'bit') ? type : { ...type, modifiers: [] };
+}
+
+/** A type without array bounds and SETOF. */
+function parseSimpleType(c: Cursor): TypeName {
   const at = c.offset;
   const word = c.word();
   if (!startsTypeKeyword(c) || word === 'setof') return parseGenericType(c);
