@@ -10,7 +10,7 @@ import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { BATCH_ROWS, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader } from './values.ts';
@@ -224,12 +224,14 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
   const key = new KeyWriter();
   const env = new Env(state);
   const readers = plan.shape.columns.map((_, i) => columnReader(plan.shape, i, 0));
-  const take = (rows: RowBuffer): void => {
+  const take = function* (rows: RowBuffer): Task<void> {
     for (let i = 0; i < rows.count; i++) {
       pointAt(env, rows, i);
       if (!plan.all) {
-        key.length = 0;
-        for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
+        yield* evaluateRow(env, () => {
+          key.length = 0;
+          for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
+        });
         const before = seen.count;
         if (seen.findOrAdd(key.bytes, key.length) !== before) continue;
       }
@@ -244,7 +246,7 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
       for (;;) {
         const rows = yield* operator.next();
         if (rows === undefined) break;
-        take(rows);
+        yield* take(rows);
         if (state.spent(rows.count)) yield state.session.slice();
       }
     } finally {

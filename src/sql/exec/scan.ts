@@ -64,6 +64,8 @@ export interface ScanOptions {
   readonly range: RangeSpec | undefined;
   readonly backward: boolean;
   readonly rows: number;
+  /** Estimated cost, in rows read in order. */
+  readonly cost: number;
   readonly details: readonly string[];
 }
 

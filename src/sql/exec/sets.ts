@@ -6,7 +6,7 @@ import type { Expr, SortKey } from '../plan/logical.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { type SortKeyMaker, sortKeyMaker } from './sort.ts';
 import { Env, type ExecState } from './state.ts';
@@ -264,7 +264,7 @@ class SetOpOperator extends Operator {
         const rows = yield* this.#right.next();
         if (rows === undefined) break;
         for (let i = 0; i < rows.count; i++) {
-          const entry = this.#entry(rows, i, true);
+          const entry = yield* this.#entry(rows, i, true);
           this.#counts[entry] = (this.#counts[entry] ?? 0) + 1;
         }
         if (this.state.spent(rows.count)) yield this.state.session.slice();
@@ -273,10 +273,12 @@ class SetOpOperator extends Operator {
     yield* this.#left.open();
   }
 
-  #entry(rows: RowBuffer, row: number, add: boolean): number {
+  *#entry(rows: RowBuffer, row: number, add: boolean): Task<number> {
     pointAt(this.#env, rows, row);
-    this.#key.length = 0;
-    this.#plan.key(this.#env, this.#key);
+    yield* evaluateRow(this.#env, () => {
+      this.#key.length = 0;
+      this.#plan.key(this.#env, this.#key);
+    });
     return add ? this.#table.findOrAdd(this.#key.bytes, this.#key.length) : this.#table.find(this.#key.bytes, this.#key.length);
   }
 
@@ -292,7 +294,7 @@ class SetOpOperator extends Operator {
         } else this.#side = 'end';
         continue;
       }
-      for (let i = 0; i < rows.count; i++) if (this.#keeps(rows, i)) out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
+      for (let i = 0; i < rows.count; i++) if (yield* this.#keeps(rows, i)) out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
       if (this.state.spent(rows.count)) yield this.state.session.slice();
     }
     this.producedRows += out.count;
@@ -300,7 +302,7 @@ class SetOpOperator extends Operator {
   }
 
   /** Decides about a row of the current side, and points the environment at it. */
-  #keeps(rows: RowBuffer, row: number): boolean {
+  *#keeps(rows: RowBuffer, row: number): Task<boolean> {
     const { op, all } = this.#plan;
     if (op === 'union') {
       if (all) {
@@ -308,23 +310,23 @@ class SetOpOperator extends Operator {
         return true;
       }
       const before = this.#table.count;
-      return this.#entry(rows, row, true) === before;
+      return (yield* this.#entry(rows, row, true)) === before;
     }
     if (all) {
-      const entry = this.#entry(rows, row, false);
+      const entry = yield* this.#entry(rows, row, false);
       const left = entry < 0 ? 0 : (this.#counts[entry] ?? 0);
       if (left > 0) this.#counts[entry] = left - 1;
       return op === 'intersect' ? left > 0 : left === 0;
     }
     if (op === 'intersect') {
-      const entry = this.#entry(rows, row, false);
+      const entry = yield* this.#entry(rows, row, false);
       if (entry < 0 || (this.#counts[entry] ?? 0) === 0) return false;
       this.#counts[entry] = 0;
       return true;
     }
     // EXCEPT: what the right side has is in the table already; a left row is put out the first time it enters.
     const before = this.#table.count;
-    return this.#entry(rows, row, true) === before;
+    return (yield* this.#entry(rows, row, true)) === before;
   }
 
   close(): void {

@@ -82,7 +82,17 @@ export class Sorter {
     this.#free += length;
   }
 
-  /** Compares the first `prefix` bytes of two rows' keys (all of them by default). */
+  /** True when the keys of two rows begin with the same `length` bytes. */
+  samePrefix(a: number, b: number, length: number): boolean {
+    const aAt = this.#offsetOf[a]!;
+    const bAt = this.#offsetOf[b]!;
+    const aChunk = this.#chunks[this.#chunkOf[a]!]!;
+    const bChunk = this.#chunks[this.#chunkOf[b]!]!;
+    for (let i = 0; i < length; i++) if (aChunk[aAt + i] !== bChunk[bAt + i]) return false;
+    return true;
+  }
+
+  /** Compares two rows' keys. */
   compare(a: number, b: number): number {
     const aAt = this.#offsetOf[a]!;
     const bAt = this.#offsetOf[b]!;

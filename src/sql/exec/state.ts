@@ -12,7 +12,7 @@ import { assert } from '../../base/assert.ts';
 import type { Request, Task } from '../../base/task.ts';
 import type { Session } from '../../engine/session.ts';
 import { type Row, RowMemory, type Snapshot } from '../../engine/record-port.ts';
-import type { EvalContext, SqlValue } from '../types/contracts.ts';
+import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 
 /** Thrown, and only caught by operators, when a row's evaluation must wait. Not an error. */
 export const SUSPEND: unique symbol = Symbol('suspend');
@@ -96,6 +96,14 @@ function* resumed<T>(task: Task<T>, first: Request): Task<T> {
   }
 }
 
+/** What a running statement asks of the SQL session that runs it. */
+export interface StatementServices {
+  /** Runs a statement of ours as a command of its own, seeing what this one did. @returns the number of rows. */
+  runInternal(sql: string, parameters: readonly SqlValue[]): Task<number>;
+  /** Keeps a check until the constraint's time: now for immediate ones, the commit for deferred ones. */
+  defer(constraint: Oid, check: () => Task<void>): boolean;
+}
+
 /** One execution of a statement: its parameters, the outer rows of correlated sub-queries, and what it runs in. */
 export class ExecState {
   readonly session: Session;
@@ -105,15 +113,18 @@ export class ExecState {
   /** Values of the outer columns that sub-plans use, by slot. */
   readonly outer: SqlValue[] = [];
   readonly snapshot: Snapshot;
+  /** What the statement can have done by its session: referential actions, deferred checks. */
+  readonly services: StatementServices;
   /** Work units since the task last gave way. */
   #units = 0;
 
-  constructor(session: Session, context: EvalContext, parameters: readonly SqlValue[], snapshot: Snapshot, workMemoryBytes: number) {
+  constructor(session: Session, context: EvalContext, parameters: readonly SqlValue[], snapshot: Snapshot, workMemoryBytes: number, services: StatementServices) {
     this.session = session;
     this.context = context;
     this.parameters = parameters;
     this.snapshot = snapshot;
     this.memory = new RowMemory(workMemoryBytes);
+    this.services = services;
   }
 
   /** Counts work; true when the slice is over and the caller should yield {@link Session.slice}. A unit is about a row. */

@@ -1,0 +1,168 @@
+/**
+ * Foreign keys: what must be looked up, or done, after a statement changed rows.
+ *
+ * A new or changed child must find its parent: the parent's unique index is probed in its newest state and the parent row is
+ * locked FOR KEY SHARE, so that it cannot go before this transaction ends. A deleted or changed parent must leave no child
+ * behind: the constraint's action runs as a statement of its own (it deletes or changes the children, which may go on).
+ * Immediate constraints are looked at when the statement has ended, deferred ones at commit.
+ */
+import type { Task } from '../../base/task.ts';
+import type { ConstraintObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
+import { EXISTS, KeyWriter, LOCK_WAIT, NEED, OK, ROW_KEY_SHARE } from '../../engine/record-port.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { appendPart, EXACT } from './key-values.ts';
+import { type ExecState, newRow } from './state.ts';
+import { missingParent, stillReferenced } from './violations.ts';
+
+interface ParentCheck {
+  readonly constraint: ConstraintObject;
+  readonly values: readonly SqlValue[];
+}
+
+interface ChildAction {
+  readonly constraint: ConstraintObject;
+  readonly old: readonly SqlValue[];
+  /** Undefined when the parent row is deleted. */
+  readonly next: readonly SqlValue[] | undefined;
+}
+
+/** Collects the work of one statement on one table. */
+export class ForeignKeyWork {
+  readonly #state: ExecState;
+  readonly #live: readonly number[];
+  readonly #own: readonly ConstraintObject[];
+  readonly #references: readonly ConstraintObject[];
+  #parents: ParentCheck[] = [];
+  #children: ChildAction[] = [];
+
+  constructor(state: ExecState, table: TableObject) {
+    this.#state = state;
+    const { catalog } = state.session;
+    this.#live = table.columns.filter((c) => !c.dropped).map((c) => c.number);
+    this.#own = catalog.constraintsOf(table.oid).filter((c) => c.type === 'foreign');
+    this.#references = catalog.referencesTo(table.oid);
+  }
+
+  /** False when the table takes part in no foreign key: callers need not make values. */
+  get concerned(): boolean {
+    return this.#own.length > 0 || this.#references.length > 0;
+  }
+
+  #pick(numbers: readonly number[], row: readonly SqlValue[]): SqlValue[] {
+    return numbers.map((n) => row[this.#live.indexOf(n)] ?? null);
+  }
+
+  /** Notes a new row; `old` is what it replaces. Rows are values of the live columns. */
+  written(row: readonly SqlValue[], old: readonly SqlValue[] | undefined): void {
+    for (const constraint of this.#own) {
+      const values = this.#pick(constraint.columns, row);
+      const full = constraint.foreign!.match === 'full' && values.some((v) => v !== null);
+      if (values.includes(null) && !full) continue;
+      if (old !== undefined && same(values, this.#pick(constraint.columns, old))) continue;
+      this.#parents.push({ constraint, values });
+    }
+    if (old !== undefined) this.#gone(old, row);
+  }
+
+  /** Notes a deleted row. */
+  removed(old: readonly SqlValue[]): void {
+    this.#gone(old, undefined);
+  }
+
+  #gone(old: readonly SqlValue[], next: readonly SqlValue[] | undefined): void {
+    for (const constraint of this.#references) {
+      const before = this.#pick(constraint.foreign!.columns, old);
+      if (before.includes(null)) continue;
+      const after = next === undefined ? undefined : this.#pick(constraint.foreign!.columns, next);
+      if (after !== undefined && same(before, after)) continue;
+      this.#children.push({ constraint, old: before, next: after });
+    }
+  }
+
+  /** Does everything noted. Call when the statement has made all its changes. */
+  *finish(): Task<void> {
+    const children = this.#children;
+    const parents = this.#parents;
+    this.#children = [];
+    this.#parents = [];
+    for (const action of children) {
+      const run = (): Task<void> => runAction(this.#state, action);
+      const kind = action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
+      if (kind === 'no action' && this.#state.services.defer(action.constraint.oid, run)) continue;
+      yield* run();
+    }
+    for (const check of parents) {
+      const run = (): Task<void> => checkParent(this.#state, check);
+      if (this.#state.services.defer(check.constraint.oid, run)) continue;
+      yield* run();
+    }
+  }
+}
+
+function same(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
+  return a.every((v, i) => v === b[i] || (v !== null && b[i] !== null && String(v) === String(b[i]) && typeof v !== 'object'));
+}
+
+/** Looks for the parent of a child's values and locks it. */
+export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
+  const { session } = state;
+  const { catalog, store } = session;
+  const { constraint, values } = check;
+  const parent = catalog.table(constraint.foreign!.table);
+  const index = catalog.object(constraint.index);
+  if (index?.kind !== 'index' || values.includes(null)) throw missingParent(catalog, constraint, values, state.context);
+  const key = new KeyWriter();
+  const clustered = parent.primaryIndex === index.oid;
+  for (const part of index.columns) {
+    const position = constraint.foreign!.columns.indexOf(part.column);
+    const keyPart = { kind: part.physical.kind, column: 0, descending: part.descending, nullsFirst: part.nullsFirst, nullable: !clustered };
+    if (appendPart(key, keyPart, part.physical.scale, values[position]!) !== EXACT) throw missingParent(catalog, constraint, values, state.context);
+  }
+  const row = newRow();
+  for (;;) {
+    if (!clustered) {
+      const status = store.checkUnique(session.transaction, index.tree, key.bytes, key.length, row);
+      if (status === NEED) {
+        yield store.need;
+        continue;
+      }
+      if (status !== EXISTS) throw missingParent(catalog, constraint, values, state.context);
+    }
+    const rowKey = clustered ? key.bytes : row.key.slice(key.length, row.keyLength);
+    const length = clustered ? key.length : row.keyLength - key.length;
+    const status = store.lockRow(session.transaction, parent.tree, rowKey, length, ROW_KEY_SHARE, LOCK_WAIT, true, row);
+    if (status === OK) return;
+    if (status !== NEED) throw missingParent(catalog, constraint, values, state.context);
+    yield store.need;
+  }
+}
+
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+function* runAction(state: ExecState, action: ChildAction): Task<void> {
+  const { catalog } = state.session;
+  const { constraint, old, next } = action;
+  const child = catalog.table(constraint.table);
+  const parent = catalog.table(constraint.foreign!.table);
+  const nameOf = (table: TableObject, number: number): string => quote(table.columns.find((c) => c.number === number)!.name);
+  const relation = (table: TableObject): string => `${quote(catalog.object(table.schema)!.name)}.${quote(table.name)}`;
+  const kind: ReferentialAction = next === undefined ? constraint.foreign!.onDelete : constraint.foreign!.onUpdate;
+  const where = constraint.columns.map((n, i) => `${nameOf(child, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
+  if (kind === 'no action' || kind === 'restrict') {
+    if (kind === 'no action') {
+      // Another row may have taken the key over within the statement: then nothing is missing.
+      const there = constraint.foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
+      if ((yield* state.services.runInternal(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) > 0) return;
+    }
+    const count = yield* state.services.runInternal(`SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`, old);
+    if (count > 0) throw stillReferenced(catalog, constraint, old, state.context);
+    return;
+  }
+  if (kind === 'cascade' && next === undefined) {
+    yield* state.services.runInternal(`DELETE FROM ${relation(child)} WHERE ${where}`, old);
+    return;
+  }
+  const changed = constraint.foreign!.setColumns.length > 0 && kind !== 'cascade' ? constraint.foreign!.setColumns : constraint.columns;
+  const set = changed.map((n) => `${nameOf(child, n)} = ${kind === 'set null' ? 'NULL' : kind === 'set default' ? 'DEFAULT' : `$${old.length + constraint.columns.indexOf(n) + 1}`}`);
+  yield* state.services.runInternal(`UPDATE ${relation(child)} SET ${set.join(', ')} WHERE ${where}`, kind === 'cascade' ? [...old, ...next!] : old);
+}

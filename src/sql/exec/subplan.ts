@@ -1,0 +1,158 @@
+/**
+ * Sub-queries as values.
+ *
+ * Each occurrence has a plan, a list of the outer columns it uses, and per execution one operator and a bounded memo from
+ * the values of those columns to the answer. Without outer columns it runs once. It runs inside the evaluation of the outer
+ * row; when it must wait, that evaluation is unwound (see `state.ts`).
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import { KeyWriter } from '../../engine/record-port.ts';
+import type { ColumnId, SubqueryExpr } from '../plan/logical.ts';
+import { PgArray } from '../types/array.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { compileEval, operatorImpl, type Scope } from './evaluate.ts';
+import { appendHashValue } from './key-values.ts';
+import { evaluateRow, type Operator, type PlanNode, pointAt } from './operator.ts';
+import { travelPhysical } from './shape.ts';
+import { Env, type ExecState } from './state.ts';
+import { columnReader, type Eval } from './values.ts';
+
+const MEMO_ENTRIES_MAX = 4096;
+
+/** A planned sub-query. */
+export interface SubPlan {
+  readonly plan: PlanNode;
+  /** Outer columns that it uses, with their slots. */
+  readonly bindings: readonly { readonly id: ColumnId; readonly slot: number; readonly type: number; readonly typmod: number }[];
+  /** False when it calls something volatile: then every row asks anew. */
+  readonly stable: boolean;
+}
+
+interface Run {
+  readonly operator: Operator;
+  readonly memo: Map<string, readonly (readonly SqlValue[])[]>;
+}
+
+const runs = new WeakMap<ExecState, Map<SubPlan, Run>>();
+
+function runOf(state: ExecState, subPlan: SubPlan): Run {
+  let map = runs.get(state);
+  if (map === undefined) {
+    map = new Map();
+    runs.set(state, map);
+  }
+  let run = map.get(subPlan);
+  if (run === undefined) {
+    run = { operator: subPlan.plan.start(state), memo: new Map() };
+    map.set(subPlan, run);
+  }
+  return run;
+}
+
+/** Closes the operators of all sub-plans of an execution. */
+export function closeSubPlans(state: ExecState): void {
+  for (const run of runs.get(state)?.values() ?? []) run.operator.close();
+  runs.delete(state);
+}
+
+/** How many rows an answer needs. */
+function rowsWanted(mode: SubqueryExpr['mode']): number {
+  return mode === 'exists' ? 1 : mode === 'scalar' ? 2 : Number.POSITIVE_INFINITY;
+}
+
+/** Makes the evaluator of a sub-query. */
+export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope): Eval {
+  const bindings = subPlan.bindings.map((b) => ({
+    slot: b.slot,
+    physical: travelPhysical(b.type, b.typmod),
+    evaluate: compileEval({ kind: 'column', id: b.id, type: b.type, typmod: b.typmod }, scope),
+  }));
+  const { shape } = subPlan.plan;
+  const readers = shape.columns.map((_, i) => columnReader(shape, i, 0));
+  const key = new KeyWriter();
+  const wanted = rowsWanted(expr.mode);
+  const fetch = (env: Env): readonly (readonly SqlValue[])[] => {
+    const { state } = env;
+    key.length = 0;
+    for (const b of bindings) {
+      const value = b.evaluate(env);
+      state.outer[b.slot] = value;
+      appendHashValue(key, b.physical, value);
+    }
+    const run = runOf(state, subPlan);
+    const name = Buffer.from(key.bytes.buffer, 0, key.length).toString('latin1');
+    const known = subPlan.stable ? run.memo.get(name) : undefined;
+    if (known !== undefined) return known;
+    const rows = env.wait(() => collect(state, run.operator, readers, wanted));
+    if (subPlan.stable) {
+      if (run.memo.size >= MEMO_ENTRIES_MAX) run.memo.clear();
+      run.memo.set(name, rows);
+    }
+    return rows;
+  };
+  return answerOf(expr, fetch, scope);
+}
+
+function* collect(state: ExecState, operator: Operator, readers: readonly Eval[], wanted: number): Task<readonly (readonly SqlValue[])[]> {
+  const env = new Env(state);
+  const found: SqlValue[][] = [];
+  yield* operator.open();
+  while (found.length < wanted) {
+    const rows = yield* operator.next();
+    if (rows === undefined) break;
+    for (let i = 0; i < rows.count && found.length < wanted; i++) {
+      pointAt(env, rows, i);
+      found.push(yield* evaluateRow(env, () => readers.map((read) => read(env))));
+    }
+    if (state.spent(rows.count)) yield state.session.slice();
+  }
+  return found;
+}
+
+function answerOf(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly SqlValue[])[], scope: Scope): Eval {
+  switch (expr.mode) {
+    case 'exists':
+      return (env) => fetch(env).length > 0;
+    case 'scalar':
+      return (env) => {
+        const rows = fetch(env);
+        if (rows.length > 1) throw fail('cardinality_violation', 'more than one row returned by a subquery used as an expression');
+        return rows[0]?.[0] ?? null;
+      };
+    case 'array': {
+      const element = expr.plan.columns[0]!.type;
+      return (env) => new PgArray(element, fetch(env).map((row) => row[0] ?? null));
+    }
+    default:
+      return quantified(expr, fetch, scope);
+  }
+}
+
+/** `left op ANY/ALL (rows)`, for one or several columns. */
+function quantified(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly SqlValue[])[], scope: Scope): Eval {
+  const left = expr.left.map((e) => compileEval(e, scope));
+  const compare = expr.operators.map(operatorImpl);
+  const all = expr.mode === 'all';
+  return (env) => {
+    const values = left.map((l) => l(env));
+    const rows = fetch(env);
+    let unknown = false;
+    for (const row of rows) {
+      let result: boolean | null = true;
+      for (let c = 0; c < compare.length; c++) {
+        const a = values[c]!;
+        const b = row[c]!;
+        const one = a === null || b === null ? null : compare[c]!(env.state.context, a, b) === true;
+        if (one === false) {
+          result = false;
+          break;
+        }
+        if (one === null) result = null;
+      }
+      if (result === null) unknown = true;
+      else if (result !== all) return !all;
+    }
+    return unknown ? null : all;
+  };
+}

@@ -1,0 +1,69 @@
+/** Plans of INSERT, UPDATE and DELETE. */
+import { assert } from '../../base/assert.ts';
+import { ModifyPlan } from '../exec/modify.ts';
+import type { PlanNode } from '../exec/operator.ts';
+import type { Column, ColumnId, DeleteNode, Expr, InsertNode, Logical, ScanNode, UpdateNode } from './logical.ts';
+import { columnRef, idsOf, type Planner, withColumns } from './planner.ts';
+import { conditionsOn, rowKeyColumn, withRowKey } from './row-keys.ts';
+import { conjunction } from './walk.ts';
+
+export function planChange(planner: Planner, node: InsertNode | UpdateNode | DeleteNode): PlanNode {
+  return node.kind === 'insert' ? planInsert(planner, node) : planTargeted(planner, node);
+}
+
+function planInsert(planner: Planner, node: InsertNode): PlanNode {
+  const access = planner.session.access(node.table);
+  const source = planner.exactly(planner.plan(node.source, idsOf(node.source.columns), []), node.source.columns);
+  const values = access.columns.map((column): Expr => {
+    const at = node.targets.indexOf(column.number);
+    if (at >= 0) return columnRef(node.source.columns[at]!);
+    return node.defaults.find((d) => d.number === column.number)?.expr ?? { kind: 'const', type: column.type, typmod: column.typmod, value: null };
+  });
+  const conflict = node.onConflict;
+  const update =
+    conflict === undefined || conflict.action === 'nothing'
+      ? undefined
+      : access.columns.map((column, i) => conflict.set.find((s) => s.number === column.number)?.expr ?? columnRef(conflict.existing[i]!));
+  return new ModifyPlan(
+    {
+      kind: 'insert',
+      title: `Insert on ${node.table.name}`,
+      access,
+      input: source,
+      rules: node.rules,
+      returning: node.returning,
+      values,
+      onConflict: conflict === undefined ? undefined : { arbiters: conflict.arbiters, existing: conflict.existing, update, where: conflict.where },
+    },
+    planner.scope,
+  );
+}
+
+function planTargeted(planner: Planner, node: UpdateNode | DeleteNode): PlanNode {
+  const access = planner.session.access(node.table);
+  const key = rowKeyColumn(planner.newId());
+  const input = withRowKey(node.input, node.target, key);
+  assert(input !== node.input || node.input === node.target, 'the target of a change is not in its input');
+  const target = access.columns.map((column) => targetColumn(node.target, column.number).id);
+  const recheck = conjunction(conditionsOn(node.input, new Set(target)));
+  const exprs: Expr[] = [...(node.kind === 'update' ? node.set.map((s) => s.expr) : []), ...(recheck === undefined ? [] : [recheck]), ...(node.returning?.exprs ?? [])];
+  const available = idsOf(input.columns);
+  const needed = new Set([...withColumns(new Set<ColumnId>([...target, key.id]), exprs)].filter((id) => available.has(id)));
+  const source = planner.plan(input, needed, []);
+  const common = { access, input: source, rules: node.rules, returning: node.returning, target, key: key.id, recheck, mayRepeat: !isSimple(node.input) };
+  if (node.kind === 'delete') return new ModifyPlan({ kind: 'delete', title: `Delete on ${node.table.name}`, ...common }, planner.scope);
+  const values = access.columns.map((column, i): Expr => node.set.find((s) => s.number === column.number)?.expr ?? columnRef({ id: target[i]!, type: column.type, typmod: column.typmod }));
+  return new ModifyPlan({ kind: 'update', title: `Update on ${node.table.name}`, ...common, values }, planner.scope);
+}
+
+function targetColumn(scan: ScanNode, number: number): Column {
+  const at = scan.numbers.indexOf(number);
+  assert(at >= 0, 'the target of a change lacks a column');
+  return scan.columns[at]!;
+}
+
+/** True when each target row comes at most once: only filters lie above the scan. */
+function isSimple(node: Logical): boolean {
+  return node.kind === 'scan' || (node.kind === 'filter' && isSimple(node.input));
+}
+
