@@ -17,6 +17,8 @@ export interface Definition {
   readonly code?: CodeTemplate;
   /** Values of trailing arguments that may be left out. */
   readonly defaults?: readonly SqlValue[];
+  /** Default pg_catalog. */
+  readonly schema?: string;
 }
 
 /**
@@ -24,12 +26,14 @@ export interface Definition {
  *
  * These are method types, whose parameters TypeScript compares bivariantly: an implementation says what it takes (`text:
  * string`), and the registry calls it with values that binding has brought to the signature's types.
+ * Overloads with fewer arguments share an implementation, whose further parameters are then undefined.
  */
-export type PureFunction = { call(...args: SqlValue[]): SqlValue }['call'];
-export type ContextFunction = { call(context: EvalContext, ...args: SqlValue[]): SqlValue }['call'];
-export type PureSetFunction = { call(...args: SqlValue[]): Iterable<SqlValue | readonly SqlValue[]> }['call'];
+type Argument = SqlValue | undefined;
+export type PureFunction = { call(...args: Argument[]): SqlValue }['call'];
+export type ContextFunction = { call(context: EvalContext, ...args: Argument[]): SqlValue }['call'];
+export type PureSetFunction = { call(...args: Argument[]): Iterable<SqlValue | readonly SqlValue[]> }['call'];
 export type ContextSetFunction = {
-  call(context: EvalContext, ...args: SqlValue[]): Iterable<SqlValue | readonly SqlValue[]>;
+  call(context: EvalContext, ...args: Argument[]): Iterable<SqlValue | readonly SqlValue[]>;
 }['call'];
 
 /** Number of arguments that a signature names. */

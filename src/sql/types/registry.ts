@@ -8,7 +8,7 @@
 
 import { broken } from '../../base/assert.ts';
 import { ALL_AGGREGATES } from '../functions/aggregates.ts';
-import { ALL_DEFINITIONS } from '../functions/all-definitions.ts';
+import { allDefinitions } from '../functions/all-definitions.ts';
 import { comparison, isComparison } from '../functions/comparisons.ts';
 import type { Definition } from '../functions/definition.ts';
 import { AGGREGATES, CASTS, type CastFacts, FUNCTIONS, type FunctionFacts, OPERATORS } from '../functions/facts.ts';
@@ -46,11 +46,11 @@ function meaningOf(name: string, right: string): OperatorEntry['meaning'] {
 }
 
 function functionEntry(facts: FunctionFacts, definition: Definition): FunctionEntry {
-  const { signature: _, defaults, ...implementation } = definition;
+  const { signature: _, defaults, schema = 'pg_catalog', ...implementation } = definition;
   return {
     oid: facts.oid,
     name: facts.name,
-    schema: 'pg_catalog',
+    schema,
     args: facts.args,
     variadic: facts.variadic,
     result: facts.result,
@@ -92,7 +92,7 @@ class BuiltinRegistry implements Registry {
       functionName: (oid, args, context) => this.#functionName(oid, args, context),
       operatorName: (oid, args, context) => this.#operatorName(oid, args, context),
     });
-    for (const definition of ALL_DEFINITIONS) this.#addFunction(definition);
+    for (const definition of allDefinitions(this.#types)) this.#addFunction(definition);
     this.#addOperators();
     for (const facts of CASTS) this.#addCast(facts);
     this.#addAggregates();

@@ -1,0 +1,186 @@
+/** Functions over the catalog: names and definitions of objects, visibility, comments, properties. */
+
+import { PgArray } from '../types/array.ts';
+import type { EvalContext, Oid, SystemHooks } from '../types/contracts.ts';
+import { ACLITEM_OID } from '../types/type-oids.ts';
+import { contextual, type Definition, pure } from './definition.ts';
+
+/** Encodings by pg_encoding's number; only UTF8 can be a database's. */
+const ENCODINGS: readonly string[] = (
+  'SQL_ASCII EUC_JP EUC_CN EUC_KR EUC_TW EUC_JIS_2004 UTF8 MULE_INTERNAL LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 ' +
+  'LATIN7 LATIN8 LATIN9 LATIN10 WIN1256 WIN1258 WIN866 WIN874 KOI8R WIN1251 WIN1252 ISO_8859_5 ISO_8859_6 ' +
+  'ISO_8859_7 ISO_8859_8 WIN1250 WIN1253 WIN1254 WIN1255 WIN1257 KOI8U SJIS BIG5 GBK UHC GB18030 JOHAB SHIFT_JIS_2004'
+).split(' ');
+
+function encodingNumber(name: string): number {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+  const wanted = plain(name) === 'unicode' ? 'utf8' : plain(name);
+  return ENCODINGS.findIndex((encoding) => plain(encoding) === wanted);
+}
+
+/** Objects other than relations and types are built in, and so in pg_catalog, which is always searched. */
+const ALWAYS_VISIBLE = [
+  'function',
+  'operator',
+  'opclass',
+  'opfamily',
+  'conversion',
+  'collation',
+  'ts_parser',
+  'ts_dict',
+  'ts_template',
+  'ts_config',
+  'statistics_obj',
+];
+
+const VISIBILITY: readonly Definition[] = [
+  contextual('pg_table_is_visible(oid)', ({ system }, oid: Oid) => system.relationIsVisible(oid)),
+  contextual('pg_type_is_visible(oid)', ({ system }, oid: Oid) => {
+    const name = system.typeName(oid);
+    // A name prints qualified exactly when the search path does not lead to it.
+    return name === undefined ? null : !name.replace(/"[^"]*"/g, '').includes('.');
+  }),
+  ...ALWAYS_VISIBLE.map((kind) => pure(`pg_${kind}_is_visible(oid)`, () => true)),
+];
+
+function viewDefinition(system: SystemHooks, view: Oid | string, pretty: boolean): string | null {
+  const oid = typeof view === 'string' ? system.relationOid(view) : view;
+  return system.viewDefinition(oid, pretty) ?? null;
+}
+
+const DEFINITIONS: readonly Definition[] = [
+  contextual('pg_get_indexdef(oid)', ({ system }, oid: Oid) => system.indexDefinition(oid, 0, false) ?? null),
+  contextual('pg_get_indexdef(oid,int4,bool)', ({ system }, oid: Oid, column: number, pretty: boolean) =>
+    system.indexDefinition(oid, column, pretty) ?? null,
+  ),
+  contextual('pg_get_constraintdef(oid)', ({ system }, oid: Oid) => system.constraintDefinition(oid, false) ?? null),
+  contextual('pg_get_constraintdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) =>
+    system.constraintDefinition(oid, pretty) ?? null,
+  ),
+  contextual('pg_get_viewdef(oid)', ({ system }, oid: Oid) => viewDefinition(system, oid, false)),
+  contextual('pg_get_viewdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) => viewDefinition(system, oid, pretty)),
+  contextual('pg_get_viewdef(oid,int4)', ({ system }, oid: Oid) => viewDefinition(system, oid, true)),
+  contextual('pg_get_viewdef(text)', ({ system }, name: string) => viewDefinition(system, name, false)),
+  contextual('pg_get_viewdef(text,bool)', ({ system }, name: string, pretty: boolean) =>
+    viewDefinition(system, name, pretty),
+  ),
+  // Expressions are stored as text already.
+  pure('pg_get_expr(pg_node_tree,oid)', (text: string) => text),
+  pure('pg_get_expr(pg_node_tree,oid,bool)', (text: string) => text),
+  contextual('pg_get_serial_sequence(text,text)', ({ system }, table: string, column: string) =>
+    system.serialSequence(table, column) ?? null,
+  ),
+  contextual('pg_get_userbyid(oid)', ({ system }, oid: Oid) => system.roleName(oid) ?? `unknown (OID=${oid})`),
+  ...['pg_get_ruledef(oid)', 'pg_get_triggerdef(oid)', 'pg_get_triggerdef(oid,bool)', 'pg_get_ruledef(oid,bool)'].map(
+    (signature) => pure(signature, () => null),
+  ),
+  // Neither partition keys by expression nor extended statistics exist, so there is nothing to print.
+  ...['pg_get_statisticsobjdef(oid)', 'pg_get_statisticsobjdef_columns(oid)'].map((signature) =>
+    pure(signature, () => null),
+  ),
+];
+
+const COMMENTS: readonly Definition[] = [
+  contextual('obj_description(oid,name)', ({ system }, oid: Oid, catalog: string) =>
+    system.comment(oid, catalog, 0) ?? null,
+  ),
+  contextual('obj_description(oid)', ({ system }, oid: Oid) => system.comment(oid, 'pg_class', 0) ?? null),
+  contextual('col_description(oid,int4)', ({ system }, oid: Oid, column: number) =>
+    system.comment(oid, 'pg_class', column) ?? null,
+  ),
+  contextual('shobj_description(oid,name)', ({ system }, oid: Oid, catalog: string) =>
+    system.comment(oid, catalog, 0) ?? null,
+  ),
+];
+
+/** A lookup by name that answers null instead of an error. */
+function toReg(signature: string, find: (context: EvalContext, name: string) => Oid): Definition {
+  return contextual(signature, (context, name: string) => find(context, name) || null);
+}
+
+const LOOKUPS: readonly Definition[] = [
+  toReg('to_regclass(text)', ({ system }, name) => system.relationOid(name)),
+  toReg('to_regtype(text)', ({ system }, name) => system.typeOid(name)),
+  toReg('to_regnamespace(text)', ({ system }, name) => system.namespaceOid(name)),
+  toReg('to_regrole(text)', ({ system }, name) => system.roleOid(name)),
+];
+
+/** What B+trees can do, by the names of PostgreSQL's index properties. */
+const INDEX_PROPERTIES: ReadonlyMap<string, boolean> = new Map([
+  ['asc', true],
+  ['desc', false],
+  ['nulls_first', false],
+  ['nulls_last', true],
+  ['orderable', true],
+  ['distance_orderable', false],
+  ['returnable', true],
+  ['search_array', true],
+  ['search_nulls', true],
+  ['clusterable', true],
+  ['index_scan', true],
+  ['bitmap_scan', true],
+  ['backward_scan', true],
+  ['can_order', true],
+  ['can_unique', true],
+  ['can_multi_col', true],
+  ['can_exclude', false],
+  ['can_include', true],
+]);
+
+/** Default privileges of a kind of object: its owner has all, PUBLIC what PostgreSQL gives it. */
+const DEFAULT_ACL: ReadonlyMap<string, readonly [owner: string, everybody: string]> = new Map([
+  ['c', ['', '']],
+  ['r', ['arwdDxt', '']],
+  ['s', ['rwU', '']],
+  ['d', ['CTc', 'Tc']],
+  ['f', ['X', 'X']],
+  ['l', ['U', 'U']],
+  ['L', ['rw', '']],
+  ['n', ['UC', '']],
+  ['t', ['C', '']],
+  ['F', ['U', '']],
+  ['S', ['U', '']],
+  ['T', ['U', 'U']],
+]);
+
+function defaultAcl({ system }: EvalContext, kind: string, owner: Oid): PgArray {
+  const [own = '', everybody = ''] = DEFAULT_ACL.get(kind) ?? [];
+  const name = system.roleName(owner) ?? String(owner);
+  const items: string[] = [];
+  if (everybody !== '') items.push(`=${everybody}/${name}`);
+  if (own !== '') items.push(`${name}=${own}/${name}`);
+  return new PgArray(ACLITEM_OID, items);
+}
+
+export const CATALOG_FUNCTIONS: readonly Definition[] = [
+  ...VISIBILITY,
+  ...DEFINITIONS,
+  ...COMMENTS,
+  ...LOOKUPS,
+  pure('pg_encoding_to_char(int4)', (encoding: number) => ENCODINGS[encoding] ?? ''),
+  pure('pg_char_to_encoding(name)', encodingNumber),
+  pure('getdatabaseencoding()', () => 'UTF8'),
+  pure('pg_client_encoding()', () => 'UTF8'),
+  pure('pg_my_temp_schema()', () => 0),
+  pure('pg_is_other_temp_schema(oid)', () => false),
+  pure('pg_tablespace_location(oid)', () => ''),
+  pure('pg_index_column_has_property(regclass,int4,text)', (_index: Oid, _column: number, name: string) =>
+    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  ),
+  pure('pg_index_has_property(regclass,text)', (_index: Oid, name: string) =>
+    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  ),
+  pure('pg_indexam_has_property(oid,text)', (_method: Oid, name: string) =>
+    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  ),
+  pure('pg_relation_is_publishable(regclass)', () => false),
+  contextual('acldefault(char,oid)', defaultAcl),
+  {
+    signature: '_pg_expandarray(anyarray)',
+    schema: 'information_schema',
+    setImpl: (_context, array) => {
+      if (!(array instanceof PgArray)) return [];
+      return array.values.map((value, i) => [value, i + 1]);
+    },
+  },
+];

@@ -1,0 +1,295 @@
+/**
+ * Functions on text. Lengths and positions count code points, from 1.
+ *
+ * Case maps one code point to one, as C's towupper does, so `ß` has no upper case here.
+ */
+
+import { createHash } from 'node:crypto';
+import { fail } from '../../base/errors.ts';
+import { PgArray } from '../types/array.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { codePointLength, isPlane0, sliceCodePoints, utf8Length } from '../types/text-order.ts';
+import { TEXT_OID } from '../types/type-oids.ts';
+import type { WideInteger } from '../types/wide-integer.ts';
+import { type Definition, pure, pureEach, pureSet } from './definition.ts';
+
+/** Bytes that a text can have at most. */
+const TEXT_BYTES_MAX = 1024 * 1024 * 1024;
+
+function checkSize(bytes: number): void {
+  if (bytes > TEXT_BYTES_MAX - 4) throw fail('program_limit_exceeded', 'requested length too large');
+}
+
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+
+function mapCase(text: string, map: (char: string) => string): string {
+  if (ASCII_ONLY.test(text)) return map(text);
+  let result = '';
+  for (const char of text) {
+    const mapped = map(char);
+    result += codePointLength(mapped) === 1 ? mapped : char;
+  }
+  return result;
+}
+
+export function lower(text: string): string {
+  return mapCase(text, (char) => char.toLowerCase());
+}
+
+export function upper(text: string): string {
+  return mapCase(text, (char) => char.toUpperCase());
+}
+
+function initcap(text: string): string {
+  let result = '';
+  let inside = false;
+  for (const char of text) {
+    result += inside ? lower(char) : upper(char);
+    inside = /[\p{L}\p{N}]/u.test(char);
+  }
+  return result;
+}
+
+function pad(text: string, length: number, fill: string, atStart: boolean): string {
+  const wanted = Math.max(length, 0);
+  const missing = wanted - codePointLength(text);
+  if (missing <= 0) return sliceCodePoints(text, 0, wanted);
+  if (fill === '') return text;
+  checkSize(wanted * 4);
+  const fillLength = codePointLength(fill);
+  const filling =
+    fill.repeat(Math.floor(missing / fillLength)) + sliceCodePoints(fill, 0, missing % fillLength);
+  return atStart ? filling + text : text + filling;
+}
+
+function trim(text: string, chars: string, start: boolean, end: boolean): string {
+  const set = new Set(chars);
+  const units = isPlane0(text) ? text : Array.from(text);
+  let from = 0;
+  let to = units.length;
+  if (start) while (from < to && set.has(units[from] ?? '')) from++;
+  if (end) while (to > from && set.has(units[to - 1] ?? '')) to--;
+  return typeof units === 'string' ? units.slice(from, to) : units.slice(from, to).join('');
+}
+
+/** Position of a part, from 1; 0 = not there. */
+export function position(text: string, part: string): number {
+  const at = text.indexOf(part);
+  return at < 0 ? 0 : codePointLength(text.slice(0, at)) + 1;
+}
+
+/** Code points from position `start` on, `length` of them. @throws `substring_error` (22011) for a negative length. */
+export function substring(text: string, start: number, length?: number): string {
+  if (length !== undefined && length < 0) throw fail('substring_error', 'negative substring length not allowed');
+  const from = Math.max(start, 1) - 1;
+  const end = length === undefined ? Number.POSITIVE_INFINITY : start - 1 + length;
+  return end <= from ? '' : sliceCodePoints(text, from, end);
+}
+
+function left(text: string, n: number): string {
+  return sliceCodePoints(text, 0, n >= 0 ? n : Math.max(codePointLength(text) + n, 0));
+}
+
+function right(text: string, n: number): string {
+  const length = codePointLength(text);
+  return sliceCodePoints(text, n >= 0 ? Math.max(length - n, 0) : Math.min(-n, length), length);
+}
+
+function splitPart(text: string, delimiter: string, n: number): string {
+  if (n === 0) throw fail('invalid_parameter_value', 'field position must not be zero');
+  if (text === '') return '';
+  const parts = delimiter === '' ? [text] : text.split(delimiter);
+  return parts.at(n > 0 ? n - 1 : n) ?? '';
+}
+
+function overlay(text: string, part: string, start: number, length: number): string {
+  if (start <= 0) throw fail('substring_error', 'negative substring length not allowed');
+  return substring(text, 1, start - 1) + part + substring(text, start + length);
+}
+
+function replaceAll(text: string, from: string, to: string): string {
+  return from === '' ? text : text.split(from).join(to);
+}
+
+function translate(text: string, from: string, to: string): string {
+  const target = Array.from(to);
+  const map = new Map<string, string>();
+  Array.from(from).forEach((char, i) => {
+    if (!map.has(char)) map.set(char, target[i] ?? '');
+  });
+  let result = '';
+  for (const char of text) result += map.get(char) ?? char;
+  return result;
+}
+
+function repeat(text: string, count: number): string {
+  if (count <= 0 || text === '') return '';
+  checkSize(utf8Length(text) * count);
+  return text.repeat(count);
+}
+
+function chr(code: number): string {
+  if (code === 0) throw fail('program_limit_exceeded', 'null character not permitted');
+  if (code < 0) throw fail('program_limit_exceeded', 'character number must be positive');
+  if (code > 0x10ffff) {
+    throw fail('program_limit_exceeded', `requested character too large for encoding: ${code}`);
+  }
+  if (code >= 0xd800 && code < 0xe000) {
+    throw fail('program_limit_exceeded', `requested character not valid for encoding: ${code}`);
+  }
+  return String.fromCodePoint(code);
+}
+
+/** A name as SQL writes it: quoted unless it is a plain lower-case identifier. */
+export function quoteIdentifier(name: string): string {
+  if (/^[a-z_][a-z0-9_$]*$/.test(name) && !name.includes('$') && !RESERVED.has(name)) return name;
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Keywords that cannot be a bare column name. */
+const RESERVED = new Set(
+  `all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char
+  character check coalesce collate collation column concurrently constraint create cross current_catalog current_date
+  current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do
+  else end except exists extract false fetch float for foreign freeze from full grant greatest group grouping having ilike
+  in initially inner inout int integer intersect interval into is isnull join lateral leading least left like limit
+  localtime localtimestamp national natural nchar none normalize not notnull null nullif numeric offset on only or order
+  out outer overlaps overlay placing position precision primary real references returning right row select session_user
+  setof similar smallint some substring symmetric table tablesample then time timestamp to trailing treat trim true union
+  unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
+  xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`.split(/\s+/),
+);
+
+/** A text as an SQL literal. */
+export function quoteLiteral(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+  return text.includes('\\') ? `E${quoted}` : quoted;
+}
+
+function hash(algorithm: string, data: string | Uint8Array): Uint8Array {
+  return createHash(algorithm).update(data).digest();
+}
+
+function toHex(value: WideInteger, bits: number): string {
+  return BigInt.asUintN(bits, BigInt(value)).toString(16);
+}
+
+/** Text cut at a delimiter: null cuts between all characters, '' not at all; parts equal to `nullText` become null. */
+function splitText(text: string, delimiter: string | null, nullText: string | null): SqlValue[] {
+  if (text === '') return [];
+  let parts: string[];
+  if (delimiter === null) parts = Array.from(text);
+  else parts = delimiter === '' ? [text] : text.split(delimiter);
+  return parts.map((part) => (part === nullText ? null : part));
+}
+
+function stringToArray(text: string | null, delimiter: string | null, nullText: string | null): PgArray | null {
+  return text === null ? null : new PgArray(TEXT_OID, splitText(text, delimiter, nullText));
+}
+
+function stringToTable(text: string | null, delimiter: string | null, nullText: string | null): SqlValue[] {
+  return text === null ? [] : splitText(text, delimiter, nullText);
+}
+
+/** Parts of a qualified identifier, unquoted parts folded to lower case. @throws `invalid_parameter_value` (22023). */
+function parseIdentifier(text: string, strict: boolean): PgArray {
+  const bad = (detail?: string): Error =>
+    fail('invalid_parameter_value', `string is not a valid identifier: ${quoteDouble(text)}`, { detail });
+  const part = /\s*(?:"((?:[^"]|"")*)"|([A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*))\s*/y;
+  const names: string[] = [];
+  let at = 0;
+  for (;;) {
+    part.lastIndex = at;
+    const match = part.exec(text);
+    if (match === null) throw bad();
+    if (match[1] === '') throw bad('Quoted identifier must not be empty.');
+    names.push(match[1]?.replaceAll('""', '"') ?? (match[2] ?? '').toLowerCase());
+    at = part.lastIndex;
+    if (text[at] !== '.') break;
+    at++;
+  }
+  if (strict && at < text.length) throw bad();
+  return new PgArray(TEXT_OID, names);
+}
+
+function quoteDouble(text: string): string {
+  return `"${text}"`;
+}
+
+const LENGTHS: readonly Definition[] = [
+  ...pureEach(
+    ['length(text)', 'char_length(text)', 'character_length(text)', 'length(bpchar)', 'char_length(bpchar)', 'character_length(bpchar)'],
+    codePointLength,
+  ),
+  ...pureEach(['octet_length(text)', 'octet_length(bpchar)'], utf8Length),
+  pure('bit_length(text)', (text: string) => utf8Length(text) * 8),
+];
+
+const TRIMS: readonly Definition[] = [
+  pure('btrim(text)', (text: string) => trim(text, ' ', true, true)),
+  pure('btrim(text,text)', (text: string, chars: string) => trim(text, chars, true, true)),
+  pure('ltrim(text)', (text: string) => trim(text, ' ', true, false)),
+  pure('ltrim(text,text)', (text: string, chars: string) => trim(text, chars, true, false)),
+  pure('rtrim(text)', (text: string) => trim(text, ' ', false, true)),
+  pure('rtrim(text,text)', (text: string, chars: string) => trim(text, chars, false, true)),
+  pure('lpad(text,int4)', (text: string, length: number) => pad(text, length, ' ', true)),
+  pure('lpad(text,int4,text)', (text: string, length: number, fill: string) => pad(text, length, fill, true)),
+  pure('rpad(text,int4)', (text: string, length: number) => pad(text, length, ' ', false)),
+  pure('rpad(text,int4,text)', (text: string, length: number, fill: string) => pad(text, length, fill, false)),
+];
+
+const PARTS: readonly Definition[] = [
+  ...pureEach(['position(text,text)', 'strpos(text,text)'], position),
+  ...pureEach(['substring(text,int4)', 'substr(text,int4)'], (text: string, start: number) => substring(text, start)),
+  ...pureEach(['substring(text,int4,int4)', 'substr(text,int4,int4)'], substring),
+  pure('left(text,int4)', left),
+  pure('right(text,int4)', right),
+  pure('split_part(text,text,int4)', splitPart),
+  pure('overlay(text,text,int4,int4)', overlay),
+  pure('overlay(text,text,int4)', (text: string, part: string, start: number) =>
+    overlay(text, part, start, codePointLength(part)),
+  ),
+  pure('starts_with(text,text)', (text: string, prefix: string) => text.startsWith(prefix)),
+  pure('string_to_array(text,text)', (text: string | null, delimiter: string | null) =>
+    stringToArray(text, delimiter, null),
+  ),
+  pure('string_to_array(text,text,text)', stringToArray),
+  pureSet('string_to_table(text,text)', (text: string | null, delimiter: string | null) =>
+    stringToTable(text, delimiter, null),
+  ),
+  pureSet('string_to_table(text,text,text)', stringToTable),
+  { ...pure('parse_ident(text,bool)', parseIdentifier), defaults: [true] },
+];
+
+const QUOTES_AND_HASHES: readonly Definition[] = [
+  pure('quote_ident(text)', quoteIdentifier),
+  pure('quote_literal(text)', quoteLiteral),
+  pure('quote_nullable(text)', (text: string | null) => (text === null ? 'NULL' : quoteLiteral(text))),
+  ...pureEach(['md5(text)', 'md5(bytea)'], (data: string | Uint8Array) => Buffer.from(hash('md5', data)).toString('hex')),
+  ...['sha224', 'sha256', 'sha384', 'sha512'].map((name) =>
+    pure(`${name}(bytea)`, (data: Uint8Array) => new Uint8Array(hash(name, data))),
+  ),
+  pure('to_hex(int4)', (value: number) => toHex(value, 32)),
+  pure('to_hex(int8)', (value: WideInteger) => toHex(value, 64)),
+];
+
+export const STRING_FUNCTIONS: readonly Definition[] = [
+  ...LENGTHS,
+  ...TRIMS,
+  ...PARTS,
+  ...QUOTES_AND_HASHES,
+  pure('lower(text)', lower),
+  pure('upper(text)', upper),
+  pure('initcap(text)', initcap),
+  pure('textcat(text,text)', (a: string, b: string) => a + b, ([a, b]) => `(${a} + ${b})`),
+  pure('replace(text,text,text)', replaceAll),
+  pure('translate(text,text,text)', translate),
+  pure('repeat(text,int4)', repeat),
+  pure('reverse(text)', (text: string) => Array.from(text).reverse().join('')),
+  pure('ascii(text)', (text: string) => text.codePointAt(0) ?? 0),
+  pure('chr(int4)', chr),
+  pure('nameconcatoid(name,oid)', (name: string, oid: number) => {
+    const suffix = `_${oid}`;
+    return name.slice(0, 63 - suffix.length) + suffix;
+  }),
+];
