@@ -11,7 +11,7 @@ import type { Store } from '../storage/contracts.ts';
 import { BOOTSTRAP_ROLE_OID, Catalog, type CatalogObject, INFORMATION_SCHEMA_OID, type Oid, PG_CATALOG_OID, PUBLIC_OID, type TableObject } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { RowIds } from './row-ids.ts';
-import { Scheduler } from './scheduler.ts';
+import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
 import { Session } from './session.ts';
 import { TableAccess } from './table-access.ts';
@@ -104,7 +104,35 @@ export class Database {
     this.sessions.delete(session.processId);
   }
 
+  /** Set when the database is about to close: background work starts no more. */
+  closing = false;
+  #background: Promise<void> = Promise.resolve();
+
+  /** Runs one piece of background work; `then` hears whether there may be more. A failure stops background work for good. */
+  runBackground(step: () => Task<boolean>, then: (more: boolean) => void): void {
+    this.#background = new Promise((resolve) => {
+      this.scheduler.run(
+        step(),
+        new Running(),
+        (more) => {
+          resolve();
+          then(more);
+        },
+        (error) => {
+          resolve();
+          this.backgroundFailure = error;
+        },
+      );
+    });
+  }
+
+  /** What ended background work, if anything did. */
+  backgroundFailure: unknown;
+
   async close(): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    await this.#background;
     await runTask(this.sequences.settle());
     await this.store.close();
   }

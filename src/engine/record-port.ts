@@ -2,6 +2,8 @@
  * The record format as the layers above the engine may use it: layouts with their code fragments, row buffers, keys, and the
  * place of a record in a leaf. `sql/` takes these names from here and knows nothing else of storage.
  */
+import type { TableLockMode } from '../storage/contracts.ts';
+
 export { NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
 export {
   ANONYMOUS_LAYOUT,
@@ -34,3 +36,25 @@ export {
   type Transaction,
   WOULD_BLOCK,
 } from '../storage/contracts.ts';
+
+/** Table lock modes by the names that statements use. */
+export const TABLE_LOCK_MODES: Readonly<Record<TableLockName, TableLockMode>> = {
+  'access share': 1,
+  'row share': 2,
+  'row exclusive': 3,
+  'share update exclusive': 4,
+  share: 5,
+  'share row exclusive': 6,
+  exclusive: 7,
+  'access exclusive': 8,
+};
+
+export type TableLockName =
+  | 'access share'
+  | 'row share'
+  | 'row exclusive'
+  | 'share update exclusive'
+  | 'share'
+  | 'share row exclusive'
+  | 'exclusive'
+  | 'access exclusive';

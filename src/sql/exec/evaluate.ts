@@ -148,6 +148,15 @@ function columnEval(id: ColumnId, scope: Scope): Eval {
 function callEval(expr: CallExpr, scope: Scope): Eval {
   const impl = implementation(expr.fn, callTypes(expr.args, expr.type));
   const args = expr.args.map((a) => compileEval(a, scope));
+  if (expr.fn.volatility === 'v') {
+    // Volatile functions may wait (nextval, pg_sleep): they find the row's environment in the context.
+    return (e) => {
+      const values = args.map((a) => a(e));
+      if (expr.fn.strict && values.includes(null)) return null;
+      e.state.context.waiter = e;
+      return impl(e.state.context, ...values);
+    };
+  }
   if (!expr.fn.strict) return (e) => impl(e.state.context, ...args.map((a) => a(e)));
   const [a, b, c] = args;
   switch (args.length) {

@@ -96,6 +96,12 @@ function* resumed<T>(task: Task<T>, first: Request): Task<T> {
   }
 }
 
+/** The context of expressions, with a way for those that must wait. */
+export interface StatementContext extends EvalContext {
+  /** The environment whose row is being evaluated; set before every volatile function. */
+  waiter: Env | undefined;
+}
+
 /** What a running statement asks of the SQL session that runs it. */
 export interface StatementServices {
   /** Runs a statement of ours as a command of its own, seeing what this one did. @returns the number of rows. */
@@ -107,7 +113,7 @@ export interface StatementServices {
 /** One execution of a statement: its parameters, the outer rows of correlated sub-queries, and what it runs in. */
 export class ExecState {
   readonly session: Session;
-  readonly context: EvalContext;
+  readonly context: StatementContext;
   readonly memory: RowMemory;
   readonly parameters: readonly SqlValue[];
   /** Values of the outer columns that sub-plans use, by slot. */
@@ -118,7 +124,7 @@ export class ExecState {
   /** Work units since the task last gave way. */
   #units = 0;
 
-  constructor(session: Session, context: EvalContext, parameters: readonly SqlValue[], snapshot: Snapshot, workMemoryBytes: number, services: StatementServices) {
+  constructor(session: Session, context: StatementContext, parameters: readonly SqlValue[], snapshot: Snapshot, workMemoryBytes: number, services: StatementServices) {
     this.session = session;
     this.context = context;
     this.parameters = parameters;

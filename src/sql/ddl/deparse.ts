@@ -1,0 +1,68 @@
+/** Objects as SQL text: what pg_get_indexdef and pg_get_constraintdef answer. */
+import type { Catalog, ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { displayName, quoteIdentifier } from '../session/names.ts';
+
+function columnName(table: TableObject, number: number): string {
+  return quoteIdentifier(table.columns.find((c) => c.number === number)?.name ?? '?');
+}
+
+function keyText(table: TableObject, key: IndexColumn): string {
+  if (key.column !== 0) return columnName(table, key.column);
+  const text = key.expression ?? '';
+  return /^[\w.]+\(.*\)$/s.test(text) ? text : `(${text})`;
+}
+
+/** `CREATE INDEX …`; with `column` > 0 only that key's text, '' when there is no such key. */
+export function indexDefinition(catalog: Catalog, index: IndexObject, column: number): string {
+  const table = catalog.table(index.table);
+  if (column > 0) {
+    const key = index.columns[column - 1];
+    if (key !== undefined) return keyText(table, key);
+    const included = index.include[column - 1 - index.columns.length];
+    return included === undefined ? '' : columnName(table, included);
+  }
+  const keys = index.columns.map((key) => {
+    const order = key.descending ? ' DESC' : '';
+    const nulls = key.nullsFirst === key.descending ? '' : key.nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
+    return `${keyText(table, key)}${order}${nulls}`;
+  });
+  const schema = quoteIdentifier(catalog.object(table.schema)?.name ?? '');
+  const parts = [`CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`];
+  if (index.include.length > 0) parts.push(`INCLUDE (${index.include.map((n) => columnName(table, n)).join(', ')})`);
+  if (!index.nullsDistinct) parts.push('NULLS NOT DISTINCT');
+  if (index.options.length > 0) parts.push(`WITH (${index.options.map(optionText).join(', ')})`);
+  if (index.predicate !== undefined) parts.push(`WHERE (${index.predicate})`);
+  return parts.join(' ');
+}
+
+function optionText(option: string): string {
+  const at = option.indexOf('=');
+  return `${option.slice(0, at)}='${option.slice(at + 1)}'`;
+}
+
+export function constraintDefinition(catalog: Catalog, constraint: ConstraintObject, schemas: readonly Oid[]): string {
+  const table = catalog.table(constraint.table);
+  const columns = constraint.columns.map((n) => columnName(table, n)).join(', ');
+  const tail = `${constraint.deferrable ? ' DEFERRABLE' : ''}${constraint.initiallyDeferred ? ' INITIALLY DEFERRED' : ''}${constraint.validated ? '' : ' NOT VALID'}`;
+  switch (constraint.type) {
+    case 'primary':
+      return `PRIMARY KEY (${columns})${tail}`;
+    case 'unique': {
+      const index = catalog.object(constraint.index);
+      const nulls = index?.kind === 'index' && !index.nullsDistinct ? ' NULLS NOT DISTINCT' : '';
+      return `UNIQUE${nulls} (${columns})${tail}`;
+    }
+    case 'check':
+      return `CHECK ((${constraint.expression ?? ''}))${tail}`;
+    case 'foreign': {
+      const { foreign } = constraint;
+      const parent = catalog.table(foreign!.table);
+      const referenced = foreign!.columns.map((n) => columnName(parent, n)).join(', ');
+      const list = foreign!.setColumns.length > 0 ? ` (${foreign!.setColumns.map((n) => columnName(table, n)).join(', ')})` : '';
+      const onUpdate = foreign!.onUpdate === 'no action' ? '' : ` ON UPDATE ${foreign!.onUpdate.toUpperCase()}`;
+      const onDelete = foreign!.onDelete === 'no action' ? '' : ` ON DELETE ${foreign!.onDelete.toUpperCase()}${list}`;
+      const match = foreign!.match === 'full' ? ' MATCH FULL' : '';
+      return `FOREIGN KEY (${columns}) REFERENCES ${displayName(catalog, schemas, parent)}(${referenced})${match}${onUpdate}${onDelete}${tail}`;
+    }
+  }
+}

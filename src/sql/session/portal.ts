@@ -1,0 +1,106 @@
+/**
+ * Portals: statements being executed, for as long as a client fetches from them.
+ *
+ * A portal that reads takes its snapshot when it is bound and keeps it; it holds its operators and the batch being delivered,
+ * no page. One that changes rows runs to its end at its first execution and delivers what RETURNING left.
+ */
+import type { Task } from '../../base/task.ts';
+import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
+import { ModifyOperator } from '../exec/modify.ts';
+import { evaluateRow, type Operator, pointAt } from '../exec/operator.ts';
+import { Env, ExecState, type StatementContext, type StatementServices } from '../exec/state.ts';
+import { closeSubPlans } from '../exec/subplan.ts';
+import type { Session } from '../../engine/session.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import type { PlannedStatement } from './planned.ts';
+import type { ResultSink } from './results.ts';
+
+export class Portal {
+  readonly planned: PlannedStatement;
+  readonly #session: Session;
+  readonly #snapshot: Snapshot;
+  readonly #state: ExecState;
+  readonly #operator: Operator;
+  readonly #env: Env;
+  #opened = false;
+  #batch: RowBuffer | undefined;
+  #next = 0;
+  #ended = false;
+  #closed = false;
+  /** Rows delivered so far. */
+  delivered = 0;
+
+  /** The tables must be locked already. */
+  constructor(session: Session, planned: PlannedStatement, parameters: readonly SqlValue[], context: StatementContext, services: StatementServices, workMemoryBytes: number) {
+    this.planned = planned;
+    this.#session = session;
+    this.#snapshot = session.snapshot();
+    this.#state = new ExecState(session, context, parameters, this.#snapshot, workMemoryBytes, services);
+    this.#operator = planned.plan.start(this.#state);
+    this.#env = new Env(this.#state);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Rows that the change affected, as its tag counts them. */
+  get affected(): number {
+    return this.#operator instanceof ModifyOperator ? this.#operator.affected : this.delivered;
+  }
+
+  get operator(): Operator {
+    return this.#operator;
+  }
+
+  /** Delivers up to `maxRows` rows. @returns true when there is nothing more. */
+  *fetch(maxRows: number, sink: ResultSink): Task<boolean> {
+    if (this.#ended) return true;
+    if (!this.#opened) {
+      this.#opened = true;
+      yield* this.#operator.open();
+    }
+    const { plan, columns } = this.planned;
+    const take = sink.taker(plan.shape, columns);
+    let left = maxRows;
+    for (;;) {
+      if (this.#batch === undefined) {
+        this.#batch = yield* this.#operator.next();
+        this.#next = 0;
+        if (this.#batch === undefined) {
+          this.#ended = true;
+          this.close();
+          return true;
+        }
+      }
+      const batch = this.#batch;
+      const end = Math.min(batch.count, this.#next + left);
+      for (; this.#next < end; this.#next++) {
+        pointAt(this.#env, batch, this.#next);
+        const env = this.#env;
+        yield* evaluateRow(env, () => take(env));
+        this.delivered++;
+        left--;
+        const room = sink.room();
+        if (room !== undefined) yield room;
+      }
+      if (this.#state.spent(batch.count)) yield this.#session.slice();
+      if (this.#next >= batch.count) this.#batch = undefined;
+      if (left <= 0) return false;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended = true;
+    this.#operator.close();
+    closeSubPlans(this.#state);
+    if (this.#session.inTransaction) this.#session.release(this.#snapshot);
+  }
+}
+
+/** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. */
+export function* lockTables(session: Session, planned: PlannedStatement): Task<void> {
+  for (const { table, mode } of planned.bound.locks) yield* session.transaction.lockTable(table, TABLE_LOCK_MODES[mode], 0);
+}

@@ -1,0 +1,421 @@
+/**
+ * A session as clients see it: text in, results out.
+ *
+ * Both protocols and the embedded API come down to the same steps: lex, look the plan up (or parse, bind and plan), lock the
+ * tables, take a snapshot, run. Everything that may wait is a task; whoever drives it decides how to wait.
+ *
+ * After an error the caller must run {@link SqlSession.failed}, which aborts the transaction as PostgreSQL would.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { Oid } from '../../engine/catalog.ts';
+import type { Instance } from '../../engine/instance.ts';
+import type { Session } from '../../engine/session.ts';
+import type { PlannableStatement } from '../ast/queries.ts';
+import type { Statement } from '../ast/statements.ts';
+import { bindStatement } from '../bind/bind.ts';
+import type { BindContext, BoundResult } from '../bind/binding.ts';
+import type { StatementServices } from '../exec/state.ts';
+import { Lexer } from '../lexer/lexer.ts';
+import { type LiteralValue, type NormalizedStatement, normalize } from '../lexer/normalize.ts';
+import { type StatementRange, splitStatements } from '../lexer/split.ts';
+import { parseStatement } from '../parser/parser.ts';
+import { Planner } from '../plan/planner.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { registry } from '../types/registry.ts';
+import { virtualName, virtualOid, virtualRelation, virtualRows } from '../views/virtual-relations.ts';
+import { searchSchemas } from './names.ts';
+import { literalValues, PlanCache, PlannedStatement } from './planned.ts';
+import { lockTables, Portal } from './portal.ts';
+import { CountingSink, type Notice, type ResultColumn, type ResultSink } from './results.ts';
+import { SessionContext } from './session-context.ts';
+import { Settings } from './settings.ts';
+import { TransactionBlock } from './transaction-block.ts';
+import { runUtility, utilityColumns } from './utility.ts';
+
+/** A statement prepared under a name: by Parse, or by PREPARE. */
+export interface Prepared {
+  readonly text: string;
+  readonly statement: Statement | undefined;
+  /** Set for queries and changes. */
+  planned: PlannedStatement | undefined;
+  readonly literals: readonly LiteralValue[];
+  readonly declaredTypes: readonly Oid[];
+  readonly parameterCount: number;
+  /** Where the statement begins in `text`. */
+  readonly bySql: boolean;
+}
+
+/** A portal, or a utility statement bound as one. */
+export interface BoundPortal {
+  readonly prepared: Prepared;
+  readonly parameters: readonly SqlValue[];
+  portal: Portal | undefined;
+  /** Where DECLARE CURSOR's query gave it a name, it shows in pg_cursors. */
+  readonly cursor: boolean;
+  done: boolean;
+}
+
+export interface SessionOptions {
+  readonly user: string;
+  readonly settings?: ReadonlyMap<string, string>;
+  readonly notice?: (notice: Notice) => void;
+}
+
+
+export class SqlSession {
+  readonly instance: Instance;
+  readonly engine: Session;
+  readonly settings: Settings = new Settings();
+  readonly context: SessionContext;
+  readonly block: TransactionBlock;
+  readonly user: string;
+  readonly prepared = new Map<string, Prepared>();
+  readonly portals = new Map<string, BoundPortal>();
+  readonly notice: (notice: Notice) => void;
+  readonly #lexer = new Lexer();
+  readonly #cache = new PlanCache();
+  readonly #services: StatementServices;
+
+  constructor(instance: Instance, engine: Session, options: SessionOptions) {
+    this.instance = instance;
+    this.engine = engine;
+    this.user = options.user;
+    this.settings.setFixed('session_authorization', options.user);
+    for (const [name, value] of options.settings ?? []) this.settings.setDefault(name, value);
+    const minimum = (): string => this.settings.get('client_min_messages')!;
+    const send = options.notice ?? (() => {});
+    this.notice = (notice) => {
+      if (shows(minimum(), notice.severity)) send(notice);
+    };
+    this.context = new SessionContext(engine, this.settings, options.user, {
+      databases: () => instance.databaseList(),
+      cancel: (pid, terminate) => instance.cancel(pid, terminate),
+      virtualOid,
+      virtualName,
+    });
+    this.block = new TransactionBlock(engine, this.settings, this.context);
+    this.block.onEnd = () => this.#endPortals();
+    this.#services = {
+      runInternal: (sql, parameters) => this.runInternal(sql, parameters),
+      defer: (constraint, check) => this.block.defer(constraint, check),
+    };
+  }
+
+  get status(): 'I' | 'T' | 'E' {
+    return this.block.status;
+  }
+
+  // ── simple protocol ──
+
+  /** Runs all statements of a text as one message: one implicit transaction unless it says otherwise. */
+  *simple(text: string, sink: ResultSink): Task<void> {
+    this.closeUnnamed();
+    let lexer = this.#lexer;
+    lexer.scan(text);
+    const ranges = splitStatements(lexer);
+    if (ranges.length === 0) {
+      sink.empty();
+      return;
+    }
+    if (ranges.length > 1) {
+      // A statement of the text may wait, and others use the session's lexer meanwhile.
+      lexer = new Lexer();
+      lexer.scan(text);
+    }
+    for (const range of ranges) yield* this.#simpleStatement(text, lexer, range, sink);
+    yield* this.endImplicit();
+  }
+
+  *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
+    const prepared = this.#prepare(text, lexer, range, []);
+    if (prepared.parameterCount > 0) throw fail('undefined_parameter', 'there is no parameter $1');
+    yield* this.#runPrepared(prepared, [], sink);
+  }
+
+  /** Commits an implicit transaction: the end of a Query message, or Sync. */
+  *endImplicit(): Task<void> {
+    if (this.block.state === 'implicit') yield* this.block.commit();
+  }
+
+  /** To be run after any error of the methods here. */
+  *failed(): Task<void> {
+    yield* this.block.abort();
+    if (this.block.state === 'failed') this.#endPortals();
+  }
+
+  // ── preparing ──
+
+  /** Lexes, parses, binds and plans the statement in a range of the scanned text; plans come from the cache where they can. */
+  #prepare(text: string, lexer: Lexer, range: StatementRange, declaredTypes: readonly Oid[]): Prepared {
+    const normalized = normalize(lexer, range.from, range.to);
+    const key = normalized === null ? undefined : `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
+    if (key !== undefined) {
+      if (this.block.state === 'failed') this.block.enter();
+      const cached = this.#cache.get(key, this.engine);
+      if (cached !== undefined) {
+        return { text, statement: undefined, planned: cached, literals: normalized!.values, declaredTypes, parameterCount: cached.bound.clientParameters, bySql: false };
+      }
+    }
+    const parsed = parseStatement(lexer, range, normalized);
+    const { statement } = parsed;
+    if (!isPlannable(statement)) return { text, statement, planned: undefined, literals: [], declaredTypes, parameterCount: parsed.parameterCount, bySql: false };
+    this.block.enter();
+    const values = parsed.sharable && normalized !== null ? normalized.values : [];
+    const reparsed = parsed.sharable || normalized === null ? statement : (parseStatement(lexer, range, null).statement as PlannableStatement);
+    const planned = this.planStatement(reparsed as PlannableStatement, text, parsed.parameterCount, declaredTypes, values);
+    if (key !== undefined && parsed.sharable && planned.bound.cacheable && !this.engine.hasCatalogChanges) this.#cache.put(key, planned);
+    return { text, statement, planned, literals: values, declaredTypes, parameterCount: planned.bound.clientParameters, bySql: false };
+  }
+
+  bindContext(): BindContext {
+    const { catalog } = this.engine;
+    const schemas = searchSchemas(catalog, this.settings.get('search_path')!, this.user, undefined);
+    return {
+      catalog,
+      registry,
+      searchPath: schemas.map((oid) => catalog.object(oid)!.name),
+      databaseName: this.engine.database.name,
+      evaluation: this.context,
+      virtualRelation,
+    };
+  }
+
+  /** Binds and plans. A transaction must be open. */
+  planStatement(statement: PlannableStatement, text: string, parameterCount: number, declaredTypes: readonly Oid[], values: readonly LiteralValue[]): PlannedStatement {
+    const bound: BoundResult = bindStatement(statement, this.bindContext(), text, parameterCount, declaredTypes, values);
+    const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) => virtualRows(relation, state, this));
+    const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
+    return new PlannedStatement(this.engine, bound, bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan);
+  }
+
+  // ── running ──
+
+  *#runPrepared(prepared: Prepared, parameters: readonly SqlValue[], sink: ResultSink): Task<void> {
+    if (prepared.planned === undefined) {
+      yield* this.#runUtility(prepared.statement!, prepared.text, sink);
+      return;
+    }
+    const portal = yield* this.openPortal(prepared, parameters);
+    try {
+      if (portal.planned.columns.length > 0 || portal.planned.command === 'SELECT') sink.columns(portal.planned.columns);
+      yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
+    } finally {
+      portal.close();
+    }
+    this.engine.nextCommand();
+    sink.complete(tagOf(portal));
+  }
+
+  *#runUtility(statement: Statement, text: string, sink: ResultSink): Task<void> {
+    if (!endsFailedBlock(statement)) this.block.enter();
+    this.context.beginStatement();
+    yield* runUtility(this, statement, text, sink);
+    if (this.engine.inTransaction) this.engine.nextCommand();
+  }
+
+  /** Locks, checks that the plan still fits, and opens a portal. */
+  *openPortal(prepared: Prepared, parameters: readonly SqlValue[]): Task<Portal> {
+    this.block.enter();
+    this.block.use();
+    this.context.beginStatement();
+    const planned = yield* this.#lockAndFit(prepared);
+    if (this.block.readOnly && !planned.readsOnly) throw fail('read_only_sql_transaction', `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`);
+    const literals = planned.bound.literals.length === 0 ? [] : literalValues(planned.bound.literals, prepared.literals, this.context);
+    const all = literals.length === 0 ? parameters : [...parameters, ...literals];
+    return new Portal(this.engine, planned, all, this.context, this.#services, this.settings.number('work_mem') * 1024);
+  }
+
+  *#lockAndFit(prepared: Prepared): Task<PlannedStatement> {
+    let planned = prepared.planned!;
+    if (!planned.fits(this.engine)) planned = this.#replan(prepared);
+    for (;;) {
+      yield* lockTables(this.engine, planned);
+      if (planned.fits(this.engine)) return planned;
+      // A table changed while its lock was waited for.
+      planned = this.#replan(prepared);
+    }
+  }
+
+  #replan(prepared: Prepared): PlannedStatement {
+    const before = prepared.planned!;
+    const lexer = new Lexer();
+    lexer.scan(prepared.text);
+    const ranges = splitStatements(lexer);
+    const range = ranges[0]!;
+    const normalized: NormalizedStatement | null = prepared.literals.length > 0 ? normalize(lexer, range.from, range.to) : null;
+    if (prepared.bySql || ranges.length !== 1) {
+      const planned = this.planStatement(plannableOf(prepared), prepared.text, prepared.parameterCount, before.bound.parameterTypes.slice(0, prepared.parameterCount), prepared.literals);
+      prepared.planned = planned;
+      return planned;
+    }
+    const parsed = parseStatement(lexer, range, normalized);
+    const planned = this.planStatement(parsed.statement as PlannableStatement, prepared.text, parsed.parameterCount, before.bound.parameterTypes.slice(0, prepared.parameterCount), prepared.literals);
+    if (sameColumns(before.columns, planned.columns)) {
+      prepared.planned = planned;
+      return planned;
+    }
+    throw fail('feature_not_supported', 'cached plan must not change result type');
+  }
+
+  /** Runs a statement of ours inside the running one, as a command of its own. @returns its number of rows. */
+  *runInternal(sql: string, parameters: readonly SqlValue[]): Task<number> {
+    const lexer = new Lexer();
+    lexer.scan(sql);
+    const parsed = parseStatement(lexer, splitStatements(lexer)[0]!, null);
+    this.engine.nextCommand();
+    const planned = this.planStatement(parsed.statement as PlannableStatement, sql, parsed.parameterCount, [], []);
+    yield* lockTables(this.engine, planned);
+    const portal = new Portal(this.engine, planned, parameters, this.context, this.#services, this.settings.number('work_mem') * 1024);
+    const sink = new CountingSink();
+    try {
+      yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
+    } finally {
+      portal.close();
+    }
+    return planned.command === 'SELECT' ? sink.rows : portal.affected;
+  }
+
+  // ── extended protocol ──
+
+  /** Parse. */
+  parse(name: string, text: string, types: readonly Oid[]): void {
+    const lexer = this.#lexer;
+    lexer.scan(text);
+    const ranges = splitStatements(lexer);
+    if (ranges.length > 1) throw fail('syntax_error', 'cannot insert multiple commands into a prepared statement');
+    if (name !== '' && this.prepared.has(name)) throw fail('duplicate_prepared_statement', `prepared statement "${name}" already exists`);
+    const prepared: Prepared =
+      ranges.length === 0
+        ? { text, statement: undefined, planned: undefined, literals: [], declaredTypes: types, parameterCount: 0, bySql: false }
+        : this.#prepare(text, lexer, ranges[0]!, types);
+    if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement)) this.block.enter();
+    this.prepared.set(name, prepared);
+  }
+
+  /** The statement of a name. @throws 26000. */
+  statement(name: string): Prepared {
+    const prepared = this.prepared.get(name);
+    if (prepared !== undefined) return prepared;
+    throw fail('invalid_sql_statement_name', name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`);
+  }
+
+  parameterTypes(prepared: Prepared): readonly Oid[] {
+    return prepared.planned?.bound.parameterTypes.slice(0, prepared.parameterCount) ?? [];
+  }
+
+  /** Result columns of a prepared statement; undefined = it returns no rows. */
+  resultColumns(prepared: Prepared): readonly ResultColumn[] | undefined {
+    if (prepared.planned !== undefined) return prepared.planned.columns.length > 0 || prepared.planned.command === 'SELECT' ? prepared.planned.columns : undefined;
+    if (prepared.statement === undefined) return undefined;
+    return utilityColumns(this, prepared.statement) ?? undefined;
+  }
+
+  /** Bind. `parameters` are values of {@link parameterTypes}. */
+  *bind(portalName: string, statementName: string, parameters: readonly SqlValue[]): Task<void> {
+    const prepared = this.statement(statementName);
+    if (portalName !== '' && this.portals.has(portalName)) throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
+    if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement))) this.block.enter();
+    this.closePortal(portalName);
+    const portal = prepared.planned === undefined ? undefined : yield* this.openPortal(prepared, parameters);
+    this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
+  }
+
+  /** The portal of a name. @throws 34000. */
+  portal(name: string): BoundPortal {
+    const portal = this.portals.get(name);
+    if (portal !== undefined) return portal;
+    throw fail('invalid_cursor_name', name === '' ? 'unnamed portal does not exist' : `portal "${name}" does not exist`);
+  }
+
+  /** Execute. @returns true when the portal is exhausted (the sink got its tag), false when it is suspended. */
+  *execute(name: string, maxRows: number, sink: ResultSink): Task<boolean> {
+    const bound = this.portal(name);
+    const { prepared, portal } = bound;
+    if (portal === undefined) {
+      if (prepared.statement === undefined) {
+        sink.empty();
+        return true;
+      }
+      if (bound.done) throw fail('object_not_in_prerequisite_state', `portal "${name}" cannot be run`);
+      bound.done = true;
+      yield* this.#runUtility(prepared.statement, prepared.text, sink);
+      return true;
+    }
+    if (this.block.state === 'failed') this.block.enter();
+    const before = portal.delivered;
+    const ended = yield* portal.fetch(maxRows === 0 ? Number.POSITIVE_INFINITY : maxRows, sink);
+    if (!ended) return false;
+    if (!bound.done) this.engine.nextCommand();
+    bound.done = true;
+    sink.complete(portal.planned.command === 'SELECT' ? `SELECT ${portal.delivered - before}` : tagOf(portal));
+    return true;
+  }
+
+  closePortal(name: string): void {
+    this.portals.get(name)?.portal?.close();
+    this.portals.delete(name);
+  }
+
+  closeUnnamed(): void {
+    this.closePortal('');
+    this.prepared.delete('');
+  }
+
+  #endPortals(): void {
+    for (const { portal } of this.portals.values()) portal?.close();
+    this.portals.clear();
+  }
+
+  /** The end of the session: rolls back what is open. */
+  *close(): Task<void> {
+    this.#endPortals();
+    yield* this.block.rollback();
+    this.engine.database.closeSession(this.engine);
+  }
+
+  /** Forgets cached plans. */
+  discardPlans(): void {
+    this.#cache.clear();
+  }
+
+
+  warn(message: string, sqlstate = '01000'): void {
+    this.notice({ severity: 'WARNING', sqlstate, message });
+  }
+
+  tell(message: string, facts: { readonly detail?: string; readonly hint?: string } = {}): void {
+    this.notice({ severity: 'NOTICE', sqlstate: '00000', message, ...facts });
+  }
+}
+
+const SEVERITIES = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error'];
+
+function shows(minimum: string, severity: Notice['severity']): boolean {
+  return severity === 'INFO' || SEVERITIES.indexOf(severity.toLowerCase()) >= SEVERITIES.indexOf(minimum);
+}
+
+export function isPlannable(statement: Statement): statement is PlannableStatement {
+  return statement.kind === 'query' || statement.kind === 'insert' || statement.kind === 'update' || statement.kind === 'delete';
+}
+
+function plannableOf(prepared: Prepared): PlannableStatement {
+  if (prepared.statement === undefined || !isPlannable(prepared.statement)) throw fail('internal_error', 'a prepared statement lost its tree');
+  return prepared.statement;
+}
+
+/** Statements that are carried out in a failed block. */
+function endsFailedBlock(statement: Statement): boolean {
+  return statement.kind === 'commit' || statement.kind === 'rollback' || statement.kind === 'rollbackTo';
+}
+
+function tagOf(portal: Portal): string {
+  const { command } = portal.planned;
+  if (command === 'SELECT') return `SELECT ${portal.delivered}`;
+  return command === 'INSERT' ? `INSERT 0 ${portal.affected}` : `${command} ${portal.affected}`;
+}
+
+function sameColumns(a: readonly ResultColumn[], b: readonly ResultColumn[]): boolean {
+  return a.length === b.length && a.every((c, i) => c.name === b[i]!.name && c.type === b[i]!.type);
+}
+
