@@ -8,6 +8,7 @@ import { DATETIME_FUNCTIONS } from './datetime-functions.ts';
 import type { Definition } from './definition.ts';
 import { FLOAT_ARITHMETIC } from './float-arithmetic.ts';
 import { FORMATTING_FUNCTIONS } from './formatting-functions.ts';
+import { functionDescriptions } from './function-descriptions.ts';
 import { INTEGER_ARITHMETIC } from './integer-arithmetic.ts';
 import { NUMERIC_ARITHMETIC } from './numeric-arithmetic.ts';
 import { PATTERN_FUNCTIONS } from './pattern-functions.ts';
@@ -30,6 +31,7 @@ export function allDefinitions(types: TypeTable): readonly Definition[] {
     ...BYTEA_FUNCTIONS,
     ...PATTERN_FUNCTIONS,
     ...textOutputFunctions(types),
+    ...functionDescriptions(types),
     ...ARRAY_FUNCTIONS,
     ...DATETIME_FUNCTIONS,
     ...FORMATTING_FUNCTIONS,

@@ -69,9 +69,9 @@ export function unitNamed(name: string): string | undefined {
   return SPELLINGS.get(name.toLowerCase());
 }
 
-/** The error of a unit that a type does not have, or that nobody has. */
-export function badUnit(unit: string, type: string): Error {
-  return unitNamed(unit) === undefined
+/** The error of a unit that a type does not have (`known`), or that nobody has. */
+export function badUnit(unit: string, type: string, known = unitNamed(unit) !== undefined): Error {
+  return !known
     ? fail('invalid_parameter_value', `unit "${unit.toLowerCase()}" not recognized for type ${type}`)
     : fail('feature_not_supported', `unit "${unit.toLowerCase()}" not supported for type ${type}`);
 }
@@ -138,12 +138,16 @@ function dayField(field: string, year: number, month: number, day: number): Nume
   }
 }
 
+const TIME_FIELDS = new Set(['microseconds', 'milliseconds', 'second', 'minute', 'hour']);
 const GROWING = new Set(['year', 'decade', 'century', 'millennium', 'julian', 'isoyear', 'epoch']);
 
 /** Fields that only grow are infinite for infinite times; the others have no value. */
 function infiniteField(field: string | undefined, value: WideInteger, unit: string, type: string): Numeric | null {
   if (field === undefined) throw badUnit(unit, type);
-  if (!GROWING.has(field)) return null;
+  if (!GROWING.has(field)) {
+    if (type === 'date' && (TIME_FIELDS.has(field) || field.startsWith('timezone'))) throw badUnit(unit, type);
+    return null;
+  }
   return value > 0 ? NUMERIC_INFINITY : NUMERIC_NEGATIVE_INFINITY;
 }
 
@@ -244,6 +248,16 @@ function intervalEpoch(value: Interval, years: number): Numeric {
   return new Numeric(canonical(micros), 6);
 }
 
+/** The epoch as date_part computes it: in floats, part by part. */
+function intervalPart(unit: string, value: Interval): number {
+  if (unitNamed(unit) !== 'epoch') return numericToFloat(intervalField(unit, value));
+  const years = Math.trunc(value.months / 12);
+  let seconds = Number(value.micros) / 1e6;
+  seconds += 365.25 * 86400 * years;
+  seconds += 30 * 86400 * (value.months % 12);
+  return seconds + 86400 * value.days;
+}
+
 type Part = { call(context: EvalContext, unit: string, value: SqlValue): Numeric | null }['call'];
 
 function both(type: string, part: Part): Definition[] {
@@ -261,5 +275,6 @@ export const DATETIME_PARTS: readonly Definition[] = [
   ...both('time', (_context, unit, value: WideInteger) => timeOfDayField(unit, value)),
   ...both('timestamp', (_context, unit, value: WideInteger) => timestampField(unit, value)),
   ...both('timestamptz', instantField),
-  ...both('interval', (_context, unit, value: Interval) => intervalField(unit, value)),
+  contextual('extract(text,interval)', (_context, unit: string, value: Interval) => intervalField(unit, value)),
+  contextual('date_part(text,interval)', (_context, unit: string, value: Interval) => intervalPart(unit, value)),
 ];

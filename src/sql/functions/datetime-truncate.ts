@@ -56,15 +56,20 @@ function firstDay(field: string, year: number, month: number, day: number): numb
   }
 }
 
+/** date_trunc knows units of length only; of the others just the zone's are fields to it. */
+function badTruncation(unit: string, type: string): Error {
+  return badUnit(unit, type, unitNamed(unit)?.startsWith('timezone') === true);
+}
+
 export function truncateTimestamp(unit: string, value: WideInteger, type = 'timestamp without time zone'): WideInteger {
   const field = unitNamed(unit) ?? '';
   const step = TIME_UNITS.get(field);
   if (isInfinite(value) && (step !== undefined || firstDay(field, 2000, 1, 1) !== undefined)) return value;
-  if (isInfinite(value)) throw badUnit(unit, type);
+  if (isInfinite(value)) throw badTruncation(unit, type);
   const { year, month, day, micros } = civilFromMicros(value);
   if (step !== undefined) return microsFromDays(daysFromCivil(year, month, day), micros - (micros % step));
   const first = firstDay(field, year, month, day);
-  if (first === undefined) throw badUnit(unit, type);
+  if (first === undefined) throw badTruncation(unit, type);
   return microsFromDays(first, 0);
 }
 
@@ -88,6 +93,6 @@ export function truncateInterval(unit: string, value: Interval): Interval {
   if (field === 'month') return makeInterval(months, 0, 0);
   if (field === 'day') return makeInterval(months, days, 0);
   const step = TIME_UNITS.get(field);
-  if (step === undefined) throw badUnit(unit, 'interval');
+  if (step === undefined) throw badTruncation(unit, 'interval');
   return makeInterval(months, days, canonical(BigInt(micros) - (BigInt(micros) % BigInt(step))));
 }

@@ -61,7 +61,7 @@ class DateTimePrinter {
 
   #number(value: WideInteger, width: number, { fill, ordinal }: TemplateField): string {
     const digits = (value < 0 ? -value : value).toString();
-    const text = (value < 0 ? '-' : '') + (fill ? digits.padStart(value < 0 ? width - 1 : width, '0') : digits);
+    const text = (value < 0 ? '-' : '') + (fill ? digits.padStart(width, '0') : digits);
     return ordinal === '' ? text : text + ordinalEnding(digits, ordinal);
   }
 
@@ -219,7 +219,7 @@ function isoYearShown(days: number): number {
 }
 
 function century(year: number): number {
-  return year > 0 ? Math.floor((year - 1) / 100) + 1 : Math.floor(year / 100) - 1;
+  return year > 0 ? Math.floor((year - 1) / 100) + 1 : Math.trunc(year / 100) - 1;
 }
 
 /** @throws `feature_not_supported` (0A000) for patterns that need names of zones or a calendar day of an interval. */

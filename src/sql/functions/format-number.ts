@@ -26,7 +26,7 @@ interface NumberTemplate {
   readonly firstZero: number;
 }
 
-const WORD = /^(?:FM|TH|th|MI|PL|SG|PR|RN|rn|EEEE|[SLDGV])/i;
+const WORD = /^(?:FM|TH|th|MI|PL|SG|PR|RN|rn|EEEE|[BSLDGV])/i;
 
 function itemAt(rest: string): { readonly item: NumberItem | undefined; readonly length: number; readonly word: string } {
   const word = WORD.exec(rest)?.[0];
@@ -141,7 +141,7 @@ class NumberPrinter {
     const rounded = roundNumeric(absoluteNumeric(shifted), template.fraction);
     this.#negative = value.sign < 0 && !rounded.isZero;
     const [whole = '0', fraction = ''] = rounded.toString().split('.');
-    const needless = whole === '0' && template.fraction > 0;
+    const needless = whole === '0' && template.fraction > 0 && (template.fill || !/^0*$/.test(fraction));
     this.#whole = needless ? '' : whole;
     this.#fraction = fraction;
     this.#ownSign = template.items.some(({ kind }) => /^(?:S|MI|SG|PR)$/.test(kind));

@@ -76,13 +76,16 @@ class TemplateReader {
   }
 
   read(): void {
-    this.#fields.forEach((field, i) => {
+    // What the text has no more of is left out, as if the template ended there.
+    for (let i = 0; i < this.#fields.length && this.#at < this.#text.length; i++) {
+      const field = this.#fields[i];
+      if (field === undefined) break;
       if (field.field === '') this.#separator(field.text);
       else {
         this.#skipBlanks();
-        this.#field(field, this.#fields[i + 1]);
+        if (this.#at < this.#text.length) this.#field(field, this.#fields[i + 1]);
       }
-    });
+    }
   }
 
   #skipBlanks(): void {
@@ -232,7 +235,8 @@ class TemplateReader {
       }
     }
     if (this.#meridiem === 'pm' && hour < 12) return hour + 12;
-    return this.#meridiem === 'am' && hour === 12 ? 0 : hour;
+    const morning = this.#meridiem === 'am' || (hour12 !== undefined && this.#meridiem === undefined);
+    return morning && hour === 12 ? 0 : hour;
   }
 
   days(): number {

@@ -161,9 +161,7 @@ function* splitText(text: string, source: string, name: string, flags = ''): Gen
   const pattern = compiledPattern(source, flagsWithoutGlobal(flags, name));
   let done = 0;
   for (const match of matches(pattern, text)) {
-    if (match.end === match.start && (match.start >= text.length || match.start <= done)) {
-      if (match.start !== done || match.start === 0 || match.start >= text.length) continue;
-    }
+    if (match.start >= text.length || match.end <= done) continue;
     yield text.slice(done, match.start);
     done = match.end;
   }
@@ -188,9 +186,10 @@ function positive(value: number, name: string): number {
   return value;
 }
 
-function subexpression(group: number): number {
+/** Group 0 is the whole match, and so is group 1 of a pattern without groups. */
+function wholeMatch(pattern: Pattern, group: number): boolean {
   if (group < 0) throw fail('invalid_parameter_value', `invalid value for parameter "subexpr": ${group}`);
-  return group;
+  return group === 0 || (group === 1 && pattern.groups === 0);
 }
 
 function regexpInstr(
@@ -207,9 +206,10 @@ function regexpInstr(
     throw fail('invalid_parameter_value', `invalid value for parameter "endoption": ${endOption}`);
   }
   const letters = flagsWithoutGlobal(flags, 'regexp_instr');
-  const match = nthMatch(compiledPattern(source, letters), text, from, positive(n, 'n'));
+  const pattern = compiledPattern(source, letters);
+  const match = nthMatch(pattern, text, from, positive(n, 'n'));
   if (match === undefined) return 0;
-  const index = subexpression(group) === 0 ? -1 : (group - 1) * 2 + endOption;
+  const index = wholeMatch(pattern, group) ? -1 : (group - 1) * 2 + endOption;
   const whole = endOption === 0 ? match.start : match.end;
   const at = index < 0 ? whole : (match.groups[index] ?? -1);
   return at < 0 ? 0 : codePointLength(text.slice(0, at)) + 1;
@@ -217,9 +217,10 @@ function regexpInstr(
 
 function regexpSubstr(text: string, source: string, start = 1, n = 1, flags = '', group = 0): string | null {
   const letters = flagsWithoutGlobal(flags, 'regexp_substr');
-  const match = nthMatch(compiledPattern(source, letters), text, unitIndex(text, start), positive(n, 'n'));
+  const pattern = compiledPattern(source, letters);
+  const match = nthMatch(pattern, text, unitIndex(text, start), positive(n, 'n'));
   if (match === undefined) return null;
-  return subexpression(group) === 0 ? text.slice(match.start, match.end) : groupText(text, match, group);
+  return wholeMatch(pattern, group) ? text.slice(match.start, match.end) : groupText(text, match, group);
 }
 
 function regexpLike(text: string, source: string, flags = ''): boolean {

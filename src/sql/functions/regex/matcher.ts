@@ -174,7 +174,7 @@ export class Matcher {
       else if (instruction.op === 'match') accepting = true;
       else if (instruction.op === 'jump') pending.push(instruction.to);
       else if (instruction.op === 'split') pending.push(instruction.second, instruction.first);
-      else if (instruction.op === 'save' || (instruction.what === 'text-start' && atStart)) pending.push(pc + 1);
+      else if (instruction.op === 'save' || instruction.op === 'reset' || (instruction.what === 'text-start' && atStart)) pending.push(pc + 1);
       else if (instruction.what === 'text-end') waiting.push(pc + 1);
     }
     const pcs = [...threads.list.subarray(0, threads.size)].sort((a, b) => a - b);
@@ -203,7 +203,7 @@ export class Matcher {
       if (instruction?.op === 'match') return true;
       if (instruction?.op === 'jump') pending.push(instruction.to);
       else if (instruction?.op === 'split') pending.push(instruction.second, instruction.first);
-      else if (instruction?.op === 'save') pending.push(pc + 1);
+      else if (instruction?.op === 'save' || instruction?.op === 'reset') pending.push(pc + 1);
       else if (instruction?.op === 'assert' && (instruction.what === 'text-end' || atStart)) pending.push(pc + 1);
     }
     return false;
@@ -262,7 +262,8 @@ export class Matcher {
         threads.push(here);
       } else if (instruction.op === 'jump') pending.push(instruction.to);
       else if (instruction.op === 'split') pending.push(instruction.second, instruction.first);
-      else if (instruction.op === 'save' || holds(instruction.what, text, at)) pending.push(here + 1);
+      else if (instruction.op === 'save' || instruction.op === 'reset') pending.push(here + 1);
+      else if (holds(instruction.what, text, at)) pending.push(here + 1);
     }
   }
 
@@ -312,6 +313,10 @@ export class Matcher {
         pending.push({ ...item, pc: instruction.second }, { ...item, pc: instruction.first });
       } else if (instruction.op === 'save') {
         pending.push({ pc: item.pc + 1, captured: item.captured.with(instruction.slot - 2, at) });
+      } else if (instruction.op === 'reset') {
+        const { from, to } = instruction;
+        const kept = item.captured.map((position, slot) => (slot + 2 >= from && slot + 2 <= to ? -1 : position));
+        pending.push({ pc: item.pc + 1, captured: kept });
       } else if (holds(instruction.what, text, at)) pending.push({ ...item, pc: item.pc + 1 });
     }
   }

@@ -152,7 +152,7 @@ class RegexParser {
   #director(): void {
     if (this.#eat('***=')) this.#options = { ...this.#options, literal: true };
     else if (this.#eat('***:')) this.#options = { ...this.#options, literal: false };
-    else if (this.#peek() === '*') throw invalidRegex('quantifier operand invalid');
+    else if (this.#peek() === '*' && !this.#options.literal) throw invalidRegex('quantifier operand invalid');
     if (this.#options.literal) return;
     const head = /^\(\?([a-z]+)\)/.exec(this.#chars.slice(this.#at, this.#at + 24).join(''));
     if (head === null) return;
@@ -282,7 +282,7 @@ class RegexParser {
     if (this.#peek() === '?') {
       const mark = this.#peek(1) ?? '';
       if (mark === '=' || mark === '!' || mark === '<') {
-        throw unsupported('look-around in regular expressions');
+        throw unsupported('look-around in a regular expression');
       }
       throw invalidRegex('quantifier operand invalid');
     }
@@ -305,7 +305,7 @@ class RegexParser {
     }
     const named = this.#classEscape();
     if (named !== undefined) return { kind: 'set', set: named };
-    if (/[1-9]/.test(letter)) throw unsupported('back-references in regular expressions');
+    if (/[1-9]/.test(letter)) throw unsupported('a back-reference in a regular expression');
     return this.#single(this.#charEscape());
   }
 

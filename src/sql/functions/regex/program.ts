@@ -3,7 +3,8 @@
  *
  *   SET s      eats one code point of set s          SAVE n     notes the position in slot n
  *   SPLIT a b  goes on at a, or else at b            ASSERT w   goes on where w holds
- *   JUMP a     goes on at a                          MATCH      is a match
+ *   JUMP a     goes on at a                          RESET a b  forgets slots a … b, which a new round may not fill
+ *                                                    MATCH      is a match
  */
 
 import type { CharSet } from './char-set.ts';
@@ -15,6 +16,7 @@ export type Instruction =
   | { readonly op: 'split'; first: number; second: number }
   | { readonly op: 'jump'; to: number }
   | { readonly op: 'save'; readonly slot: number }
+  | { readonly op: 'reset'; readonly from: number; readonly to: number }
   | { readonly op: 'assert'; readonly what: Assertion }
   | { readonly op: 'match' };
 
@@ -71,12 +73,19 @@ class Compiler {
     for (const jump of ends) jump.to = this.code.length;
   }
 
+  /** One round of a repetition. */
+  #round(item: Node): void {
+    const bounds = groupBounds(item);
+    if (bounds !== undefined) this.#emit({ op: 'reset', from: bounds[0] * 2, to: bounds[1] * 2 + 1 });
+    this.compile(item);
+  }
+
   #repeat(item: Node, min: number, max: number, greedy: boolean): void {
-    for (let i = 0; i < min; i++) this.compile(item);
+    for (let i = 0; i < min; i++) this.#round(item);
     if (max === Number.POSITIVE_INFINITY) {
       const loop = this.code.length;
       const split = this.#emit({ op: 'split', first: 0, second: 0 });
-      this.compile(item);
+      this.#round(item);
       this.#emit({ op: 'jump', to: loop });
       this.#aim(split, loop + 1, this.code.length, greedy);
       return;
@@ -85,7 +94,7 @@ class Compiler {
     for (let i = min; i < max; i++) {
       const split = this.#emit({ op: 'split', first: 0, second: 0 });
       splits.push({ split, body: this.code.length });
-      this.compile(item);
+      this.#round(item);
     }
     for (const { split, body } of splits) this.#aim(split, body, this.code.length, greedy);
   }
@@ -95,6 +104,16 @@ class Compiler {
     split.first = greedy ? body : end;
     split.second = greedy ? end : body;
   }
+}
+
+/** First and last group inside of a tree. */
+function groupBounds(node: Node): readonly [number, number] | undefined {
+  if (node.kind === 'group') return [node.index, groupBounds(node.item)?.[1] ?? node.index];
+  if (node.kind === 'repeat') return groupBounds(node.item);
+  if (node.kind !== 'cat' && node.kind !== 'alt') return undefined;
+  const inner = node.items.map(groupBounds).filter((bounds) => bounds !== undefined);
+  const first = inner[0];
+  return first === undefined ? undefined : [first[0], inner[inner.length - 1]?.[1] ?? first[1]];
 }
 
 /** Instructions of a tree; the last is the match. @throws `invalid_regular_expression` (2201B) when there are too many. */
