@@ -104,10 +104,7 @@ function betweenIntervals(low: Interval, high: Interval, share: number): Interva
 
 type Between = { call(low: SqlValue, high: SqlValue, share: number): SqlValue }['call'];
 
-function orderedSet(
-  signature: string,
-  final: (state: Collected, direct: SqlValue) => SqlValue,
-): AggregateDefinition {
+function orderedSet(signature: string, final: (state: Collected, direct: SqlValue) => SqlValue): AggregateDefinition {
   return aggregate<Collected>(signature, {
     orderInsensitive: false,
     start: (types) => ({ element: resultElement(types), values: [] }),

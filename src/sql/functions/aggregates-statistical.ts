@@ -6,7 +6,7 @@
  */
 
 import type { SqlValue } from '../types/contracts.ts';
-import { type Numeric, NUMERIC_NAN, NUMERIC_ZERO, numericFromInteger } from '../types/numeric.ts';
+import { NUMERIC_NAN, NUMERIC_ZERO, type Numeric, numericFromInteger } from '../types/numeric.ts';
 import {
   addNumeric,
   divideToScale,

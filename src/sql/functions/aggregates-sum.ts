@@ -1,13 +1,13 @@
 /** sum and avg. */
 
+import { fail } from '../../base/errors.ts';
+import type { SqlValue } from '../types/contracts.ts';
 import type { Interval } from '../types/interval.ts';
 import { addIntervals, divideInterval } from '../types/interval.ts';
 import { type Numeric, numericFromInteger } from '../types/numeric.ts';
 import { addNumeric, divideNumeric } from '../types/numeric-arithmetic.ts';
 import { canonical, narrow, type WideInteger } from '../types/wide-integer.ts';
-import type { SqlValue } from '../types/contracts.ts';
 import { type AggregateDefinition, aggregate } from './aggregate-definition.ts';
-import { fail } from '../../base/errors.ts';
 
 /** An exact integer sum: numbers gather in `small` and spill into `big` before they lose exactness. */
 class IntegerSum {

@@ -5,18 +5,19 @@
  * order. Ordered-set aggregates (`percentile_cont` …) get their rows already in the order of WITHIN GROUP.
  */
 
+import type { SqlValue } from '../types/contracts.ts';
+import { compareValues } from '../types/value-order.ts';
+import type { WideInteger } from '../types/wide-integer.ts';
+import { wideAdd, wideBits } from '../types/wide-integer.ts';
 import { type AggregateDefinition, aggregate } from './aggregate-definition.ts';
 import { COLLECTING_AGGREGATES } from './aggregates-collecting.ts';
 import { STATISTICAL_AGGREGATES } from './aggregates-statistical.ts';
 import { SUM_AGGREGATES } from './aggregates-sum.ts';
-import { compareValues } from '../types/value-order.ts';
-import type { SqlValue } from '../types/contracts.ts';
-import type { WideInteger } from '../types/wide-integer.ts';
-import { wideAdd, wideBits } from '../types/wide-integer.ts';
 
-const ORDERED_TYPES = (
-  'int2 int4 int8 oid float4 float8 numeric text bpchar date time timestamp timestamptz interval tid anyarray'
-).split(' ');
+const ORDERED_TYPES =
+  'int2 int4 int8 oid float4 float8 numeric text bpchar date time timestamp timestamptz interval tid anyarray'.split(
+    ' ',
+  );
 
 /** min and max keep the extreme value; the first of equals stays. */
 function extremes(): AggregateDefinition[] {

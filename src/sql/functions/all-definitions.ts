@@ -1,5 +1,6 @@
 /** Every scalar, set-returning and window function that has an implementation or a meaning to the executor. */
 
+import type { TypeTable } from '../types/type-table.ts';
 import { ARRAY_FUNCTIONS } from './array-functions.ts';
 import { BYTEA_FUNCTIONS } from './bytea-functions.ts';
 import { CONVERSIONS } from './conversions.ts';
@@ -17,7 +18,6 @@ import { STRING_FUNCTIONS } from './string-functions.ts';
 import { SYSTEM_FUNCTIONS } from './system-functions.ts';
 import { textOutputFunctions } from './text-output-functions.ts';
 import { WINDOW_FUNCTIONS } from './window-functions.ts';
-import type { TypeTable } from '../types/type-table.ts';
 
 /** The definitions; those that print values of any type take their output from `types`. */
 export function allDefinitions(types: TypeTable): readonly Definition[] {

@@ -86,7 +86,12 @@ function remove(array: PgArray, value: SqlValue): PgArray {
   }
   const kept = array.values.filter((item) => !equalValues(item, value));
   if (kept.length === array.values.length) return array;
-  return new PgArray(array.elementType, kept, kept.length === 0 ? [] : [kept.length], kept.length === 0 ? [] : array.lowerBounds);
+  return new PgArray(
+    array.elementType,
+    kept,
+    kept.length === 0 ? [] : [kept.length],
+    kept.length === 0 ? [] : array.lowerBounds,
+  );
 }
 
 function fillArray(value: SqlValue, dims: PgArray | null, lowers: PgArray | null | undefined, element: Oid): PgArray {
@@ -138,7 +143,9 @@ function upperBound(array: PgArray, d: number): number | null {
 
 function dimensionsText(array: PgArray): string | null {
   if (array.dims.length === 0) return null;
-  return array.dims.map((length, d) => `[${array.lowerBounds[d]}:${(array.lowerBounds[d] ?? 1) + length - 1}]`).join('');
+  return array.dims
+    .map((length, d) => `[${array.lowerBounds[d]}:${(array.lowerBounds[d] ?? 1) + length - 1}]`)
+    .join('');
 }
 
 /** Every element of `b` that is not null is in `a`; a null in `b` is nowhere. */
@@ -178,35 +185,49 @@ function widthBucket(operand: SqlValue, thresholds: PgArray): number {
 }
 
 export const ARRAY_FUNCTIONS: readonly Definition[] = [
-  overElements('array_append(anycompatiblearray,anycompatible)', (element) => (array = null, value = null) =>
-    append(array, value, element),
+  overElements(
+    'array_append(anycompatiblearray,anycompatible)',
+    (element) =>
+      (array = null, value = null) =>
+        append(array, value, element),
   ),
-  overElements('array_prepend(anycompatible,anycompatiblearray)', (element) => (value = null, array = null) =>
-    prepend(value, array, element),
+  overElements(
+    'array_prepend(anycompatible,anycompatiblearray)',
+    (element) =>
+      (value = null, array = null) =>
+        prepend(value, array, element),
   ),
-  overElements('array_cat(anycompatiblearray,anycompatiblearray)', (element) => (a = null, b = null) =>
-    concatenate(a, b, element),
+  overElements(
+    'array_cat(anycompatiblearray,anycompatiblearray)',
+    (element) =>
+      (a = null, b = null) =>
+        concatenate(a, b, element),
   ),
   pure('array_position(anycompatiblearray,anycompatible)', (array: PgArray | null, value: SqlValue) =>
     array === null ? null : firstPosition(array, value, null),
   ),
-  pure('array_position(anycompatiblearray,anycompatible,int4)', (array: PgArray | null, value: SqlValue, from: number | null) => {
-    if (from === null) throw fail('null_value_not_allowed', 'initial position must not be null');
-    return array === null ? null : firstPosition(array, value, from);
-  }),
+  pure(
+    'array_position(anycompatiblearray,anycompatible,int4)',
+    (array: PgArray | null, value: SqlValue, from: number | null) => {
+      if (from === null) throw fail('null_value_not_allowed', 'initial position must not be null');
+      return array === null ? null : firstPosition(array, value, from);
+    },
+  ),
   pure('array_positions(anycompatiblearray,anycompatible)', (array: PgArray | null, value: SqlValue) =>
     array === null ? null : new PgArray(23, positions(array, value)),
   ),
   pure('array_remove(anycompatiblearray,anycompatible)', (array: PgArray | null, value: SqlValue) =>
     array === null ? null : remove(array, value),
   ),
-  pure('array_replace(anycompatiblearray,anycompatible,anycompatible)', (array: PgArray | null, from: SqlValue, to: SqlValue) =>
-    array === null
-      ? null
-      : array.retyped(
-          array.elementType,
-          array.values.map((item) => (equalValues(item, from) ? to : item)),
-        ),
+  pure(
+    'array_replace(anycompatiblearray,anycompatible,anycompatible)',
+    (array: PgArray | null, from: SqlValue, to: SqlValue) =>
+      array === null
+        ? null
+        : array.retyped(
+            array.elementType,
+            array.values.map((item) => (equalValues(item, from) ? to : item)),
+          ),
   ),
   polymorphic('array_fill(anyelement,_int4)', (types) => {
     const element = elementOf(types);

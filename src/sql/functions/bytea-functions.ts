@@ -1,6 +1,6 @@
 /** Functions on bytea. Positions count bytes, from 1; bit 0 is the lowest of byte 0. */
 
-import { unsupported, fail } from '../../base/errors.ts';
+import { fail, unsupported } from '../../base/errors.ts';
 import { decodeEscape, decodeHex, decodeUtf8, encodeEscape } from '../types/text-types.ts';
 import { hexText } from '../types/value-bytes.ts';
 import type { WideInteger } from '../types/wide-integer.ts';
@@ -45,8 +45,8 @@ function encode(bytes: Uint8Array, format: string): string {
     }
     case 'escape':
       // encode() leaves printable and control bytes alone; only NUL, high bytes and the backslash are escaped.
-      return encodeEscape(bytes).replace(/\\(0[0-3][0-7]|177)/g, (escape, octal: string) =>
-        octal === '000' ? escape : String.fromCharCode(Number.parseInt(octal, 8)),
+      return encodeEscape(bytes).replace(/\\(0[0-3][0-7]|177)/g, (sequence, octal: string) =>
+        octal === '000' ? sequence : String.fromCharCode(Number.parseInt(octal, 8)),
       );
     default:
       throw fail('invalid_parameter_value', `unrecognized encoding: "${format}"`);

@@ -1,9 +1,17 @@
 /** Functions over the catalog: names and definitions of objects, visibility, comments, properties. */
 
+import {
+  BARE_LABEL,
+  CLASS_COLUMN_NAME,
+  CLASS_RESERVED,
+  CLASS_UNRESERVED,
+  KEYWORD_CLASS,
+  KEYWORDS,
+} from '../lexer/keywords.ts';
 import { PgArray } from '../types/array.ts';
-import type { EvalContext, Oid, SystemHooks } from '../types/contracts.ts';
+import type { EvalContext, Oid, SqlValue, SystemHooks } from '../types/contracts.ts';
 import { ACLITEM_OID } from '../types/type-oids.ts';
-import { contextual, type Definition, pure } from './definition.ts';
+import { contextual, type Definition, pure, pureSet } from './definition.ts';
 
 /** Encodings by pg_encoding's number; only UTF8 can be a database's. */
 const ENCODINGS: readonly string[] = (
@@ -50,15 +58,19 @@ function viewDefinition(system: SystemHooks, view: Oid | string, pretty: boolean
 
 const DEFINITIONS: readonly Definition[] = [
   contextual('pg_get_indexdef(oid)', ({ system }, oid: Oid) => system.indexDefinition(oid, 0, false) ?? null),
-  contextual('pg_get_indexdef(oid,int4,bool)', ({ system }, oid: Oid, column: number, pretty: boolean) =>
-    system.indexDefinition(oid, column, pretty) ?? null,
+  contextual(
+    'pg_get_indexdef(oid,int4,bool)',
+    ({ system }, oid: Oid, column: number, pretty: boolean) => system.indexDefinition(oid, column, pretty) ?? null,
   ),
   contextual('pg_get_constraintdef(oid)', ({ system }, oid: Oid) => system.constraintDefinition(oid, false) ?? null),
-  contextual('pg_get_constraintdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) =>
-    system.constraintDefinition(oid, pretty) ?? null,
+  contextual(
+    'pg_get_constraintdef(oid,bool)',
+    ({ system }, oid: Oid, pretty: boolean) => system.constraintDefinition(oid, pretty) ?? null,
   ),
   contextual('pg_get_viewdef(oid)', ({ system }, oid: Oid) => viewDefinition(system, oid, false)),
-  contextual('pg_get_viewdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) => viewDefinition(system, oid, pretty)),
+  contextual('pg_get_viewdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) =>
+    viewDefinition(system, oid, pretty),
+  ),
   contextual('pg_get_viewdef(oid,int4)', ({ system }, oid: Oid) => viewDefinition(system, oid, true)),
   contextual('pg_get_viewdef(text)', ({ system }, name: string) => viewDefinition(system, name, false)),
   contextual('pg_get_viewdef(text,bool)', ({ system }, name: string, pretty: boolean) =>
@@ -67,8 +79,9 @@ const DEFINITIONS: readonly Definition[] = [
   // Expressions are stored as text already.
   pure('pg_get_expr(pg_node_tree,oid)', (text: string) => text),
   pure('pg_get_expr(pg_node_tree,oid,bool)', (text: string) => text),
-  contextual('pg_get_serial_sequence(text,text)', ({ system }, table: string, column: string) =>
-    system.serialSequence(table, column) ?? null,
+  contextual(
+    'pg_get_serial_sequence(text,text)',
+    ({ system }, table: string, column: string) => system.serialSequence(table, column) ?? null,
   ),
   contextual('pg_get_userbyid(oid)', ({ system }, oid: Oid) => system.roleName(oid) ?? `unknown (OID=${oid})`),
   ...['pg_get_ruledef(oid)', 'pg_get_triggerdef(oid)', 'pg_get_triggerdef(oid,bool)', 'pg_get_ruledef(oid,bool)'].map(
@@ -81,15 +94,18 @@ const DEFINITIONS: readonly Definition[] = [
 ];
 
 const COMMENTS: readonly Definition[] = [
-  contextual('obj_description(oid,name)', ({ system }, oid: Oid, catalog: string) =>
-    system.comment(oid, catalog, 0) ?? null,
+  contextual(
+    'obj_description(oid,name)',
+    ({ system }, oid: Oid, catalog: string) => system.comment(oid, catalog, 0) ?? null,
   ),
   contextual('obj_description(oid)', ({ system }, oid: Oid) => system.comment(oid, 'pg_class', 0) ?? null),
-  contextual('col_description(oid,int4)', ({ system }, oid: Oid, column: number) =>
-    system.comment(oid, 'pg_class', column) ?? null,
+  contextual(
+    'col_description(oid,int4)',
+    ({ system }, oid: Oid, column: number) => system.comment(oid, 'pg_class', column) ?? null,
   ),
-  contextual('shobj_description(oid,name)', ({ system }, oid: Oid, catalog: string) =>
-    system.comment(oid, catalog, 0) ?? null,
+  contextual(
+    'shobj_description(oid,name)',
+    ({ system }, oid: Oid, catalog: string) => system.comment(oid, catalog, 0) ?? null,
   ),
 ];
 
@@ -152,6 +168,22 @@ function defaultAcl({ system }: EvalContext, kind: string, owner: Oid): PgArray 
   return new PgArray(ACLITEM_OID, items);
 }
 
+/** Letter and description of a keyword's class. */
+function keywordClass(code: number | undefined): readonly [string, string] {
+  if (code === CLASS_UNRESERVED) return ['U', 'unreserved'];
+  if (code === CLASS_COLUMN_NAME) return ['C', 'unreserved (cannot be function or type name)'];
+  if (code === CLASS_RESERVED) return ['R', 'reserved'];
+  return ['T', 'reserved (can be function or type name)'];
+}
+
+function* keywordRows(): Generator<readonly SqlValue[]> {
+  for (let i = 1; i < KEYWORDS.length; i++) {
+    const [letter, description] = keywordClass(KEYWORD_CLASS[i]);
+    const bare = BARE_LABEL[i] === 1;
+    yield [KEYWORDS[i] ?? '', letter, bare, description, bare ? 'can be bare label' : 'requires AS'];
+  }
+}
+
 export const CATALOG_FUNCTIONS: readonly Definition[] = [
   ...VISIBILITY,
   ...DEFINITIONS,
@@ -164,17 +196,22 @@ export const CATALOG_FUNCTIONS: readonly Definition[] = [
   pure('pg_my_temp_schema()', () => 0),
   pure('pg_is_other_temp_schema(oid)', () => false),
   pure('pg_tablespace_location(oid)', () => ''),
-  pure('pg_index_column_has_property(regclass,int4,text)', (_index: Oid, _column: number, name: string) =>
-    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  pure(
+    'pg_index_column_has_property(regclass,int4,text)',
+    (_index: Oid, _column: number, name: string) => INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
   ),
-  pure('pg_index_has_property(regclass,text)', (_index: Oid, name: string) =>
-    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  pure(
+    'pg_index_has_property(regclass,text)',
+    (_index: Oid, name: string) => INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
   ),
-  pure('pg_indexam_has_property(oid,text)', (_method: Oid, name: string) =>
-    INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
+  pure(
+    'pg_indexam_has_property(oid,text)',
+    (_method: Oid, name: string) => INDEX_PROPERTIES.get(name.toLowerCase()) ?? null,
   ),
   pure('pg_relation_is_publishable(regclass)', () => false),
   contextual('acldefault(char,oid)', defaultAcl),
+  pureSet('pg_get_keywords()', keywordRows),
+  pure('pg_get_function_sqlbody(oid)', () => null),
   {
     signature: '_pg_expandarray(anyarray)',
     schema: 'information_schema',

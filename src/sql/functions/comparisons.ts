@@ -5,12 +5,12 @@
  * order. Text-like types compare as text, integers and floats by value, dates and timestamps as instants or local times.
  */
 
+import type { PgArray } from '../types/array.ts';
 import type { CodeTemplate, EvalContext, SqlValue } from '../types/contracts.ts';
 import { fromLocal } from '../types/datetime-format.ts';
-import { PgArray } from '../types/array.ts';
-import { settingZone } from '../types/time-zone.ts';
 import { compareFloats } from '../types/scalar-types.ts';
 import { compareText } from '../types/text-order.ts';
+import { settingZone } from '../types/time-zone.ts';
 import type { TypeTable } from '../types/type-table.ts';
 import { compareArrays } from '../types/type-table.ts';
 import type { WideInteger } from '../types/wide-integer.ts';

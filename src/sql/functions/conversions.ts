@@ -12,12 +12,18 @@ import { roundMicros } from '../types/datetime-parse.ts';
 import { OID_MAX } from '../types/integer-text.ts';
 import { type Interval, makeInterval, roundHalfEven } from '../types/interval.ts';
 import { applyIntervalTypmod } from '../types/interval-text.ts';
-import { type Numeric, numericFromFloat, numericFromInteger, numericToFloat, numericToInteger } from '../types/numeric.ts';
+import {
+  type Numeric,
+  numericFromFloat,
+  numericFromInteger,
+  numericToFloat,
+  numericToInteger,
+} from '../types/numeric.ts';
 import { applyNumericTypmod } from '../types/scalar-types.ts';
 import { clipUtf8 } from '../types/text-order.ts';
 import { BPCHAR, NAME_BYTES_MAX, VARCHAR } from '../types/text-types.ts';
 import { settingZone } from '../types/time-zone.ts';
-import { canonical, narrow, wideFloorModulo, type WideInteger } from '../types/wide-integer.ts';
+import { canonical, narrow, type WideInteger, wideFloorModulo } from '../types/wide-integer.ts';
 import { dateToTimestamp } from './datetime-arithmetic.ts';
 import { contextual, type Definition, pure, pureEach } from './definition.ts';
 import { toInt2, toInt4 } from './integer-arithmetic.ts';
@@ -141,8 +147,16 @@ const INTEGERS_AND_FLOATS: readonly Definition[] = [
   ...pureEach(['int4(float4)', 'int4(float8)'], intFromFloat(toInt4, 'integer out of range')),
   ...pureEach(['int8(float4)', 'int8(float8)'], int8FromFloat),
   pure('oid(int8)', oidFromInt8),
-  pure('bool(int4)', (v: number) => v !== 0, ([a]) => `(${a} !== 0)`),
-  pure('int4(bool)', (v: boolean) => (v ? 1 : 0), ([a]) => `(${a} ? 1 : 0)`),
+  pure(
+    'bool(int4)',
+    (v: number) => v !== 0,
+    ([a]) => `(${a} !== 0)`,
+  ),
+  pure(
+    'int4(bool)',
+    (v: boolean) => (v ? 1 : 0),
+    ([a]) => `(${a} ? 1 : 0)`,
+  ),
   pure('int4(char)', charCode),
   pure('char(int4)', charFromInt4),
 ];
@@ -153,11 +167,13 @@ const TEXT_KINDS: readonly Definition[] = [
   ...pureEach(['name(text)', 'name(bpchar)', 'name(varchar)'], (v: string) => clipUtf8(v, NAME_BYTES_MAX)),
   pure('bpchar(name)', (v: string) => v),
   pure('char(text)', (v: string) => v.slice(0, 1)),
-  pure('varchar(varchar,int4,bool)', (v: string, typmod: number, explicit: boolean) =>
-    VARCHAR.applyTypmod?.(v, typmod, explicit) ?? v,
+  pure(
+    'varchar(varchar,int4,bool)',
+    (v: string, typmod: number, explicit: boolean) => VARCHAR.applyTypmod?.(v, typmod, explicit) ?? v,
   ),
-  pure('bpchar(bpchar,int4,bool)', (v: string, typmod: number, explicit: boolean) =>
-    BPCHAR.applyTypmod?.(v, typmod, explicit) ?? v,
+  pure(
+    'bpchar(bpchar,int4,bool)',
+    (v: string, typmod: number, explicit: boolean) => BPCHAR.applyTypmod?.(v, typmod, explicit) ?? v,
   ),
   contextual('regclass(text)', (context, name: string) => {
     const oid = context.system.relationOid(name);

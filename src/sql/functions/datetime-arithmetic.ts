@@ -28,7 +28,7 @@ import {
   negateInterval,
 } from '../types/interval.ts';
 import { settingZone } from '../types/time-zone.ts';
-import { wideFloorModulo, wideSubtract, type WideInteger } from '../types/wide-integer.ts';
+import { type WideInteger, wideFloorModulo, wideSubtract } from '../types/wide-integer.ts';
 import { contextual, type Definition, pure } from './definition.ts';
 
 /** Days and µs of day of a finite timestamp. */

@@ -10,8 +10,8 @@ import {
   daysInMonth,
   HOUR,
   isInfinite,
-  microsFromDays,
   MINUTE,
+  microsFromDays,
   SECOND,
   UNIX_EPOCH_MICROS,
 } from '../types/calendar.ts';
@@ -35,13 +35,7 @@ import {
   settingZone,
   type TimeZone,
 } from '../types/time-zone.ts';
-import {
-  canonical,
-  wideAdd,
-  wideFloorModulo,
-  wideSubtract,
-  type WideInteger,
-} from '../types/wide-integer.ts';
+import { canonical, type WideInteger, wideAdd, wideFloorModulo, wideSubtract } from '../types/wide-integer.ts';
 import { DATETIME_PARTS } from './datetime-parts.ts';
 import { truncateInstant, truncateInterval, truncateTimestamp } from './datetime-truncate.ts';
 import { contextual, type Definition, pure, pureEach } from './definition.ts';

@@ -21,9 +21,9 @@ import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { toLocal } from '../types/datetime-format.ts';
 import type { Interval } from '../types/interval.ts';
 import {
-  Numeric,
   NUMERIC_INFINITY,
   NUMERIC_NEGATIVE_INFINITY,
+  Numeric,
   numericFromInteger,
   numericToFloat,
 } from '../types/numeric.ts';

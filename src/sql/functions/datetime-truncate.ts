@@ -8,8 +8,8 @@ import {
   isInfinite,
   isoWeek,
   isoYearStart,
-  microsFromDays,
   MINUTE,
+  microsFromDays,
   SECOND,
 } from '../types/calendar.ts';
 import { fromLocal, toLocal } from '../types/datetime-format.ts';

@@ -52,7 +52,8 @@ export interface CastFacts {
   readonly method: 'function' | 'relabel' | 'io';
 }
 
-export interface AggregateFacts extends Pick<FunctionFacts, 'signature' | 'oid' | 'name' | 'args' | 'result' | 'variadic'> {
+export interface AggregateFacts
+  extends Pick<FunctionFacts, 'signature' | 'oid' | 'name' | 'args' | 'result' | 'variadic'> {
   readonly kind: 'n' | 'o';
   readonly directArgs: number;
 }
@@ -156,5 +157,7 @@ export const OPERATORS: readonly OperatorFacts[] = lines(OPERATOR_FACTS).map(rea
 export const CASTS: readonly CastFacts[] = lines(CAST_FACTS).map(readCast);
 /** Aggregates by signature. */
 export const AGGREGATES: ReadonlyMap<string, AggregateFacts> = new Map(
-  lines(AGGREGATE_FACTS).map(readAggregate).map((facts) => [facts.signature, facts]),
+  lines(AGGREGATE_FACTS)
+    .map(readAggregate)
+    .map((facts) => [facts.signature, facts]),
 );

@@ -184,19 +184,14 @@ function tangentOfDegrees(degrees: number): number {
 function arcsineDegrees(x: number): number {
   const magnitude = Math.abs(x);
   const degrees =
-    magnitude <= 0.5
-      ? (Math.asin(magnitude) / Math.asin(0.5)) * 30
-      : 90 - (Math.acos(magnitude) / Math.acos(0.5)) * 60;
+    magnitude <= 0.5 ? (Math.asin(magnitude) / Math.asin(0.5)) * 30 : 90 - (Math.acos(magnitude) / Math.acos(0.5)) * 60;
   return x < 0 ? -degrees : degrees;
 }
 
 function bucket(operand: number, low: number, high: number, count: number): number {
   if (count <= 0) throw fail('invalid_argument_for_width_bucket_function', 'count must be greater than zero');
   if (Number.isNaN(operand) || Number.isNaN(low) || Number.isNaN(high)) {
-    throw fail(
-      'invalid_argument_for_width_bucket_function',
-      'operand, lower bound, and upper bound cannot be NaN',
-    );
+    throw fail('invalid_argument_for_width_bucket_function', 'operand, lower bound, and upper bound cannot be NaN');
   }
   if (!Number.isFinite(low) || !Number.isFinite(high)) {
     throw fail('invalid_argument_for_width_bucket_function', 'lower and upper bounds must be finite');
@@ -231,7 +226,10 @@ export const FLOAT_ARITHMETIC: readonly Definition[] = [
   ...named(['sin'], periodic(Math.sin)),
   ...named(['cos'], periodic(Math.cos)),
   ...named(['tan'], periodic(Math.tan)),
-  ...named(['cot'], periodic((a) => 1 / Math.tan(a))),
+  ...named(
+    ['cot'],
+    periodic((a) => 1 / Math.tan(a)),
+  ),
   ...named(['asin'], bounded(Math.asin, -1, 1)),
   ...named(['acos'], bounded(Math.acos, -1, 1)),
   ...named(['atan'], Math.atan),
@@ -244,9 +242,15 @@ export const FLOAT_ARITHMETIC: readonly Definition[] = [
   ...named(['sind'], periodic(sineOfDegrees)),
   ...named(['cosd'], periodic(cosineOfDegrees)),
   ...named(['tand'], periodic(tangentOfDegrees)),
-  ...named(['cotd'], periodic((a) => cosineOfDegrees(a) / sineOfDegrees(a) + 0)),
+  ...named(
+    ['cotd'],
+    periodic((a) => cosineOfDegrees(a) / sineOfDegrees(a) + 0),
+  ),
   ...named(['asind'], bounded(arcsineDegrees, -1, 1)),
-  ...named(['acosd'], bounded((a) => 90 - arcsineDegrees(a), -1, 1)),
+  ...named(
+    ['acosd'],
+    bounded((a) => 90 - arcsineDegrees(a), -1, 1),
+  ),
   ...named(['atand'], (a) => (Math.atan(a) / Math.atan(1)) * 45),
   pure('atan2(float8,float8)', Math.atan2),
   pure('atan2d(float8,float8)', (y: number, x: number) => (Math.atan2(y, x) / Math.atan(1)) * 45),

@@ -127,11 +127,7 @@ class DateTimePrinter {
       case 'IYY':
       case 'IY':
       case 'I':
-        return this.#number(
-          isoYearShown(dayNumber(this.#time)) % 10 ** field.field.length,
-          field.field.length,
-          field,
-        );
+        return this.#number(isoYearShown(dayNumber(this.#time)) % 10 ** field.field.length, field.field.length, field);
       case 'CC':
         return this.#number(interval ? Math.trunc(year / 100) : century(year), 2, field);
       case 'AD':

@@ -28,7 +28,11 @@ interface NumberTemplate {
 
 const WORD = /^(?:FM|TH|th|MI|PL|SG|PR|RN|rn|EEEE|[BSLDGV])/i;
 
-function itemAt(rest: string): { readonly item: NumberItem | undefined; readonly length: number; readonly word: string } {
+function itemAt(rest: string): {
+  readonly item: NumberItem | undefined;
+  readonly length: number;
+  readonly word: string;
+} {
   const word = WORD.exec(rest)?.[0];
   if (word !== undefined) {
     const upper = word.toUpperCase();
@@ -49,7 +53,11 @@ function itemAt(rest: string): { readonly item: NumberItem | undefined; readonly
   }
   const quoted = /^"((?:[^"\\]|\\.)*)"?/.exec(rest);
   if (quoted !== null) {
-    return { item: { kind: 'text', text: (quoted[1] ?? '').replace(/\\(.)/g, '$1') }, length: quoted[0].length, word: '' };
+    return {
+      item: { kind: 'text', text: (quoted[1] ?? '').replace(/\\(.)/g, '$1') },
+      length: quoted[0].length,
+      word: '',
+    };
   }
   const char = String.fromCodePoint(rest.codePointAt(0) ?? 0);
   const kinds: Readonly<Record<string, NumberItem['kind']>> = { '9': '9', '0': '0', '.': 'point', ',': 'group' };
@@ -75,7 +83,11 @@ function readTemplate(template: string): NumberTemplate {
   let state: 'whole' | 'fraction' | 'shift' = 'whole';
   for (const { kind } of items) {
     if (kind === 'point') {
-      if (state !== 'whole') throw fail('syntax_error', state === 'shift' ? 'cannot use "V" and decimal point together' : 'multiple decimal points');
+      if (state !== 'whole')
+        throw fail(
+          'syntax_error',
+          state === 'shift' ? 'cannot use "V" and decimal point together' : 'multiple decimal points',
+        );
       state = 'fraction';
     } else if (kind === 'V') state = 'shift';
     else if (kind === '9' || kind === '0') {

@@ -7,15 +7,23 @@ import { type Numeric, numericFromFloat, numericFromInteger } from '../types/num
 import { secondsOf, settingZone } from '../types/time-zone.ts';
 import type { WideInteger } from '../types/wide-integer.ts';
 import { canonical } from '../types/wide-integer.ts';
+import { contextual, type Definition, pure, pureEach } from './definition.ts';
 import { formatDateTime, type PrintedTime } from './format-datetime.ts';
 import { formatNumber, parseNumber } from './format-number.ts';
 import { parseDateTime } from './parse-datetime.ts';
-import { contextual, type Definition, pure, pureEach } from './definition.ts';
 
 function ofTimestamp(value: WideInteger, offset?: number, zone?: string): PrintedTime {
   const { year, month, day, micros } = civilFromMicros(value);
   const days = daysFromCivil(year, month, day);
-  return { year, month, day, days, micros, ...(offset === undefined ? {} : { offset }), ...(zone === undefined ? {} : { zone }) };
+  return {
+    year,
+    month,
+    day,
+    days,
+    micros,
+    ...(offset === undefined ? {} : { offset }),
+    ...(zone === undefined ? {} : { zone }),
+  };
 }
 
 /** An interval prints its own fields; it has no calendar day. */
@@ -44,7 +52,9 @@ export const FORMATTING_FUNCTIONS: readonly Definition[] = [
     formatNumber(numericFromInteger(value), template),
   ),
   pure('to_char(numeric,text)', (value: Numeric, template: string) => formatNumber(value, template)),
-  pure('to_char(float8,text)', (value: number, template: string) => formatNumber(numericFromFloat(value, 15), template)),
+  pure('to_char(float8,text)', (value: number, template: string) =>
+    formatNumber(numericFromFloat(value, 15), template),
+  ),
   pure('to_char(float4,text)', (value: number, template: string) => formatNumber(numericFromFloat(value, 6), template)),
   pure('to_number(text,text)', parseNumber),
   pure('to_date(text,text)', (text: string, template: string) => parseDateTime(text, template).days),

@@ -124,7 +124,9 @@ pg_get_expr 1716:pg_node_tree,oid:text:sS 2509:pg_node_tree,oid,bool:text:sS
 pg_get_function_arguments 2162:oid:text:sS
 pg_get_function_identity_arguments 2232:oid:text:sS
 pg_get_function_result 2165:oid:text:sS
+pg_get_function_sqlbody 6197:oid:text:sS
 pg_get_indexdef 1643:oid:text:sS 2507:oid,int4,bool:text:sS
+pg_get_keywords 1686::record:sSR::word=text,catcode=char,barelabel=bool,catdesc=text,baredesc=text
 pg_get_ruledef 1573:oid:text:sS 2504:oid,bool:text:sS
 pg_get_serial_sequence 1665:text,text:text:sS
 pg_get_statisticsobjdef 3415:oid:text:sS

@@ -10,6 +10,7 @@ import type { CodeTemplate } from '../types/contracts.ts';
 import { INT2_MAX, INT2_MIN, INT4_MAX, INT4_MIN } from '../types/integer-text.ts';
 import {
   canonical,
+  type WideInteger,
   wideAbsolute,
   wideAdd,
   wideBits,
@@ -18,7 +19,6 @@ import {
   wideMultiply,
   wideNegate,
   wideSubtract,
-  type WideInteger,
 } from '../types/wide-integer.ts';
 import { type Definition, pure } from './definition.ts';
 
@@ -141,9 +141,21 @@ function unaryDefinitions(): Definition[] {
       pure(`${type}mod(${type},${type})`, modulo, moduloTemplate),
       pure(`mod(${type},${type})`, modulo, moduloTemplate),
       pure(`${type}not(${type})`, (a: number) => ~a),
-      pure(`${type}and(${type},${type})`, (a: number, b: number) => a & b, ([a, b]) => `(${a} & ${b})`),
-      pure(`${type}or(${type},${type})`, (a: number, b: number) => a | b, ([a, b]) => `(${a} | ${b})`),
-      pure(`${type}xor(${type},${type})`, (a: number, b: number) => a ^ b, ([a, b]) => `(${a} ^ ${b})`),
+      pure(
+        `${type}and(${type},${type})`,
+        (a: number, b: number) => a & b,
+        ([a, b]) => `(${a} & ${b})`,
+      ),
+      pure(
+        `${type}or(${type},${type})`,
+        (a: number, b: number) => a | b,
+        ([a, b]) => `(${a} | ${b})`,
+      ),
+      pure(
+        `${type}xor(${type},${type})`,
+        (a: number, b: number) => a ^ b,
+        ([a, b]) => `(${a} ^ ${b})`,
+      ),
     );
   }
   return definitions;
@@ -177,9 +189,18 @@ export const INTEGER_ARITHMETIC: readonly Definition[] = [
   pure('int8mod(int8,int8)', wideModulo),
   pure('mod(int8,int8)', wideModulo),
   pure('int8not(int8)', (a: WideInteger) => wideBits(~BigInt(a))),
-  pure('int8and(int8,int8)', bits((a, b) => a & b)),
-  pure('int8or(int8,int8)', bits((a, b) => a | b)),
-  pure('int8xor(int8,int8)', bits((a, b) => a ^ b)),
+  pure(
+    'int8and(int8,int8)',
+    bits((a, b) => a & b),
+  ),
+  pure(
+    'int8or(int8,int8)',
+    bits((a, b) => a | b),
+  ),
+  pure(
+    'int8xor(int8,int8)',
+    bits((a, b) => a ^ b),
+  ),
   pure('int2shl(int2,int4)', (a: number, n: number) => ((a << n) << 16) >> 16),
   pure('int2shr(int2,int4)', (a: number, n: number) => a >> n),
   pure('int4shl(int4,int4)', (a: number, n: number) => a << n),
@@ -197,4 +218,3 @@ export const INTEGER_ARITHMETIC: readonly Definition[] = [
   pure('int8inc(int8)', (a: WideInteger) => wideAdd(a, 1)),
   pure('int8dec(int8)', (a: WideInteger) => wideSubtract(a, 1)),
 ];
-

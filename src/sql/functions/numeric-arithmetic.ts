@@ -21,14 +21,7 @@ import {
   trimScale,
   truncateNumeric,
 } from '../types/numeric-arithmetic.ts';
-import {
-  expNumeric,
-  factorial,
-  lnNumeric,
-  logNumeric,
-  powerNumeric,
-  sqrtNumeric,
-} from '../types/numeric-functions.ts';
+import { expNumeric, factorial, lnNumeric, logNumeric, powerNumeric, sqrtNumeric } from '../types/numeric-functions.ts';
 import type { WideInteger } from '../types/wide-integer.ts';
 import { type Definition, pure, pureEach } from './definition.ts';
 import { toInt4 } from './integer-arithmetic.ts';

@@ -96,7 +96,11 @@ class TemplateReader {
   #separator(text: string): void {
     const here = this.#text.charAt(this.#at);
     if (/^[a-z0-9]/i.test(text)) this.#at = Math.min(this.#at + text.length, this.#text.length);
-    else if (/^[^a-z0-9+]$/i.test(here) && !(here === '-' && /\d/.test(this.#text.charAt(this.#at + 1)) && text === ' ')) this.#at++;
+    else if (
+      /^[^a-z0-9+]$/i.test(here) &&
+      !(here === '-' && /\d/.test(this.#text.charAt(this.#at + 1)) && text === ' ')
+    )
+      this.#at++;
   }
 
   #field(field: TemplateField, next: TemplateField | undefined): void {
@@ -171,7 +175,7 @@ class TemplateReader {
 
   #roman(): void {
     const found = this.#word(/[ivx]+/iy, 'RM').toUpperCase();
-    const index = ROMAN_MONTHS.findIndex((roman) => roman === found);
+    const index = [...ROMAN_MONTHS].map(String).indexOf(found);
     if (index < 0) throw this.#invalid(found, 'RM');
     this.#values.set('MM', index + 1);
   }

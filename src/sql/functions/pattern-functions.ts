@@ -38,7 +38,11 @@ function regexIgnoringCase(text: string, pattern: string): boolean {
 
 function operators(): Definition[] {
   const definitions: Definition[] = [];
-  for (const [prefix, type] of [['text', 'text'], ['name', 'name'], ['bpchar', 'bpchar']] as const) {
+  for (const [prefix, type] of [
+    ['text', 'text'],
+    ['name', 'name'],
+    ['bpchar', 'bpchar'],
+  ] as const) {
     const args = `(${type},text)`;
     definitions.push(
       pure(`${prefix}like${args}`, like, ([a, b], use) => `${use(like)}(${a}, ${b})`),
@@ -113,7 +117,9 @@ function* regexpMatches(text: string, source: string, flags = ''): Generator<Sql
 /** UTF-16 index of a code point position from 1. */
 function unitIndex(text: string, start: number, what = 'start'): number {
   if (start <= 0) throw fail('invalid_parameter_value', `invalid value for parameter "${what}": ${start}`);
-  return start - 1 >= codePointLength(text) ? text.length + (start - 1 > codePointLength(text) ? 1 : 0) : sliceCodePoints(text, 0, start - 1).length;
+  return start - 1 >= codePointLength(text)
+    ? text.length + (start - 1 > codePointLength(text) ? 1 : 0)
+    : sliceCodePoints(text, 0, start - 1).length;
 }
 
 /** A replacement with `\1` … `\9`, `\&` and `\\` filled in. */
@@ -150,7 +156,14 @@ function regexpReplace(text: string, source: string, template: string, flags = '
   return replaceMatches(text, compiledPattern(source, letters), template, 0, global ? 0 : 1);
 }
 
-function regexpReplaceFrom(text: string, source: string, template: string, start: number, n?: number, flags = ''): string {
+function regexpReplaceFrom(
+  text: string,
+  source: string,
+  template: string,
+  start: number,
+  n?: number,
+  flags = '',
+): string {
   const { letters } = readFlags(flags);
   if (n !== undefined && n < 0) throw fail('invalid_parameter_value', `invalid value for parameter "n": ${n}`);
   return replaceMatches(text, compiledPattern(source, letters), template, unitIndex(text, start), n ?? 1);
@@ -192,15 +205,7 @@ function wholeMatch(pattern: Pattern, group: number): boolean {
   return group === 0 || (group === 1 && pattern.groups === 0);
 }
 
-function regexpInstr(
-  text: string,
-  source: string,
-  start = 1,
-  n = 1,
-  endOption = 0,
-  flags = '',
-  group = 0,
-): number {
+function regexpInstr(text: string, source: string, start = 1, n = 1, endOption = 0, flags = '', group = 0): number {
   const from = unitIndex(text, start);
   if (endOption !== 0 && endOption !== 1) {
     throw fail('invalid_parameter_value', `invalid value for parameter "endoption": ${endOption}`);
@@ -236,8 +241,8 @@ function substringByPattern(text: string, source: string): string | null {
 }
 
 /** SIMILAR TO's pattern as a regular expression, anchored at both ends. */
-function similarToRegex(pattern: string, escape: string | null): string {
-  const chars = Array.from(escape ?? '\\');
+function similarToRegex(pattern: string, escapeText: string | null): string {
+  const chars = Array.from(escapeText ?? '\\');
   if (chars.length > 1) {
     throw fail('invalid_escape_sequence', 'invalid escape string', {
       hint: 'Escape string must be empty or one character.',
@@ -253,7 +258,10 @@ function similarToRegex(pattern: string, escape: string | null): string {
       if (char === '"' && !bracket) {
         // Two of these cut the pattern in three; SUBSTRING returns what matches the middle.
         if (++separators > 2) {
-          throw fail('nonstandard_use_of_escape_character', 'SQL regular expression may not contain more than two escape-double-quote separators');
+          throw fail(
+            'nonstandard_use_of_escape_character',
+            'SQL regular expression may not contain more than two escape-double-quote separators',
+          );
         }
         result += separators === 1 ? '){1,1}?(' : '){1,1}(?:';
       } else result += `\\${char}`;
@@ -313,11 +321,11 @@ export const PATTERN_FUNCTIONS: readonly Definition[] = [
   ...pureEach(trailing('regexp_instr', ['int4', 'int4', 'int4', 'text', 'int4']), regexpInstr),
   ...pureEach(trailing('regexp_substr', ['int4', 'int4', 'text', 'int4']), regexpSubstr),
   pure('substring(text,text)', substringByPattern),
-  pure('substring(text,text,text)', (text: string, pattern: string, escape: string) =>
-    substringByPattern(text, similarToRegex(pattern, escape)),
+  pure('substring(text,text,text)', (text: string, pattern: string, mark: string) =>
+    substringByPattern(text, similarToRegex(pattern, mark)),
   ),
-  pure('similar_escape(text,text)', (pattern: string | null, escape: string | null) =>
-    pattern === null ? null : similarToRegex(pattern, escape),
+  pure('similar_escape(text,text)', (pattern: string | null, mark: string | null) =>
+    pattern === null ? null : similarToRegex(pattern, mark),
   ),
   pure('similar_to_escape(text)', (pattern: string) => similarToRegex(pattern, null)),
   pure('similar_to_escape(text,text)', similarToRegex),
@@ -325,5 +333,8 @@ export const PATTERN_FUNCTIONS: readonly Definition[] = [
 
 /** A function of two texts and any number of the further arguments. */
 function trailing(name: string, further: readonly string[]): readonly string[] {
-  return Array.from({ length: further.length + 1 }, (_, n) => `${name}(${['text', 'text', ...further.slice(0, n)].join()})`);
+  return Array.from(
+    { length: further.length + 1 },
+    (_, n) => `${name}(${['text', 'text', ...further.slice(0, n)].join()})`,
+  );
 }

@@ -9,7 +9,13 @@ import { contextual, type Definition } from './definition.ts';
 
 type NameOrOid = string | Oid;
 
-function ask(kind: string, context: EvalContext, role: NameOrOid, object: NameOrOid, privilege: string): boolean | null {
+function ask(
+  kind: string,
+  context: EvalContext,
+  role: NameOrOid,
+  object: NameOrOid,
+  privilege: string,
+): boolean | null {
   return context.system.hasPrivilege(kind, role, object, privilege);
 }
 

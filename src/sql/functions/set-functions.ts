@@ -1,13 +1,13 @@
 /** Set-returning functions: generate_series, unnest and what the catalogs' queries need. */
 
 import { fail } from '../../base/errors.ts';
-import { PgArray } from '../types/array.ts';
+import type { PgArray } from '../types/array.ts';
 import { isInfinite } from '../types/calendar.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { type Interval, intervalSpan } from '../types/interval.ts';
-import { compareNumeric, type Numeric, NUMERIC_ONE } from '../types/numeric.ts';
+import { compareNumeric, NUMERIC_ONE, type Numeric } from '../types/numeric.ts';
 import { addNumeric } from '../types/numeric-arithmetic.ts';
-import { INT8_MAX, INT8_MIN, wideAdd, type WideInteger } from '../types/wide-integer.ts';
+import { INT8_MAX, INT8_MIN, type WideInteger, wideAdd } from '../types/wide-integer.ts';
 import { addToInstant, addToTimestamp } from './datetime-arithmetic.ts';
 import { contextualSet, type Definition, pureSet } from './definition.ts';
 
@@ -30,7 +30,11 @@ function* integers(start: WideInteger, stop: WideInteger, step: WideInteger, las
 const INT4_LAST = 2147483647n;
 
 function* numerics(start: Numeric, stop: Numeric, step: Numeric = NUMERIC_ONE): Generator<Numeric> {
-  for (const [name, value] of [['start', start], ['stop', stop], ['step', step]] as const) {
+  for (const [name, value] of [
+    ['start', start],
+    ['stop', stop],
+    ['step', step],
+  ] as const) {
     const label = name === 'step' ? 'step size' : `${name} value`;
     if (value.isNaN) throw fail('invalid_parameter_value', `${label} cannot be NaN`);
     if (!value.isFinite) throw fail('invalid_parameter_value', `${label} cannot be infinity`);
@@ -46,7 +50,12 @@ function* numerics(start: Numeric, stop: Numeric, step: Numeric = NUMERIC_ONE): 
 type AddInterval = (context: EvalContext, value: WideInteger, step: Interval) => WideInteger;
 
 function times(add: AddInterval) {
-  return function* (context: EvalContext, start: WideInteger, stop: WideInteger, step: Interval): Generator<WideInteger> {
+  return function* (
+    context: EvalContext,
+    start: WideInteger,
+    stop: WideInteger,
+    step: Interval,
+  ): Generator<WideInteger> {
     const span = intervalSpan(step);
     if (span === 0) throw stepIsZero();
     const up = span > 0;

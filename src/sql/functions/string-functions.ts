@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { fail } from '../../base/errors.ts';
+import { CLASS_UNRESERVED, KEYWORD_CLASS, KEYWORDS } from '../lexer/keywords.ts';
 import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { codePointLength, isPlane0, sliceCodePoints, utf8Length } from '../types/text-order.ts';
@@ -57,8 +58,7 @@ function pad(text: string, length: number, fill: string, atStart: boolean): stri
   if (fill === '') return text;
   checkSize(wanted * 4);
   const fillLength = codePointLength(fill);
-  const filling =
-    fill.repeat(Math.floor(missing / fillLength)) + sliceCodePoints(fill, 0, missing % fillLength);
+  const filling = fill.repeat(Math.floor(missing / fillLength)) + sliceCodePoints(fill, 0, missing % fillLength);
   return atStart ? filling + text : text + filling;
 }
 
@@ -142,23 +142,12 @@ function chr(code: number): string {
 
 /** A name as SQL writes it: quoted unless it is a plain lower-case identifier. */
 export function quoteIdentifier(name: string): string {
-  if (/^[a-z_][a-z0-9_$]*$/.test(name) && !name.includes('$') && !RESERVED.has(name)) return name;
+  if (/^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name)) return name;
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Keywords that cannot be a bare column name. */
-const RESERVED = new Set(
-  `all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char
-  character check coalesce collate collation column concurrently constraint create cross current_catalog current_date
-  current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do
-  else end except exists extract false fetch float for foreign freeze from full grant greatest group grouping having ilike
-  in initially inner inout int integer intersect interval into is isnull join lateral leading least left like limit
-  localtime localtimestamp national natural nchar none normalize not notnull null nullif numeric offset on only or order
-  out outer overlaps overlay placing position precision primary real references returning right row select session_user
-  setof similar smallint some substring symmetric table tablesample then time timestamp to trailing treat trim true union
-  unique user using values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
-  xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`.split(/\s+/),
-);
+/** Keywords that the grammar takes for more than a name; quote_ident quotes them all. */
+const RESERVED = new Set(KEYWORDS.filter((_, i) => KEYWORD_CLASS[i] !== CLASS_UNRESERVED));
 
 /** A text as an SQL literal. */
 export function quoteLiteral(text: string): string {
@@ -218,7 +207,14 @@ function quoteDouble(text: string): string {
 
 const LENGTHS: readonly Definition[] = [
   ...pureEach(
-    ['length(text)', 'char_length(text)', 'character_length(text)', 'length(bpchar)', 'char_length(bpchar)', 'character_length(bpchar)'],
+    [
+      'length(text)',
+      'char_length(text)',
+      'character_length(text)',
+      'length(bpchar)',
+      'char_length(bpchar)',
+      'character_length(bpchar)',
+    ],
     codePointLength,
   ),
   ...pureEach(['octet_length(text)', 'octet_length(bpchar)'], utf8Length),
@@ -265,7 +261,9 @@ const QUOTES_AND_HASHES: readonly Definition[] = [
   pure('quote_ident(text)', quoteIdentifier),
   pure('quote_literal(text)', quoteLiteral),
   pure('quote_nullable(text)', (text: string | null) => (text === null ? 'NULL' : quoteLiteral(text))),
-  ...pureEach(['md5(text)', 'md5(bytea)'], (data: string | Uint8Array) => Buffer.from(hash('md5', data)).toString('hex')),
+  ...pureEach(['md5(text)', 'md5(bytea)'], (data: string | Uint8Array) =>
+    Buffer.from(hash('md5', data)).toString('hex'),
+  ),
   ...['sha224', 'sha256', 'sha384', 'sha512'].map((name) =>
     pure(`${name}(bytea)`, (data: Uint8Array) => new Uint8Array(hash(name, data))),
   ),
@@ -281,7 +279,11 @@ export const STRING_FUNCTIONS: readonly Definition[] = [
   pure('lower(text)', lower),
   pure('upper(text)', upper),
   pure('initcap(text)', initcap),
-  pure('textcat(text,text)', (a: string, b: string) => a + b, ([a, b]) => `(${a} + ${b})`),
+  pure(
+    'textcat(text,text)',
+    (a: string, b: string) => a + b,
+    ([a, b]) => `(${a} + ${b})`,
+  ),
   pure('replace(text,text,text)', replaceAll),
   pure('translate(text,text,text)', translate),
   pure('repeat(text,int4)', repeat),

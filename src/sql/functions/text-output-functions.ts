@@ -5,14 +5,14 @@
  */
 
 import { fail } from '../../base/errors.ts';
-import { PgArray } from '../types/array.ts';
+import type { PgArray } from '../types/array.ts';
 import type { CallTypes, EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 import { formatType } from '../types/format-type.ts';
 import { codePointLength } from '../types/text-order.ts';
 import { BOOL_OID, RECORD_OID, TEXT_OID } from '../types/type-oids.ts';
 import type { TypeTable } from '../types/type-table.ts';
 import type { NonNullValue } from '../types/value-bytes.ts';
-import { contextual, type ContextFunction, type Definition } from './definition.ts';
+import { type ContextFunction, contextual, type Definition } from './definition.ts';
 import { quoteIdentifier, quoteLiteral } from './string-functions.ts';
 
 type Print = (value: NonNullValue, context: EvalContext) => string;

@@ -6,7 +6,7 @@
  */
 
 import { fail } from '../../base/errors.ts';
-import { ARRAY_ELEMENTS_MAX, PgArray, tooManyDimensions, ARRAY_DIMENSIONS_MAX } from './array.ts';
+import { ARRAY_DIMENSIONS_MAX, ARRAY_ELEMENTS_MAX, PgArray, tooManyDimensions } from './array.ts';
 import type { Oid, SqlValue } from './contracts.ts';
 import type { PgRecord } from './record.ts';
 

@@ -19,9 +19,9 @@
  *   record, row types                     PgRecord
  */
 import type { PhysicalKind } from '../../base/physical.ts';
+import type { PgArray } from './array.ts';
 import type { Interval } from './interval.ts';
 import type { Numeric } from './numeric.ts';
-import type { PgArray } from './array.ts';
 import type { PgRecord } from './record.ts';
 
 export type Oid = number;
@@ -172,7 +172,11 @@ export type SetImpl = (context: EvalContext, ...args: SqlValue[]) => Iterable<Sq
  * Writes the JS expression of one call. Operands are names of variables that hold non-null values; `use` makes a function
  * available and returns its name; `fresh` declares a temporary. No SQL text ever enters (law 12).
  */
-export type CodeTemplate = (args: readonly string[], use: (fn: (...a: never[]) => unknown) => string, fresh: () => string) => string;
+export type CodeTemplate = (
+  args: readonly string[],
+  use: (fn: (...a: never[]) => unknown) => string,
+  fresh: () => string,
+) => string;
 
 export interface FunctionEntry {
   readonly oid: Oid;
@@ -248,7 +252,20 @@ export interface AggregateEntry {
   readonly orderInsensitive: boolean;
   specialize(types: CallTypes): AggregateImpl;
   /** For the compiler: the accumulator it may generate instead; undefined = none. */
-  readonly compiled?: 'count_star' | 'count' | 'sum_int' | 'sum_int8' | 'sum_float' | 'sum_numeric' | 'avg_int' | 'avg_float' | 'avg_numeric' | 'min' | 'max' | 'bool_and' | 'bool_or';
+  readonly compiled?:
+    | 'count_star'
+    | 'count'
+    | 'sum_int'
+    | 'sum_int8'
+    | 'sum_float'
+    | 'sum_numeric'
+    | 'avg_int'
+    | 'avg_float'
+    | 'avg_numeric'
+    | 'min'
+    | 'max'
+    | 'bool_and'
+    | 'bool_or';
 }
 
 export interface AggregateImpl {

@@ -8,6 +8,7 @@
 import { fail } from '../../base/errors.ts';
 import {
   checkDate,
+  civilFromDays,
   civilFromMicros,
   DATE_MIN,
   DAY,
@@ -15,11 +16,10 @@ import {
   daysInMonth,
   HOUR,
   JULIAN_2000,
-  microsFromDays,
   MINUTE,
+  microsFromDays,
   SECOND,
   UNIX_EPOCH_DAYS,
-  civilFromDays,
 } from './calendar.ts';
 import type { EvalContext } from './contracts.ts';
 import { fromLocal, toLocal } from './datetime-format.ts';
@@ -60,7 +60,8 @@ const LONG_MONTHS = [
   'november',
   'december',
 ] as const;
-const DAY_NAME = /^(?:sun(?:day)?|mon(?:day)?|tue(?:s|sday)?|wed(?:s|nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?)$/;
+const DAY_NAME =
+  /^(?:sun(?:day)?|mon(?:day)?|tue(?:s|sday)?|wed(?:s|nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?)$/;
 
 /** Month 1 … 12 of a name, 0 for another word. */
 export function monthNumber(word: string): number {
@@ -159,11 +160,10 @@ class DateTimeReader {
       return;
     }
     const dateDone = parsed.day !== undefined && parsed.month !== undefined && parsed.year !== undefined;
-    if (this.#expect === 'time' || this.#timeOnly || dateDone) return this.#packedTime(text);
-    if (text.includes('.')) return this.#packedTime(text);
-    if (text.length === 8 || text.length === 6) return this.#packedDate(text);
-    if (text.length > 6) throw this.bad();
-    this.#field(text);
+    if (this.#expect === 'time' || this.#timeOnly || dateDone || text.includes('.')) this.#packedTime(text);
+    else if (text.length === 8 || text.length === 6) this.#packedDate(text);
+    else if (text.length > 6) throw this.bad();
+    else this.#field(text);
   }
 
   /** HHMMSS, HHMM or (timeOnly, with am/pm) HH. */

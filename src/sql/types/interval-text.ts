@@ -13,7 +13,7 @@ import type { FormatSettings } from './contracts.ts';
 import { two } from './datetime-format.ts';
 import { roundMicros } from './datetime-parse.ts';
 import { type DateToken, dateTokens } from './datetime-tokens.ts';
-import { Interval, makeInterval, microsFromFloat, roundHalfEven } from './interval.ts';
+import { type Interval, makeInterval, microsFromFloat, roundHalfEven } from './interval.ts';
 import type { WideInteger } from './wide-integer.ts';
 import { canonical, wideAdd } from './wide-integer.ts';
 
@@ -324,7 +324,11 @@ export function formatInterval(value: Interval, settings: Pick<FormatSettings, '
 function postgresText({ year, month, day, hour, minute, secondMicros }: Fields): string {
   let text = '';
   let before = false;
-  for (const [amount, unit] of [[year, 'year'], [month, 'mon'], [day, 'day']] satisfies [number, string][]) {
+  for (const [amount, unit] of [
+    [year, 'year'],
+    [month, 'mon'],
+    [day, 'day'],
+  ] satisfies [number, string][]) {
     if (amount === 0) continue;
     text += `${text === '' ? '' : ' '}${before && amount > 0 ? '+' : ''}${amount} ${unit}${amount === 1 ? '' : 's'}`;
     before = amount < 0;
@@ -340,7 +344,13 @@ function verboseText({ year, month, day, hour, minute, secondMicros }: Fields): 
   let text = '@';
   let before = false;
   let zero = true;
-  const parts = [[year, 'year'], [month, 'mon'], [day, 'day'], [hour, 'hour'], [minute, 'min']];
+  const parts = [
+    [year, 'year'],
+    [month, 'mon'],
+    [day, 'day'],
+    [hour, 'hour'],
+    [minute, 'min'],
+  ];
   for (const [amount = 0, unit = ''] of parts satisfies (readonly (WideInteger | string)[])[]) {
     if (typeof amount === 'string' || amount === 0) continue;
     if (zero) before = amount < 0;

@@ -54,11 +54,19 @@ export function compareIntervals(a: Interval, b: Interval): number {
 }
 
 export function addIntervals(a: Interval, b: Interval): Interval {
-  return makeInterval(a.months + b.months, a.days + b.days, guarded(() => wideAdd(a.micros, b.micros)));
+  return makeInterval(
+    a.months + b.months,
+    a.days + b.days,
+    guarded(() => wideAdd(a.micros, b.micros)),
+  );
 }
 
 export function negateInterval(a: Interval): Interval {
-  return makeInterval(0 - a.months, 0 - a.days, guarded(() => wideNegate(a.micros)));
+  return makeInterval(
+    0 - a.months,
+    0 - a.days,
+    guarded(() => wideNegate(a.micros)),
+  );
 }
 
 /** int8 overflow inside of an interval is an interval's error. */

@@ -297,9 +297,7 @@ function realPower(base: Numeric, exponent: Numeric, negate: boolean): Numeric {
     return new Numeric(0, DISPLAY_SCALE_MAX);
   }
   const decimalExponent = rough * LOG10_E;
-  const scale = clampScale(
-    Math.max(SIGNIFICANT_DIGITS_MIN - Math.trunc(decimalExponent), base.scale, exponent.scale),
-  );
+  const scale = clampScale(Math.max(SIGNIFICANT_DIGITS_MIN - Math.trunc(decimalExponent), base.scale, exponent.scale));
   const result = rawPower(magnitude, exponent, scale, decimalExponent);
   return negate && base.sign < 0 ? negateNumeric(result) : result;
 }

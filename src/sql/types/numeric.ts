@@ -235,6 +235,7 @@ function decimal(digits: string): number {
 
 function parseExponent(digits: string, text: string): number {
   const value = decimal(digits.replace(/^[+-]?0*/, '').slice(0, 12));
-  if (value >= 0x3fffffff) throw fail('invalid_text_representation', `invalid input syntax for type numeric: "${text}"`);
+  if (value >= 0x3fffffff)
+    throw fail('invalid_text_representation', `invalid input syntax for type numeric: "${text}"`);
   return digits.startsWith('-') ? -value : value;
 }

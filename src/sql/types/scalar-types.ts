@@ -9,10 +9,10 @@ import {
   compareNumeric,
   digitCount,
   formatNumeric,
-  Numeric,
   NUMERIC_INFINITY,
   NUMERIC_NAN,
   NUMERIC_NEGATIVE_INFINITY,
+  type Numeric,
   parseNumeric,
 } from './numeric.ts';
 import { roundNumeric } from './numeric-arithmetic.ts';
@@ -166,7 +166,9 @@ function sendNumeric(value: Numeric): Uint8Array {
     view.setInt16(2, weight);
     view.setUint16(4, sign);
     view.setUint16(6, value.scale);
-    digits.forEach((digit, i) => view.setInt16(8 + i * 2, digit));
+    digits.forEach((digit, i) => {
+      view.setInt16(8 + i * 2, digit);
+    });
   });
 }
 

@@ -228,7 +228,6 @@ export function secondsOf(micros: WideInteger): number {
   return Number(wideFloorDivide(micros, SECOND));
 }
 
-
 /** Minutes east of Greenwich by abbreviation: PostgreSQL's default set. */
 const ABBREVIATIONS: ReadonlyMap<string, number> = new Map(
   `

@@ -8,10 +8,10 @@ import { fail, unsupported } from '../../base/errors.ts';
 import { KIND_ARRAY, KIND_DEC64, KIND_NUMERIC, KIND_RECORD } from '../../base/physical.ts';
 import { PgArray } from './array.ts';
 import { formatArray, formatRecord, formatVector, parseArray, parseVector } from './array-text.ts';
-import { badBinary, type Behaviour } from './behaviour.ts';
+import { type Behaviour, badBinary } from './behaviour.ts';
 import type { EvalContext, Oid, Physical, SqlValue, TypeEntry } from './contracts.ts';
 import { DATE, INTERVAL, TIME, TIMESTAMP, TIMESTAMPTZ } from './datetime-types.ts';
-import { PgRecord } from './record.ts';
+import type { PgRecord } from './record.ts';
 import { type BuiltinNames, regBehaviours } from './reg-types.ts';
 import { BOOLEAN, FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, numericTypmod, OID } from './scalar-types.ts';
 import { BPCHAR, BYTEA, CHAR1, NAME, TEXT, TID, UUID, VARCHAR, VOID } from './text-types.ts';
@@ -128,7 +128,8 @@ function receiver(behaviour: Behaviour): NonNullable<TypeEntry['receive']> {
 }
 
 function nonNullCompare(behaviour: Behaviour): (a: SqlValue, b: SqlValue) => number {
-  return (a, b) => (a === null || b === null ? Number(a === null) - Number(b === null) : behaviour.compare?.(a, b) ?? 0);
+  return (a, b) =>
+    a === null || b === null ? Number(a === null) - Number(b === null) : (behaviour.compare?.(a, b) ?? 0);
 }
 
 /** Order of arrays: element by element, null last, then by number of elements, dimensions, lengths and lower bounds. */

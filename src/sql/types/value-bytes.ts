@@ -34,10 +34,10 @@ import type { Oid, SqlValue } from './contracts.ts';
 import { Interval } from './interval.ts';
 import {
   bigPow10,
-  Numeric,
   NUMERIC_INFINITY,
   NUMERIC_NAN,
   NUMERIC_NEGATIVE_INFINITY,
+  Numeric,
   scaleDown,
   scaleUp,
 } from './numeric.ts';
@@ -269,7 +269,9 @@ function encodeNumeric(value: Numeric): Uint8Array {
   bytes[0] = numericFlags(value);
   view.setUint16(1, value.scale, true);
   view.setInt16(3, weight, true);
-  digits.forEach((digit, i) => view.setUint16(NUMERIC_HEADER + i * 2, digit, true));
+  digits.forEach((digit, i) => {
+    view.setUint16(NUMERIC_HEADER + i * 2, digit, true);
+  });
   return bytes;
 }
 

@@ -20,7 +20,9 @@ export function compareValues(a: SqlValue, b: SqlValue): number {
   if (a instanceof Interval && b instanceof Interval) return compareIntervals(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b);
   if (a instanceof PgArray && b instanceof PgArray) {
-    return compareLists(a.values, b.values) || compareLists(a.dims, b.dims) || compareLists(a.lowerBounds, b.lowerBounds);
+    return (
+      compareLists(a.values, b.values) || compareLists(a.dims, b.dims) || compareLists(a.lowerBounds, b.lowerBounds)
+    );
   }
   if (a instanceof PgRecord && b instanceof PgRecord) return compareLists(a.values, b.values);
   return comparePrimitives(a, b);

@@ -120,8 +120,8 @@ export function likePattern(pattern: string, ignoreCase: boolean): LikePattern {
 }
 
 /** `like_escape`: a pattern with another escape character rewritten to the backslash; '' = no escape character. */
-export function rewriteEscape(pattern: string, escape: string): string {
-  const chars = Array.from(escape);
+export function rewriteEscape(pattern: string, escapeText: string): string {
+  const chars = Array.from(escapeText);
   if (chars.length > 1) {
     throw fail('invalid_escape_sequence', 'invalid escape string', {
       hint: 'Escape string must be empty or one character.',

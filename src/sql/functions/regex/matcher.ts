@@ -24,7 +24,8 @@ const NEWLINE = 10;
 function isWordAt(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   if (Number.isNaN(code)) return false;
-  if (code < 128) return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || (code >= 97 && code <= 122);
+  if (code < 128)
+    return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || code === 95 || (code >= 97 && code <= 122);
   return contains(classNamed('word') ?? [], text.codePointAt(at) ?? 0);
 }
 
@@ -113,7 +114,8 @@ export class Matcher {
     this.#classStarts = classStarts(code);
     for (let code = 0; code < 128; code++) this.#asciiClass[code] = this.#findClass(code);
     this.#deterministic = code.every(
-      (instruction) => instruction.op !== 'assert' || instruction.what === 'text-start' || instruction.what === 'text-end',
+      (instruction) =>
+        instruction.op !== 'assert' || instruction.what === 'text-start' || instruction.what === 'text-end',
     );
     const first = code[0];
     this.#anchored = first?.op === 'assert' && first.what === 'text-start';
@@ -174,7 +176,12 @@ export class Matcher {
       else if (instruction.op === 'match') accepting = true;
       else if (instruction.op === 'jump') pending.push(instruction.to);
       else if (instruction.op === 'split') pending.push(instruction.second, instruction.first);
-      else if (instruction.op === 'save' || instruction.op === 'reset' || (instruction.what === 'text-start' && atStart)) pending.push(pc + 1);
+      else if (
+        instruction.op === 'save' ||
+        instruction.op === 'reset' ||
+        (instruction.what === 'text-start' && atStart)
+      )
+        pending.push(pc + 1);
       else if (instruction.what === 'text-end') waiting.push(pc + 1);
     }
     const pcs = [...threads.list.subarray(0, threads.size)].sort((a, b) => a - b);
@@ -211,7 +218,8 @@ export class Matcher {
 
   /** The leftmost match at or behind `from`, with its groups. */
   find(text: string, from: number): RegexMatch | undefined {
-    const span = this.#span(text, from);
+    // The automaton says no far faster than the machine does.
+    const span = from === 0 && this.#deterministic && !this.test(text) ? undefined : this.#span(text, from);
     if (span === undefined) return undefined;
     const [start, end] = span;
     return { start, end, groups: this.#slots === 0 ? [] : this.#groups(text, start, end) };

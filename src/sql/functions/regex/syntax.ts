@@ -23,7 +23,13 @@ export type Node =
   | { readonly kind: 'set'; readonly set: CharSet }
   | { readonly kind: 'cat'; readonly items: readonly Node[] }
   | { readonly kind: 'alt'; readonly items: readonly Node[] }
-  | { readonly kind: 'repeat'; readonly item: Node; readonly min: number; readonly max: number; readonly greedy: boolean }
+  | {
+      readonly kind: 'repeat';
+      readonly item: Node;
+      readonly min: number;
+      readonly max: number;
+      readonly greedy: boolean;
+    }
   | { readonly kind: 'group'; readonly index: number; readonly item: Node }
   | { readonly kind: 'assert'; readonly what: Assertion };
 
