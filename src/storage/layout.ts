@@ -125,8 +125,6 @@ export const TREE_PAGES_AT = 48;
 export const TREE_LONG_AT = 52;
 /** u64 */
 export const TREE_ROWS_AT = 56;
-/** u64: next long-value id. */
-export const TREE_NEXT_LONG_AT = 64;
 // Space hints, in pages and percent; 0 = not given.
 export const TREE_INITIAL_PAGES_AT = 72;
 export const TREE_GROWTH_AT = 76;

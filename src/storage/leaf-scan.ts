@@ -145,7 +145,7 @@ export class TreeScan implements LeafScan {
     if (next === 0) return FINISHED;
     const neighbour = cache.peek(next);
     if (neighbour >= 0) return neighbour;
-    this.#core.wantPage(next);
+    this.#core.want(this.#core.cache.pageRequest(next, 0));
     return MISSING;
   }
 

@@ -221,8 +221,10 @@ export class Log {
   /** Makes everything appended so far durable, on the spot. Right even while a flush is in flight: it writes the same bytes. */
   flushNow(): void {
     if (this.#failure !== undefined) throw this.#fatal();
-    if (this.#end === 0 || this.#durable === this.#tail) return;
     const upTo = this.#tail;
+    // Nothing buffered: the end may still have moved, to the next generation's beginning.
+    if (this.#end === 0) return this.#durableUpTo(upTo);
+    if (this.#durable === upTo) return;
     try {
       for (const s of this.#segments) {
         s.generation.file.write(this.bytes, s.from, s.to - s.from, s.fileAt);

@@ -18,6 +18,7 @@ import {
   longChunkBytes,
   NODE_RECORD_AT,
   NODE_RECORD_BYTES_AT,
+  PAGE_PREV_AT,
   readU64,
   writeU64,
 } from './layout.ts';
@@ -101,31 +102,31 @@ export class LongValues {
     while (this.#rows.remove(t, tree, key, LONG_HEAD_BYTES, undefined) === NEED) yield this.#core.need;
   }
 
-  /** Ids ascend; the next one is found behind the last head when the tree is first written after opening. */
+  /** Ids ascend; the next one is found behind the last one when the tree is first written after opening. */
   *#nextId(tree: Tree): Task<number> {
-    if (tree.nextLong === 0) {
-      for (;;) {
-        const frame = this.#btree.descendEdge(tree, true);
-        if (frame < 0) {
-          yield this.#core.need;
-          continue;
-        }
-        const last = this.#lastId(frame);
-        if (tree.nextLong === 0) tree.nextLong = last + 1;
-        break;
-      }
+    while (tree.nextLong === 0) {
+      const last = this.#lastId(tree);
+      if (last === NEED) yield this.#core.need;
+      else tree.nextLong = last + 1;
     }
-    const id = tree.nextLong;
-    tree.nextLong = id + 1;
-    return id;
+    return tree.nextLong++;
   }
 
-  #lastId(frame: number): number {
-    const view = this.#core.cache.views[frame]!;
-    const count = slotCount(view);
-    if (count === 0) return 0;
+  /** The highest id in the tree, 0 if it is empty. An attempt. */
+  #lastId(tree: Tree): number {
+    const { cache } = this.#core;
+    let frame = this.#btree.descendEdge(tree, true);
+    if (frame < 0) return NEED;
+    // The last leaves may have been purged empty.
+    while (slotCount(cache.views[frame]!) === 0) {
+      const previous = cache.views[frame]!.getUint32(PAGE_PREV_AT, true);
+      if (previous === 0) return 0;
+      frame = cache.frameOf(previous);
+      if (frame < 0) return this.#core.wantPage(previous);
+    }
+    const view = cache.views[frame]!;
     const key = this.#row.key;
-    copyKey(this.#core.cache.bytes[frame]!, view, count - 1, key);
+    copyKey(cache.bytes[frame]!, view, slotCount(view) - 1, key);
     const keyView = new DataView(key.buffer);
     return keyView.getUint16(0, false) * 2 ** 32 + keyView.getUint32(2, false);
   }

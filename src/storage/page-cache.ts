@@ -31,6 +31,8 @@ import { StoreRequest } from './store-request.ts';
 
 const SLAB_BYTES = 1 << 20;
 const FRAMES_MIN = 64;
+/** Frames freed beyond those asked for: more than the longest path has pages. */
+const FRAMES_AHEAD = 12;
 /** Pages written in one go when clean frames run out. */
 const CLEAN_BATCH = 64;
 const DIRTY = 1;
@@ -119,9 +121,15 @@ export class PageCache {
     return this.#pgnos[frame]!;
   }
 
-  /** Makes sure that `count` frames are free, evicting clean pages. False: too many are dirty, `cleaning()` helps. */
-  ensureFree(count: number): boolean {
-    if (this.#freeCount >= count) return true;
+  /**
+   * Makes sure that `count` frames are free, evicting clean pages. False: too many are dirty, `cleaning()` helps.
+   *
+   * It frees a few more than asked, because an attempt that asks, finds a page missing, loads it and asks again must not evict
+   * that page for the sake of the frame it took.
+   */
+  ensureFree(wanted: number): boolean {
+    if (this.#freeCount >= wanted) return true;
+    const count = wanted + FRAMES_AHEAD;
     while (this.#freeCount < count && this.bytes.length < this.#framesMax) this.#addSlab();
     let steps = this.bytes.length * (USAGE_MAX + 1);
     while (this.#freeCount < count && steps-- > 0) {
@@ -165,15 +173,18 @@ export class PageCache {
     this.#free[this.#freeCount++] = frame;
   }
 
-  /** A request that brings a page in. */
-  pageRequest(pgno: number): Request {
+  /** A request that brings a page in: for a point access, or (`usage` 0) for a scan, which will not come back to it. */
+  pageRequest(pgno: number, usage = 1): Request {
+    const load = (): void => {
+      this.#usage[this.load(pgno)] = usage;
+    };
     return new StoreRequest(
       REQUEST_PAGE,
       this.#clock,
-      () => this.load(pgno),
+      load,
       (done) => {
         const read = (error?: unknown): void => {
-          if (error === undefined) this.#clock.soon(() => settle(done, () => this.load(pgno)));
+          if (error === undefined) this.#clock.soon(() => settle(done, load));
           else done(error);
         };
         if (this.ensureFree(1)) read();

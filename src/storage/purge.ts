@@ -9,18 +9,21 @@
  */
 import { fail } from '../base/errors.ts';
 import type { BTree } from './btree.ts';
-import { NEED, NONE, OK } from './contracts.ts';
+import { NEED, NONE, OK, TREE_LONG } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
+  LONG_CHUNK_KEY_BYTES,
+  LONG_HEAD_BYTES,
   NODE_CAPACITY_AT,
   NODE_DELETED,
   NODE_KEY_AT,
   NODE_KEY_BYTES_MASK,
   NODE_RECORD_BYTES_AT,
   PAGE_FREE_AT,
+  PAGE_NEXT_AT,
   TREE_DROPPED,
 } from './layout.ts';
-import { copyKey, nodeAt, nodeBytes, slotCount } from './page.ts';
+import { compareBytes, copyKey, nodeAt, nodeBytes, nodeFlags, searchPage, slotCount } from './page.ts';
 import type { RowVersions } from './row-versions.ts';
 import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
 import type { Tree } from './tree.ts';
@@ -30,6 +33,7 @@ import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
 const ENTRIES_PER_STEP = 512;
 /** Hints kept; more are dropped, and their nodes wait until their page needs room. */
 const HINTS_MAX = 4096;
+const NO_CHUNKS = -2;
 
 export class Purge {
   readonly #core: Core;
@@ -116,12 +120,67 @@ export class Purge {
   #purgeAt(treeId: number, key: Uint8Array, keyBytes: number): number {
     const tree = this.#core.trees.get(treeId);
     if (tree === undefined || tree.state === TREE_DROPPED) return OK;
+    if (tree.kind === TREE_LONG && keyBytes === LONG_HEAD_BYTES) return this.#purgeLong(tree, key);
     if (this.#core.reserve() === NEED) return NEED;
     const frame = this.#trees.descend(tree, key, keyBytes);
     if (frame < 0) return NEED;
     if (this.#collect(tree, frame) > 0 && this.#removed.length > 0) this.#apply(frame);
     return OK;
   }
+
+  /** Removes a long value whose head may go: its chunks leaf by leaf, then the head. So a crash leaves a flagged head. */
+  #purgeLong(tree: Tree, head: Uint8Array): number {
+    for (;;) {
+      if (this.#core.reserve() === NEED) return NEED;
+      const headFrame = this.#trees.descend(tree, head, LONG_HEAD_BYTES);
+      if (headFrame < 0) return NEED;
+      const slot = this.#purgeableHead(tree, headFrame, head);
+      if (slot < 0) return OK;
+      this.#chunkKey.set(head.subarray(0, LONG_HEAD_BYTES));
+      const frame = this.#trees.descend(tree, this.#chunkKey, LONG_CHUNK_KEY_BYTES);
+      if (frame < 0) return NEED;
+      const chunkFrame = this.#chunks(frame);
+      if (chunkFrame === NEED) return NEED;
+      if (this.#removed.length === 0) this.#removed.push(slot);
+      this.#trimmed.length = 0;
+      // With chunks found, their page comes first; the head goes in the round that finds none.
+      this.#apply(chunkFrame === NO_CHUNKS ? headFrame : chunkFrame);
+      if (chunkFrame === NO_CHUNKS) return OK;
+    }
+  }
+
+  #purgeableHead(tree: Tree, frame: number, head: Uint8Array): number {
+    const view = this.#core.cache.views[frame]!;
+    const slot = searchPage(this.#core.cache.bytes[frame]!, view, head, LONG_HEAD_BYTES);
+    if (slot < 0 || (nodeFlags(view, slot) & NODE_DELETED) === 0) return -1;
+    return this.#versions.isPurgeable(tree.id, view, slot, head, LONG_HEAD_BYTES) ? slot : -1;
+  }
+
+  /** Lists the chunks of `#chunkKey`'s value on the first leaf that has some, and returns its frame, NO_CHUNKS or NEED. */
+  #chunks(first: number): number {
+    const { cache } = this.#core;
+    this.#removed.length = 0;
+    for (let frame = first; ; ) {
+      const bytes = cache.bytes[frame]!;
+      const view = cache.views[frame]!;
+      const found = searchPage(bytes, view, this.#chunkKey, LONG_CHUNK_KEY_BYTES);
+      const count = slotCount(view);
+      for (let slot = found < 0 ? -found - 1 : found; slot < count; slot++) {
+        copyKey(bytes, view, slot, this.#key);
+        if (compareBytes(this.#key, 0, LONG_HEAD_BYTES, this.#chunkKey, 0, LONG_HEAD_BYTES) !== 0) {
+          return this.#removed.length > 0 ? frame : NO_CHUNKS;
+        }
+        this.#removed.unshift(slot);
+      }
+      if (this.#removed.length > 0) return frame;
+      const next = view.getUint32(PAGE_NEXT_AT, true);
+      if (next === 0) return NO_CHUNKS;
+      frame = cache.frameOf(next);
+      if (frame < 0) return this.#core.wantPage(next);
+    }
+  }
+
+  readonly #chunkKey = new Uint8Array(LONG_CHUNK_KEY_BYTES);
 
   /** Lists what may go; returns the bytes that it frees. */
   #collect(tree: Tree, frame: number): number {
@@ -138,6 +197,8 @@ export class Purge {
       const deleted = (keyField & NODE_DELETED) !== 0;
       if (!deleted && slack === 0) continue;
       const keyBytes = copyKey(bytes, view, slot, this.#key);
+      // The head of a long value goes after its chunks, see there.
+      if (deleted && tree.kind === TREE_LONG && keyBytes === LONG_HEAD_BYTES) continue;
       if (deleted && this.#versions.isPurgeable(tree.id, view, slot, this.#key, keyBytes)) {
         this.#removed.push(slot);
         gain += nodeBytes(capacity, keyField & NODE_KEY_BYTES_MASK);

@@ -11,7 +11,6 @@ import {
   TREE_KIND_AT,
   TREE_LEAVES_AT,
   TREE_LONG_AT,
-  TREE_NEXT_LONG_AT,
   TREE_PAGES_AT,
   TREE_PARENT_AT,
   TREE_ROOT_AT,
@@ -32,6 +31,8 @@ export class Tree {
   leaves = 0;
   pages = 0;
   height = 0;
+  /** Next id of a long value; 0 = to be found behind the last one in the tree. */
+  nextLong = 0;
   /** Scans and statements that use the tree: a dropped tree gives its pages back when nobody does. */
   users = 0;
 
@@ -79,14 +80,6 @@ export class Tree {
 
   set longTree(value: TreeId) {
     this.view.setUint32(TREE_LONG_AT, value, true);
-  }
-
-  get nextLong(): number {
-    return readU64(this.view, TREE_NEXT_LONG_AT);
-  }
-
-  set nextLong(value: number) {
-    writeU64(this.view, TREE_NEXT_LONG_AT, value);
   }
 
   setRoot(pgno: number): void {

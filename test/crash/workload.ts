@@ -1,0 +1,284 @@
+/**
+ * The crash campaign's workload: random work on a memory disk that loses power, checked against a model of what was
+ * acknowledged.
+ *
+ *   model     per tree: key → value of all acknowledged commits; one commit may be undecided: its power went off while it
+ *             waited for its acknowledgement, so all of it or none of it must be there
+ *   round     open (recover), compare, check structure, work until the power goes off; a cut may come during recovery too
+ */
+import { ManualClock } from '../../src/base/clock.ts';
+import type { Prng } from '../../src/base/prng.ts';
+import { runNow } from '../../src/base/task.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { openDatabaseFile } from '../../src/space/open-database-file.ts';
+import { NEED, OK, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
+import { checkStore } from '../../src/storage/check.ts';
+import type { FileStore } from '../../src/storage/store.ts';
+
+const PATH = 'db/crash.extent';
+const PAGE_BYTES = 4096;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+type Table = Map<string, string>;
+/** Trees by id with their rows, and long values by tree and id. */
+interface State {
+  readonly tables: Map<TreeId, Table>;
+  readonly longs: Map<string, number>;
+}
+
+function copyState(state: State): State {
+  const tables = new Map<TreeId, Table>();
+  for (const [id, table] of state.tables) tables.set(id, new Map(table));
+  return { tables, longs: new Map(state.longs) };
+}
+
+/** Thrown when what recovery left is not what was acknowledged. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+export class CrashWorkload {
+  readonly #prng: Prng;
+  #disk = new MemoryVfs();
+  #state: State = { tables: new Map(), longs: new Map() };
+  /** What holds if the commit in flight made it. */
+  #pending: State | undefined;
+  /** Power cuts survived, and how many of them hit a recovery. */
+  cuts = 0;
+  cutsInRecovery = 0;
+
+  constructor(prng: Prng) {
+    this.#prng = prng;
+  }
+
+  /** Goes on until the power has failed `cuts` times; throws {@link Violation} when something is wrong. */
+  run(cuts: number): void {
+    while (this.cuts < cuts) {
+      const store = this.#recover();
+      this.#disk.cutAt(1 + this.#prng.below(this.#prng.chance(0.2) ? 1500 : 150), this.#prng);
+      try {
+        for (let n = this.#prng.below(40); n >= 0; n--) this.#transaction(store);
+        if (this.#prng.chance(0.3)) runNow(store.closing());
+      } catch (error) {
+        if (!isPowerCut(error)) throw error;
+      }
+      this.#crash();
+    }
+  }
+
+  #crash(): void {
+    this.#disk = this.#disk.afterPowerCut(this.#prng);
+    this.cuts++;
+  }
+
+  #open(): FileStore {
+    return runNow(
+      openDatabaseFile({
+        vfs: this.#disk,
+        clock: new ManualClock(),
+        prng: this.#prng,
+        path: PATH,
+        pageBytes: PAGE_BYTES,
+        cacheBytes: this.#prng.pick([64, 100, 1000]) * PAGE_BYTES,
+      }),
+    ).store;
+  }
+
+  /** Opens after a power cut, with up to three more cuts on the way, and compares. */
+  #recover(): FileStore {
+    for (let depth = 0; depth < 3 && this.#prng.chance(0.15); depth++) {
+      this.#disk.cutAt(1 + this.#prng.below(60), this.#prng);
+      try {
+        this.#open();
+      } catch (error) {
+        if (!isPowerCut(error)) throw error;
+        this.cutsInRecovery++;
+      }
+      this.#crash();
+    }
+    this.#disk.cutAt(Number.POSITIVE_INFINITY, this.#prng);
+    const store = this.#open();
+    const problems = [...runNow(checkStore(store))];
+    if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
+    this.#compare(store);
+    return store;
+  }
+
+  #compare(store: FileStore): void {
+    const different = this.#difference(store, this.#state);
+    if (different === undefined) {
+      this.#pending = undefined;
+      return;
+    }
+    const pending = this.#pending;
+    const alsoDifferent = pending === undefined ? 'no commit was in flight' : this.#difference(store, pending);
+    if (alsoDifferent !== undefined) throw new Violation(`rows: ${different}; with the commit in flight: ${alsoDifferent}`);
+    if (pending !== undefined) this.#state = pending;
+    this.#pending = undefined;
+  }
+
+  #difference(store: FileStore, state: State): string | undefined {
+    const t = store.begin(1);
+    const snapshot = t.snapshot();
+    const scan = store.scan();
+    try {
+      for (const [tree, table] of state.tables) {
+        if (!store.parts.core.trees.has(tree)) return `tree ${tree} is missing`;
+        const rows = new Map<string, string>();
+        scan.open(tree, undefined, undefined, false, snapshot);
+        for (;;) {
+          const status = scan.next();
+          if (status === NEED) {
+            store.need.answerNow();
+            continue;
+          }
+          if (status !== OK) break;
+          for (let slot = scan.from; slot < scan.to; slot++) {
+            if (!scan.resolve(slot)) continue;
+            const { bytes, start, length } = scan.row;
+            const value = decoder.decode(bytes.subarray(start, start + length));
+            rows.set(decoder.decode(scan.key.subarray(0, scan.keyAt(slot))), value);
+          }
+        }
+        for (const [key, value] of table) if (rows.get(key) !== value) return `tree ${tree} key ${key}: ${rows.get(key)} instead of ${value}`;
+        for (const key of rows.keys()) if (!table.has(key)) return `tree ${tree} has key ${key} that it should not have`;
+      }
+      for (const [name, length] of state.longs) {
+        const [tree, id] = name.split('/').map(Number);
+        const bytes = new Uint8Array(length);
+        runNow(store.readLong(tree!, id!, 0, length, bytes, 0));
+        if (bytes.some((b, i) => b !== longByte(id!, i))) return `long value ${name} has other bytes`;
+      }
+      return undefined;
+    } finally {
+      scan.close();
+      t.release(snapshot);
+      runNow(t.rollback());
+    }
+  }
+
+  #transaction(store: FileStore): void {
+    const prng = this.#prng;
+    if (prng.chance(0.1)) runNow(store.checkpoint());
+    while (prng.chance(0.5) && runNow(store.background()));
+    const t = store.begin(1);
+    t.durable = prng.chance(0.95);
+    let state = copyState(this.#state);
+    const marks: { readonly mark: number; readonly state: State }[] = [];
+    for (let n = prng.below(20); n >= 0; n--) {
+      t.command++;
+      if (prng.chance(0.1)) marks.push({ mark: t.mark(), state: copyState(state) });
+      else if (prng.chance(0.05) && marks.length > 0) {
+        const back = marks.splice(prng.below(marks.length))[0]!;
+        runNow(t.rollbackTo(back.mark));
+        state = back.state;
+        marks.push({ mark: back.mark, state: copyState(state) });
+      } else this.#change(store, t, state);
+    }
+    if (prng.chance(0.2)) {
+      runNow(t.rollback());
+      return;
+    }
+    this.#pending = state;
+    runNow(t.commit());
+    // Without a durable commit, what is lost at a power cut may be lost; so it is made durable before it counts.
+    if (!t.durable) store.parts.core.log.flushNow();
+    this.#state = state;
+    this.#pending = undefined;
+  }
+
+  #change(store: FileStore, t: Transaction, state: State): void {
+    const prng = this.#prng;
+    const trees = [...state.tables.keys()];
+    if (trees.length === 0 || prng.chance(0.03)) {
+      const parent = trees.length > 0 && prng.chance(0.5) ? prng.pick(trees) : 0;
+      state.tables.set(runNow(store.createTree(t, { kind: parent === 0 ? 0 : 1, parent: store.parts.core.trees.get(parent)?.parent === 0 ? parent : 0, fillPercent: 80 })), new Map());
+      return;
+    }
+    const tree = prng.pick(trees);
+    const table = state.tables.get(tree)!;
+    if (prng.chance(0.01)) this.#drop(store, t, state, tree);
+    else if (prng.chance(0.05)) this.#append(store, t, tree, table);
+    else if (prng.chance(0.04)) this.#long(store, t, state, tree);
+    else this.#row(store, t, tree, table);
+  }
+
+  #drop(store: FileStore, t: Transaction, state: State, tree: TreeId): void {
+    const parentOf = (id: TreeId): TreeId => store.parts.core.tree(id).parent;
+    runNow(store.dropTree(t, tree));
+    for (const id of [...state.tables.keys()]) if (id === tree || parentOf(id) === tree) state.tables.delete(id);
+    for (const name of [...state.longs.keys()]) {
+      if (!state.tables.has(Number(name.split('/')[0]))) state.longs.delete(name);
+    }
+  }
+
+  #long(store: FileStore, t: Transaction, state: State, tree: TreeId): void {
+    const own = [...state.longs.keys()].filter((name) => name.startsWith(`${tree}/`));
+    if (own.length > 0 && this.#prng.chance(0.4)) {
+      const name = this.#prng.pick(own);
+      runNow(store.removeLong(t, tree, Number(name.split('/')[1])));
+      state.longs.delete(name);
+      return;
+    }
+    const length = this.#prng.below(20_000);
+    // Its id is known only afterwards, and its bytes tell whose they are: so they are written in two steps.
+    const next = (): number => store.parts.core.trees.get(store.parts.core.tree(tree).longTree)?.nextLong ?? 0;
+    const expected = next();
+    const bytes = Uint8Array.from({ length }, (_, i) => longByte(expected, i));
+    const id = runNow(store.writeLong(t, tree, bytes, 0, length));
+    if (id === expected) state.longs.set(`${tree}/${id}`, length);
+    else runNow(store.removeLong(t, tree, id));
+  }
+
+  #append(store: FileStore, t: Transaction, tree: TreeId, table: Table): void {
+    const appender = store.appender(t, tree);
+    const serial = this.#prng.below(1_000_000);
+    for (let n = this.#prng.below(300), i = 0; i < n; i++) {
+      const key = `z${String(serial).padStart(7, '0')}${String(i).padStart(4, '0')}`;
+      const value = 'b'.repeat(this.#prng.below(100));
+      const k = encoder.encode(key);
+      const v = encoder.encode(value);
+      const status = attempt(store, () => appender.add(k, k.length, v, 0, v.length));
+      if (status !== OK) break;
+      table.set(key, value);
+    }
+    attempt(store, () => appender.flush());
+  }
+
+  #row(store: FileStore, t: Transaction, tree: TreeId, table: Table): void {
+    const prng = this.#prng;
+    const key = `${'x'.repeat(prng.below(30))}${prng.below(200)}`;
+    const value = 'v'.repeat(prng.below(prng.chance(0.1) ? store.recordBytesMax : 80));
+    const k = encoder.encode(key);
+    const v = encoder.encode(value);
+    if (!table.has(key)) {
+      attempt(store, () => store.insert(t, tree, k, k.length, v, 0, v.length));
+      table.set(key, value);
+    } else if (prng.chance(0.4)) {
+      attempt(store, () => store.remove(t, tree, k, k.length, undefined));
+      table.delete(key);
+    } else {
+      attempt(store, () => store.update(t, tree, k, k.length, v, 0, v.length, 2));
+      table.set(key, value);
+    }
+  }
+}
+
+function longByte(id: number, i: number): number {
+  return (id * 31 + i * 7) & 0xff;
+}
+
+function attempt(store: FileStore, act: () => number): number {
+  for (;;) {
+    const status = act();
+    if (status !== NEED) return status;
+    store.need.answerNow();
+  }
+}
+
+/** Was it the power, directly or as the cause of what the store says? */
+function isPowerCut(error: unknown): boolean {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) if (e.name === 'PowerCut') return true;
+  return false;
+}
