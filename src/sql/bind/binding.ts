@@ -1,0 +1,211 @@
+/**
+ * What one statement gathers while it is bound: column numbers, parameters, the objects it depends on.
+ *
+ * Parameters are numbered `$1 … $n` first, then the literals that the normaliser took out of the text. A literal becomes a
+ * parameter per type it is used as, so one string may be a date here and a text there:
+ *
+ *     index    0 … n − 1    the client's parameters; their types are declared, or inferred from their first use
+ *     index    n …          { slot of the value, type to read it as }
+ */
+
+import { ExtentError, fail } from '../../base/errors.ts';
+import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.ts';
+import { positionOf } from '../ast/names.ts';
+import type { LiteralValue } from '../lexer/normalize.ts';
+import type { BoundStatement, Column, ColumnExpr, ColumnId, ParamExpr, VirtualRelation } from '../plan/logical.ts';
+import type { EvalContext, Oid, Registry, TypeEntry } from '../types/contracts.ts';
+import { UNKNOWN_OID } from '../types/type-oids.ts';
+
+/** What the binder asks of the session. */
+export interface BindContext {
+  readonly catalog: Catalog;
+  readonly registry: Registry;
+  /** Schemas in the order in which unqualified names are looked up; `pg_catalog` is first unless it is listed. */
+  readonly searchPath: readonly string[];
+  /** The database's name, for `catalog.schema.name`. */
+  readonly databaseName: string;
+  /** For the text of constants: settings and the like. */
+  readonly evaluation: EvalContext;
+  /** A catalog view by name; undefined = there is none. */
+  virtualRelation(schema: string, name: string): VirtualRelation | undefined;
+}
+
+/** A literal that is a parameter: which value of the normalised statement, read as which type. */
+export interface LiteralParameter {
+  readonly slot: number;
+  /** The type of the parameter; an array type when the value is a list or a column of rows. */
+  readonly type: Oid;
+  /** For the rows of VALUES: which column of them; −1 otherwise. */
+  readonly column: number;
+}
+
+export interface BoundResult extends BoundStatement {
+  /** The literals behind the client's parameters, in the order of their indexes. */
+  readonly literals: readonly LiteralParameter[];
+  /** How many parameters are the client's. */
+  readonly clientParameters: number;
+}
+
+export type TableLock = BoundStatement['locks'][number]['mode'];
+
+const LOCK_RANK: Record<TableLock, number> = { 'access share': 0, 'row share': 1, 'row exclusive': 2 };
+
+export class Binding {
+  readonly context: BindContext;
+  /** The statement's text for positions; null inside stored texts, whose errors have none. */
+  text: string | null;
+  readonly values: readonly LiteralValue[];
+  cacheable = true;
+  readonly #clientTypes: Oid[];
+  readonly #literals: LiteralParameter[] = [];
+  readonly #objects = new Map<Oid, BoundStatement['objects'][number]>();
+  readonly #locks = new Map<Oid, TableLock>();
+  #lastColumn = 0;
+  #lastCte = 0;
+
+  /** @param declared types of the first parameters; 0 or unknown (705) leaves one to inference. */
+  constructor(
+    context: BindContext,
+    text: string,
+    parameterCount: number,
+    declared: readonly Oid[],
+    values: readonly LiteralValue[],
+  ) {
+    this.context = context;
+    this.text = text;
+    this.values = values;
+    const count = Math.max(parameterCount, declared.length);
+    this.#clientTypes = Array.from({ length: count }, (_, i) => declared[i] || UNKNOWN_OID);
+  }
+
+  get lastColumn(): ColumnId {
+    return this.#lastColumn;
+  }
+
+  newId(): ColumnId {
+    return ++this.#lastColumn;
+  }
+
+  newCte(): number {
+    return ++this.#lastCte;
+  }
+
+  /** A column with a number of its own. */
+  column(name: string, type: Oid, typmod = -1): Column {
+    return { id: this.newId(), name, type, typmod };
+  }
+
+  type(oid: Oid): TypeEntry | undefined {
+    return this.context.registry.type(oid);
+  }
+
+  // ── parameters ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** `$n` with the type known so far. @throws undefined_parameter */
+  parameter(number: number, at: number): ParamExpr {
+    const type = this.#clientTypes[number - 1];
+    if (number < 1 || type === undefined)
+      throw this.error('undefined_parameter', `there is no parameter $${number}`, at);
+    return { kind: 'param', index: number - 1, type, typmod: -1, at };
+  }
+
+  /** Gives an untyped parameter its type, at its first use that needs one. @throws ambiguous_parameter */
+  inferParameter(param: ParamExpr, type: Oid): ParamExpr {
+    const known = this.#clientTypes[param.index]!;
+    if (known === UNKNOWN_OID) this.#clientTypes[param.index] = type;
+    else if (known !== type) {
+      throw this.error(
+        'ambiguous_parameter',
+        `inconsistent types deduced for parameter $${param.index + 1}`,
+        param.at,
+        {
+          detail: `${this.typeName(known)} versus ${this.typeName(type)}`,
+        },
+      );
+    }
+    return { ...param, type };
+  }
+
+  /** The parameter that stands for a literal of the text when it is read as `type`. */
+  literalParameter(slot: number, type: Oid, at: number, column = -1): ParamExpr {
+    let index = this.#literals.findIndex((l) => l.slot === slot && l.type === type && l.column === column);
+    if (index < 0) index = this.#literals.push({ slot, type, column }) - 1;
+    return { kind: 'param', index: this.#clientTypes.length + index, type, typmod: -1, at };
+  }
+
+  // ── dependencies ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  uses(object: CatalogObject): void {
+    this.#objects.set(object.oid, { oid: object.oid, version: object.version, table: object.kind === 'table' });
+    if (object.kind === 'table' && object.persistence === 'temporary') this.cacheable = false;
+  }
+
+  locks(table: TableObject, mode: TableLock): void {
+    this.uses(table);
+    const known = this.#locks.get(table.oid);
+    if (known === undefined || LOCK_RANK[known] < LOCK_RANK[mode]) this.#locks.set(table.oid, mode);
+  }
+
+  /** @throws indeterminate_datatype for a parameter that nothing gave a type. */
+  finish(root: BoundStatement['root'], columns: readonly Column[]): BoundResult {
+    this.#clientTypes.forEach((type, i) => {
+      if (type === UNKNOWN_OID)
+        throw fail('indeterminate_datatype', `could not determine data type of parameter $${i + 1}`);
+    });
+    return {
+      root,
+      columns,
+      parameterTypes: [...this.#clientTypes, ...this.#literals.map((l) => l.type)],
+      objects: [...this.#objects.values()],
+      locks: [...this.#locks].map(([table, mode]) => ({ table, mode })),
+      lastColumnId: this.#lastColumn,
+      cacheable: this.cacheable,
+      literals: this.#literals,
+      clientParameters: this.#clientTypes.length,
+    };
+  }
+
+  // ── errors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  error(
+    code: Parameters<typeof fail>[0],
+    message: string,
+    at: number | undefined,
+    facts: { detail?: string; hint?: string } = {},
+  ): ExtentError {
+    return fail(code, message, { ...facts, position: this.position(at) });
+  }
+
+  /** 0A000 with a position. */
+  unsupported(what: string, at: number | undefined): ExtentError {
+    return this.error('feature_not_supported', `${what} is not supported`, at);
+  }
+
+  position(at: number | undefined): number | undefined {
+    return at === undefined || this.text === null ? undefined : positionOf(this.text, at);
+  }
+
+  /** Runs a step whose errors know no position and gives them one. */
+  at<T>(at: number | undefined, step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof ExtentError) error.position ??= this.position(at);
+      throw error;
+    }
+  }
+
+  /** A type as messages spell it. */
+  typeName(oid: Oid): string {
+    const type = this.type(oid);
+    if (type === undefined) return `type ${oid}`;
+    if (type.category === 'A' && type.elementOid !== 0 && type.name.startsWith('_'))
+      return `${this.typeName(type.elementOid)}[]`;
+    return type.displayName;
+  }
+}
+
+export function columnRef(column: Column, at?: number): ColumnExpr {
+  const { id, type, typmod } = column;
+  return at === undefined ? { kind: 'column', id, type, typmod } : { kind: 'column', id, type, typmod, at };
+}

@@ -1,0 +1,437 @@
+/**
+ * FROM: every item becomes a node and one or more names. Items are joined from left to right; a join of two items separated
+ * by a comma is an inner join without a condition.
+ */
+
+import type { TableObject, ViewObject } from '../../engine/catalog.ts';
+import type { Name } from '../ast/names.ts';
+import type { Alias, FromItem, FunctionItem, JoinItem, SubqueryItem, TableItem } from '../ast/queries.ts';
+import { parseQueryText } from '../parser/parser.ts';
+import type { Column, Expr, JoinNode, Logical, ScanNode, VirtualRelation } from '../plan/logical.ts';
+import { freeColumns, touches } from '../plan/walk.ts';
+import { INT8_OID, RECORD_OID } from '../types/type-oids.ts';
+import { type Binding, columnRef } from './binding.ts';
+import { coerce, coerceToBoolean, coerceToCommon, commonType } from './coerce.ts';
+import { bindExpression } from './expressions.ts';
+import { operatorCall } from './operators.ts';
+import { bindQuery } from './queries.ts';
+import { findCommonTable, findRelation } from './relations.ts';
+import {
+  type CommonTableEntry,
+  checkNames,
+  type Item,
+  inClause,
+  type Level,
+  type ScanBuilder,
+  type ScopeColumn,
+  withItems,
+} from './scope.ts';
+import { lookUpType } from './type-lookup.ts';
+
+export interface BoundFrom {
+  readonly node: Logical;
+  readonly items: readonly Item[];
+}
+
+/** Binds a FROM list; `before` is what is joined already (the target of UPDATE and DELETE). */
+export function bindFromList(
+  b: Binding,
+  level: Level,
+  list: readonly FromItem[],
+  before: BoundFrom | null,
+): BoundFrom | null {
+  let joined = before;
+  for (const item of list) {
+    const right = bindFromItem(b, level, item, joined?.items ?? []);
+    if (joined === null) {
+      joined = right;
+      continue;
+    }
+    checkNames(b, joined.items, right.items, item.at);
+    joined = { node: joinNode('inner', joined.node, right.node, undefined), items: [...joined.items, ...right.items] };
+  }
+  return joined;
+}
+
+function joinNode(type: JoinNode['type'], left: Logical, right: Logical, on: Expr | undefined): JoinNode {
+  const made = new Set(left.columns.map((c) => c.id));
+  const lateral = touches(freeColumns(right), made);
+  const nullable = (column: Column): Column => (column.notNull === true ? { ...column, notNull: false } : column);
+  const leftColumns = type === 'right' || type === 'full' ? left.columns.map(nullable) : left.columns;
+  const rightColumns = type === 'left' || type === 'full' ? right.columns.map(nullable) : right.columns;
+  return { kind: 'join', type, left, right, on, lateral, columns: [...leftColumns, ...rightColumns] };
+}
+
+/** One item; `siblings` are the items to its left, for LATERAL. */
+function bindFromItem(b: Binding, level: Level, item: FromItem, siblings: readonly Item[]): BoundFrom {
+  switch (item.kind) {
+    case 'table':
+      return bindTable(b, level, item);
+    case 'subquery':
+      return bindSubquery(b, level, item, siblings);
+    case 'function':
+      return bindFunction(b, level, item, siblings);
+    case 'join':
+      return bindJoin(b, level, item, siblings);
+  }
+}
+
+// ── tables ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function bindTable(b: Binding, level: Level, item: TableItem): BoundFrom {
+  if (item.sample !== null) throw b.unsupported('TABLESAMPLE', item.sample.at);
+  const { name, alias } = item;
+  const common = name.schema === null ? findCommonTable(level, name.name) : undefined;
+  if (common !== undefined) return bindCommonTable(b, level, item, common);
+  const found = findRelation(b, name);
+  if (found.kind === 'virtual') return bindVirtual(b, level, found.relation, name.name, alias);
+  const { object, schema } = found;
+  switch (object.kind) {
+    case 'table': {
+      b.locks(object, 'access share');
+      return bindScan(b, level, object, alias === null ? schema : null, alias);
+    }
+    case 'view':
+      return bindView(b, level, object, alias === null ? schema : null, alias);
+    case 'sequence':
+      throw b.unsupported(`reading sequence "${object.name}"`, item.at);
+    case 'index':
+      throw b.error('wrong_object_type', `cannot open relation "${object.name}"`, item.at, {
+        detail: 'This operation is not supported for indexes.',
+      });
+  }
+}
+
+/** The scan of a stored table with all its live columns. */
+export function bindScan(
+  b: Binding,
+  level: Level,
+  table: TableObject,
+  schema: string | null,
+  alias: Alias | null,
+): BoundFrom {
+  const live = table.columns.filter((c) => !c.dropped);
+  const columns = live.map(
+    (c): Column => ({
+      ...b.column(c.name, c.type, c.typmod),
+      origin: { table: table.oid, number: c.number },
+      notNull: c.notNull,
+    }),
+  );
+  const numbers = live.map((c) => c.number);
+  const node: ScanNode = { kind: 'scan', table, numbers, columns, alias: alias?.name.text ?? table.name };
+  const scan: ScanBuilder = { node, columns, numbers };
+  const item = makeItem(b, alias, table.name, columns.map(scopeColumn), { schema, scan, rowType: table.rowType });
+  return { node, items: [level.register(item)] };
+}
+
+export function scopeColumn(column: Column): ScopeColumn {
+  const { name, origin, notNull } = column;
+  const base = { name, expr: columnRef(column) };
+  const known = notNull === undefined ? base : { ...base, notNull };
+  return origin === undefined ? known : { ...known, origin };
+}
+
+interface ItemExtras {
+  readonly schema?: string | null;
+  readonly scan?: ScanBuilder;
+  readonly rowType?: number;
+  readonly isScalar?: boolean;
+}
+
+/** An item under its alias, with the alias's column names. @throws invalid_column_reference for too many of them */
+export function makeItem(
+  b: Binding,
+  alias: Alias | null,
+  name: string | null,
+  columns: readonly ScopeColumn[],
+  extras: ItemExtras = {},
+): Item {
+  return {
+    alias: alias?.name.text ?? name,
+    schema: extras.schema ?? null,
+    columns: renameColumns(b, alias, columns),
+    scan: extras.scan ?? null,
+    rowType: extras.rowType ?? RECORD_OID,
+    isScalar: extras.isScalar ?? false,
+    qualified: true,
+    unqualified: true,
+    forbidden: false,
+  };
+}
+
+function renameColumns(b: Binding, alias: Alias | null, columns: readonly ScopeColumn[]): readonly ScopeColumn[] {
+  if (alias === null || alias.columns.length === 0) return columns;
+  if (alias.columns.length > columns.length) {
+    const text = `table "${alias.name.text}" has ${columns.length} columns available but ${alias.columns.length} columns specified`;
+    throw b.error('invalid_column_reference', text, alias.name.at);
+  }
+  return columns.map((column, i) => ({ ...column, name: alias.columns[i]?.text ?? column.name }));
+}
+
+function bindVirtual(
+  b: Binding,
+  level: Level,
+  relation: VirtualRelation,
+  name: string,
+  alias: Alias | null,
+): BoundFrom {
+  const columns = relation.columns.map((c) => b.column(c.name, c.type, c.typmod));
+  const numbers = relation.columns.map((_, i) => i + 1);
+  // `tableoid` of a catalog row is the oid of its catalog.
+  const node: Logical = { kind: 'virtual', relation, numbers, columns, alias: alias?.name.text ?? name };
+  const item = makeItem(b, alias, name, columns.map(scopeColumn), { schema: alias === null ? relation.schema : null });
+  return { node, items: [level.register(item)] };
+}
+
+function bindView(b: Binding, level: Level, view: ViewObject, schema: string | null, alias: Alias | null): BoundFrom {
+  b.uses(view);
+  const text = b.text;
+  b.text = null;
+  try {
+    const body = bindQuery(b, parseQueryText(view.sql), null).node;
+    const exprs = view.columns.map((c, i) =>
+      coerce(b, columnRef(body.columns[i]!), { oid: c.type, typmod: -1 }, 'assignment'),
+    );
+    const columns = view.columns.map((c) => b.column(c.name, c.type, c.typmod));
+    const node: Logical = { kind: 'project', input: body, exprs, columns, hasSets: false };
+    const item = makeItem(b, alias, view.name, columns.map(scopeColumn), { schema, rowType: view.rowType });
+    return { node, items: [level.register(item)] };
+  } finally {
+    b.text = text;
+  }
+}
+
+function bindCommonTable(b: Binding, level: Level, item: TableItem, common: CommonTableEntry): BoundFrom {
+  if (common.forbidden !== null) throw b.error('invalid_recursion', common.forbidden, item.at);
+  common.uses++;
+  const columns = common.columns.map((c) => b.column(c.name, c.type, c.typmod));
+  const { alias, name } = item;
+  const node: Logical = { kind: 'ctescan', cte: common.id, columns, alias: alias?.name.text ?? name.name };
+  return { node, items: [level.register(makeItem(b, alias, name.name, columns.map(scopeColumn)))] };
+}
+
+// ── sub-queries and functions ──────────────────────────────────────────────────────────────────────────────────────────
+
+function bindSubquery(b: Binding, level: Level, item: SubqueryItem, siblings: readonly Item[]): BoundFrom {
+  if (item.alias === null) {
+    const what = item.query.body.kind === 'values' ? 'VALUES in FROM' : 'subquery in FROM';
+    const example = item.query.body.kind === 'values' ? '(VALUES ...)' : '(SELECT ...)';
+    throw b.error('syntax_error', `${what} must have an alias`, item.at, {
+      hint: `For example, FROM ${example} [AS] foo.`,
+    });
+  }
+  const { node } = item.lateral
+    ? inClause(level, 'FROM', () => withItems(level, siblings, () => bindQuery(b, item.query, level)))
+    : withItems(level, [], () => bindQuery(b, item.query, level));
+  return { node, items: [level.register(makeItem(b, item.alias, null, node.columns.map(scopeColumn)))] };
+}
+
+function bindFunction(b: Binding, level: Level, item: FunctionItem, siblings: readonly Item[]): BoundFrom {
+  const columns: Column[] = [];
+  const calls = item.calls.map(({ call, columns: own }) => {
+    const expr = inClause(level, 'FROM', () => withItems(level, siblings, () => bindExpression(b, level, call)));
+    const written =
+      call.kind === 'call'
+        ? call.name.name
+        : call.kind === 'sqlValue'
+          ? call.name
+          : call.kind === 'conditional'
+            ? call.name
+            : 'column';
+    const bound = asCall(b, expr, item.at);
+    const defined = own ?? item.columns;
+    const made = resultColumns(b, bound, written, defined, item);
+    columns.push(...made);
+    return { call: bound, columnCount: made.length, expand: bound.kind === 'call' && bound.type === RECORD_OID };
+  });
+  level.hasSets = false;
+  if (item.ordinality) columns.push({ ...b.column('ordinality', INT8_OID), notNull: true });
+  const name = item.alias?.name.text ?? functionName(item);
+  const isScalar = columns.length === 1 && !calls[0]!.expand;
+  // A function of one unnamed result is named after its alias.
+  const renamed =
+    (isScalar || (columns.length === 2 && item.ordinality && calls.length === 1 && !calls[0]!.expand)) &&
+    item.alias !== null;
+  const named = renamed
+    ? columns.map((c, i) => (i === 0 && !hasNamedColumn(calls[0]!.call) ? { ...c, name } : c))
+    : columns;
+  const node: Logical = { kind: 'function', calls, ordinality: item.ordinality, alias: name, columns: named };
+  const made = makeItem(b, item.alias, name, named.map(scopeColumn), { isScalar });
+  return { node, items: [level.register(made)] };
+}
+
+type Call = Extract<Expr, { kind: 'call' }>;
+
+function hasNamedColumn(call: Call): boolean {
+  return call.fn.columns !== undefined;
+}
+
+function functionName(item: FunctionItem): string {
+  const first = item.calls[0]!.call;
+  return first.kind === 'call' || first.kind === 'sqlValue' || first.kind === 'conditional'
+    ? first.kind === 'call'
+      ? first.name.name
+      : first.name
+    : 'function';
+}
+
+/** FROM takes calls only; a value like CURRENT_DATE that became a cast has no place there. */
+function asCall(b: Binding, expr: Expr, at: number): Call {
+  if (expr.kind === 'call') return expr;
+  throw b.unsupported('this expression in FROM', at);
+}
+
+function resultColumns(
+  b: Binding,
+  call: Call,
+  name: string,
+  defined: FunctionItem['columns'],
+  item: FunctionItem,
+): Column[] {
+  if (defined !== null) {
+    if (call.type !== RECORD_OID) {
+      throw b.error(
+        'syntax_error',
+        'a column definition list is only allowed for functions returning "record"',
+        item.at,
+      );
+    }
+    return defined.map((c) => {
+      const type = lookUpType(b, c.type);
+      return b.column(c.name.text, type.oid, type.typmod);
+    });
+  }
+  const { columns } = call.fn;
+  if (columns !== undefined) return columns.map((c) => b.column(c.name, concreteColumn(b, call, c.type)));
+  if (call.type === RECORD_OID)
+    throw b.error('syntax_error', 'a column definition list is required for functions returning "record"', item.at);
+  return [b.column(name, call.type, call.typmod)];
+}
+
+/** A polymorphic result column has the element type of the call's first array. */
+function concreteColumn(b: Binding, call: Call, declared: number): number {
+  if (b.type(declared)?.typeType !== 'p') return declared;
+  for (const arg of call.args) {
+    const element = b.type(arg.type)?.elementOid ?? 0;
+    if (element !== 0) return element;
+  }
+  return declared;
+}
+
+// ── joins ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function bindJoin(b: Binding, level: Level, item: JoinItem, siblings: readonly Item[]): BoundFrom {
+  const left = bindFromItem(b, level, item.left, siblings);
+  const hides = item.join === 'right' || item.join === 'full';
+  for (const seen of left.items) seen.forbidden = hides;
+  const right = bindFromItem(b, level, item.right, [...siblings, ...left.items]);
+  for (const seen of left.items) seen.forbidden = false;
+  checkNames(b, left.items, right.items, item.right.at);
+  const type = item.join === 'cross' ? 'inner' : item.join;
+  const names = item.natural ? commonNames(left, right) : (item.using ?? []);
+  const merged = names.map((name) => mergeColumn(b, left, right, name, type));
+  let on = conjunctionOf(merged.map((m) => m.equal));
+  if (item.on !== null) {
+    const condition = item.on;
+    on = inClause(level, 'JOIN conditions', () =>
+      withItems(level, [...left.items, ...right.items], () =>
+        coerceToBoolean(b, bindExpression(b, level, condition), 'JOIN/ON'),
+      ),
+    );
+  }
+  const node = joinNode(type, left.node, right.node, on);
+  return { node, items: joinItems(b, level, item, left, right, merged) };
+}
+
+function conjunctionOf(parts: readonly Expr[]): Expr | undefined {
+  if (parts.length < 2) return parts[0];
+  return { kind: 'and', args: parts, type: 16, typmod: -1 };
+}
+
+function visibleColumns(side: BoundFrom): readonly ScopeColumn[] {
+  return side.items.filter((item) => item.unqualified).flatMap((item) => item.columns);
+}
+
+function commonNames(left: BoundFrom, right: BoundFrom): Name[] {
+  const rightNames = new Set(visibleColumns(right).map((c) => c.name));
+  const names = new Set(visibleColumns(left).map((c) => c.name));
+  return [...names].filter((name) => rightNames.has(name)).map((text) => ({ text, at: 0 }));
+}
+
+interface MergedColumn {
+  readonly name: string;
+  readonly left: ScopeColumn;
+  readonly right: ScopeColumn;
+  readonly expr: Expr;
+  readonly equal: Expr;
+}
+
+/** A column of USING: its equality, and the one column that stands for both. */
+function mergeColumn(b: Binding, left: BoundFrom, right: BoundFrom, name: Name, type: JoinNode['type']): MergedColumn {
+  const pick = (side: BoundFrom, which: string): ScopeColumn => {
+    const found = visibleColumns(side).filter((c) => c.name === name.text);
+    if (found.length === 1) return found[0]!;
+    if (found.length === 0)
+      throw b.error(
+        'undefined_column',
+        `column "${name.text}" specified in USING clause does not exist in ${which} table`,
+        name.at,
+      );
+    throw b.error(
+      'ambiguous_column',
+      `common column name "${name.text}" appears more than once in ${which} table`,
+      name.at,
+    );
+  };
+  const l = pick(left, 'left');
+  const r = pick(right, 'right');
+  const equal = operatorCall(b, '=', null, l.expr, r.expr, name.at);
+  const common = commonType(b, [l.expr, r.expr], 'JOIN/USING');
+  const [from, to] = [l.expr, r.expr].map((expr) => coerceToCommon(b, expr, common, 'JOIN/USING'));
+  const both: Expr = { kind: 'coalesce', args: [from!, to!], type: common, typmod: -1 };
+  return { name: name.text, left: l, right: r, expr: type === 'full' ? both : type === 'right' ? to! : from!, equal };
+}
+
+/** The names of a join: its sides by their aliases, and all columns unqualified with the merged ones first. */
+function joinItems(
+  b: Binding,
+  level: Level,
+  item: JoinItem,
+  left: BoundFrom,
+  right: BoundFrom,
+  merged: readonly MergedColumn[],
+): Item[] {
+  const nullableLeft = item.join === 'right' || item.join === 'full';
+  const nullableRight = item.join === 'left' || item.join === 'full';
+  const drop = (columns: readonly ScopeColumn[], nullable: boolean): ScopeColumn[] =>
+    columns.map((column) => (nullable && column.notNull === true ? { ...column, notNull: false } : column));
+  const leftColumns = drop(
+    visibleColumns(left).filter((c) => !merged.some((m) => m.left === c)),
+    nullableLeft,
+  );
+  const rightColumns = drop(
+    visibleColumns(right).filter((c) => !merged.some((m) => m.right === c)),
+    nullableRight,
+  );
+  const mergedColumns = merged.map((m): ScopeColumn => {
+    const kept = m.expr === m.left.expr ? m.left : m.expr === m.right.expr ? m.right : undefined;
+    return kept === undefined ? { name: m.name, expr: m.expr } : { ...kept, name: m.name };
+  });
+  const columns = [...mergedColumns, ...leftColumns, ...rightColumns];
+  const whole: Item = { ...makeItem(b, item.alias, null, columns), qualified: item.alias !== null };
+  const inner = [...left.items, ...right.items];
+  for (const seen of inner) {
+    seen.unqualified = false;
+    if (item.alias !== null) seen.qualified = false;
+  }
+  const items = [...inner, level.register(whole)];
+  if (item.usingAlias !== null) {
+    const usingItem = {
+      ...makeItem(b, { name: item.usingAlias, columns: [] }, null, mergedColumns),
+      unqualified: false,
+    };
+    items.push(usingItem);
+  }
+  return items;
+}
