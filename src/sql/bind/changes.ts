@@ -63,7 +63,12 @@ export function targetColumn(b: Binding, table: TableObject, target: AssignmentT
 }
 
 /** Converts a value to its column's type. @throws datatype_mismatch */
-export function assign(b: Binding, column: ColumnObject, expr: Expr, at: number): Expr {
+export function assign(
+  b: Binding,
+  column: Pick<ColumnObject, 'name' | 'type' | 'typmod'>,
+  expr: Expr,
+  at: number,
+): Expr {
   const converted = tryCoerce(b, expr, { oid: column.type, typmod: column.typmod }, 'assignment');
   if (converted !== undefined) return converted;
   const text = `column "${column.name}" is of type ${b.typeName(column.type)} but expression is of type ${b.typeName(expr.type)}`;

@@ -128,10 +128,9 @@ function typeLiteral(b: Binding, expr: Expr, { oid, typmod }: BoundType, explici
   });
 }
 
-/** Literals whose value another execution may read differently: `now`, and names of objects. */
+/** Literals whose value another execution may read differently. Names of objects hold as long as the catalog does. */
 function dependsOnMoment(type: TypeEntry, text: string): boolean {
-  if (type.category === 'D') return /now|today|tomorrow|yesterday/i.test(text);
-  return type.name.startsWith('reg') && !/^\d+$/.test(text);
+  return type.category === 'D' && /now|today|tomorrow|yesterday/i.test(text);
 }
 
 export function applyTypmod(b: Binding, expr: Expr, typmod: number, explicit: boolean): Expr {
