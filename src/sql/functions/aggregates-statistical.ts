@@ -5,6 +5,7 @@
  * as PostgreSQL does, so that results agree to the last digit.
  */
 
+import { fail } from '../../base/errors.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { NUMERIC_NAN, NUMERIC_ZERO, type Numeric, numericFromInteger } from '../types/numeric.ts';
 import {
@@ -69,6 +70,9 @@ class FloatMoments {
     if (this.count > 1) {
       const deviation = value * this.count - this.#sum;
       this.#squares += (deviation * deviation) / (this.count * (this.count - 1));
+      if (this.#squares === Number.POSITIVE_INFINITY && Number.isFinite(value)) {
+        throw fail('numeric_value_out_of_range', 'value out of range: overflow');
+      }
     } else if (!Number.isFinite(value)) this.#squares = Number.NaN;
     return this;
   }

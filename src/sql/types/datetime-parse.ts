@@ -166,7 +166,7 @@ class DateTimeReader {
     else this.#field(text);
   }
 
-  /** HHMMSS, HHMM or (timeOnly, with am/pm) HH. */
+  /** HHMMSS or HHMM. */
   #packedTime(text: string): void {
     this.#expect = undefined;
     if (this.parsed.micros !== undefined) throw this.bad();
@@ -175,7 +175,6 @@ class DateTimeReader {
     if (digits.length === 6) {
       this.parsed.micros = this.#clock(+digits.slice(0, 2), +digits.slice(2, 4), +digits.slice(4) + seconds);
     } else if (digits.length === 4) this.parsed.micros = this.#clock(+digits.slice(0, 2), +digits.slice(2), 0);
-    else if (digits.length <= 2) this.parsed.micros = this.#clock(Number(digits), 0, 0);
     else throw this.bad();
   }
 

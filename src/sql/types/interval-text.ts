@@ -51,13 +51,18 @@ export const INTERVAL_FULL_RANGE = 0x7fff;
 class IntervalReader {
   readonly #text: string;
   readonly #defaultUnit: Unit;
+  /** True for `minute to second`, where 2:03 is minutes and seconds. */
+  readonly #minutesFirst: boolean;
+  /** Units given so far, by factor; none may come twice. */
+  readonly #given = new Set<string>();
   months = 0;
   days = 0;
   micros: WideInteger = 0;
 
-  constructor(text: string, defaultUnit: Unit) {
+  constructor(text: string, typmod: number) {
     this.#text = text;
-    this.#defaultUnit = defaultUnit;
+    this.#defaultUnit = unitOfRange(typmod);
+    this.#minutesFirst = typmod >= 0 && ((typmod >> 16) & INTERVAL_FULL_RANGE) === (INTERVAL_MINUTE | INTERVAL_SECOND);
   }
 
   bad(): Error {
@@ -142,8 +147,15 @@ class IntervalReader {
     return 0;
   }
 
+  #once([part, factor]: Unit): void {
+    const key = `${part}${factor}`;
+    if (this.#given.has(key)) throw this.bad();
+    this.#given.add(key);
+  }
+
   /** Whole numbers of µs units go exactly; others through a float, as PostgreSQL does with the fraction. */
   #scaled(text: string, unit: Unit): void {
+    this.#once(unit);
     const whole = Number.parseInt(text, 10);
     if (Number.isFinite(whole) && !Number.isSafeInteger(whole * unit[1])) {
       if (unit[0] !== 'micros' || Math.abs(whole) > 2 ** 53) throw this.overflow();
@@ -158,7 +170,11 @@ class IntervalReader {
     const sign = text.startsWith('-') ? -1 : 1;
     const parts = text.replace(/^[+-]/, '').split(':');
     let [hours = '0', minutes = '0', seconds = '0'] = parts;
-    if (parts.length === 2 && minutes.includes('.')) [hours, minutes, seconds] = ['0', hours, minutes];
+    if (parts.length > 3) throw this.bad();
+    for (const unit of [HOUR, MINUTE, SECOND]) this.#once(['micros', unit]);
+    if (parts.length === 2 && (this.#minutesFirst || minutes.includes('.'))) {
+      [hours, minutes, seconds] = ['0', hours, minutes];
+    }
     if (Number(minutes) > 59 || Number(seconds) > 60) throw this.overflow();
     const rest = Number(minutes || 0) * MINUTE + roundHalfEven(Number(seconds || 0) * SECOND);
     this.micros = wideAdd(this.micros, canonical(BigInt(sign) * (BigInt(hours || 0) * BigInt(HOUR) + BigInt(rest))));
@@ -228,7 +244,7 @@ function unitOfRange(typmod: number): Unit {
 
 /** Reads an interval. @throws `invalid_datetime_format` (22007), `interval_field_overflow` (22015). */
 export function parseInterval(text: string, typmod: number): Interval {
-  const reader = new IntervalReader(text, unitOfRange(typmod));
+  const reader = new IntervalReader(text, typmod);
   const trimmed = text.trim();
   const negativeIso = /^-?P/i.test(trimmed);
   if (negativeIso && /^P/i.test(trimmed)) reader.readIso(trimmed.slice(1));

@@ -7,6 +7,7 @@
  */
 
 import { broken } from '../../base/assert.ts';
+import { KIND_I16, KIND_I32, KIND_U32 } from '../../base/physical.ts';
 import { ALL_AGGREGATES } from '../functions/aggregates.ts';
 import { allDefinitions } from '../functions/all-definitions.ts';
 import { comparison, isComparison } from '../functions/comparisons.ts';
@@ -142,6 +143,11 @@ class BuiltinRegistry implements Registry {
     const type = this.#types.byOid(target);
     if (type === undefined) return;
     const key = source * 2 ** 32 + target;
+    const wrap = method === 'relabel' || signature === 'int4(int2)' ? wrapping(this.#types.byOid(source), type) : undefined;
+    if (wrap !== undefined) {
+      this.#casts.set(key, { source, target, context, method: 'function', functionOid: fn?.oid ?? 0, impl: wrap });
+      return;
+    }
     if (method === 'relabel') {
       this.#casts.set(key, { source, target, context, method, functionOid: 0, ...relabel(type) });
       return;
@@ -309,6 +315,15 @@ class BuiltinRegistry implements Registry {
 }
 
 type CastImpl = NonNullable<CastEntry['impl']>;
+
+/** Between signed integers and oids the bits stay and the number wraps around. */
+function wrapping(source: TypeEntry | undefined, target: TypeEntry): CastImpl | undefined {
+  const from = source?.physical(-1)?.kind;
+  const to = target.physical(-1)?.kind;
+  if ((from === KIND_I32 || from === KIND_I16) && to === KIND_U32) return (_context, value) => Number(value) >>> 0;
+  if (from === KIND_U32 && to === KIND_I32) return (_context, value) => Number(value) | 0;
+  return undefined;
+}
 
 /** The value as it is, brought into the target's typmod. */
 function relabel(type: TypeEntry): { readonly impl?: CastImpl } {

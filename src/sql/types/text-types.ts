@@ -129,10 +129,17 @@ export const NAME: Behaviour<string> = {
   },
 };
 
-/** One byte of text. */
+/** One byte of text; those above 127 read and print as `\ooo`. */
 export const CHAR1: Behaviour<string> = {
   ...TEXT_BASE,
-  parse: (text) => text.slice(0, 1),
+  parse(text) {
+    const octal = /^\\([0-3][0-7]{2})$/.exec(text)?.[1];
+    return octal === undefined ? text.slice(0, 1) : String.fromCharCode(Number.parseInt(octal, 8));
+  },
+  format(value) {
+    const code = value.charCodeAt(0);
+    return code > 127 ? `\\${code.toString(8)}` : value;
+  },
   send: (value) => Uint8Array.of(value === '' ? 0 : value.charCodeAt(0)),
   receive(bytes, start, end) {
     const code = fixedView(bytes, start, end, 1).getUint8(0);
@@ -227,7 +234,7 @@ export const UUID: Behaviour<string> = {
 /** A row's place, as text: `(block,offset)`. */
 export const TID: Behaviour<string> = {
   parse(text) {
-    const match = /^\s*\(\s*(\d{1,10})\s*,\s*(\d{1,5})\s*\)\s*$/.exec(text);
+    const match = /^\s*\((\d{1,10}),(\d{1,5})\)\s*$/.exec(text);
     if (match === null || Number(match[1]) > 4294967295 || Number(match[2]) > 65535) {
       throw fail('invalid_text_representation', `invalid input syntax for type tid: "${text}"`);
     }
