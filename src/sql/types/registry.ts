@@ -143,7 +143,8 @@ class BuiltinRegistry implements Registry {
     const type = this.#types.byOid(target);
     if (type === undefined) return;
     const key = source * 2 ** 32 + target;
-    const wrap = method === 'relabel' || signature === 'int4(int2)' ? wrapping(this.#types.byOid(source), type) : undefined;
+    const wrap =
+      method === 'relabel' || signature === 'int4(int2)' ? wrapping(this.#types.byOid(source), type) : undefined;
     if (wrap !== undefined) {
       this.#casts.set(key, { source, target, context, method: 'function', functionOid: fn?.oid ?? 0, impl: wrap });
       return;
