@@ -19,7 +19,7 @@ import type { EvalContext } from '../types/contracts.ts';
 import { fromLocal, toLocal, two } from '../types/datetime-format.ts';
 import { isValidDate } from '../types/datetime-parse.ts';
 import {
-  type Interval,
+  Interval,
   justifyDays,
   justifyHours,
   justifyInterval,
@@ -36,6 +36,7 @@ import {
   type TimeZone,
 } from '../types/time-zone.ts';
 import { canonical, type WideInteger, wideAdd, wideFloorModulo, wideSubtract } from '../types/wide-integer.ts';
+import { addToInstant, addToTimestamp } from './datetime-arithmetic.ts';
 import { DATETIME_PARTS } from './datetime-parts.ts';
 import { truncateInstant, truncateInterval, truncateTimestamp } from './datetime-truncate.ts';
 import { contextual, type Definition, pure, pureEach } from './definition.ts';
@@ -183,9 +184,29 @@ function overlaps<T extends WideInteger>(a1: T | null, a2: T | null, b1: T | nul
   if (as === null || bs === null) return null;
   if (as === bs) return ae === null || be === null ? null : true;
   // The later start must lie before the other pair's end.
-  const [end, start] = as > bs ? [be, as] : [ae, bs];
-  if (end !== null) return start < end;
-  return null;
+  const [end, start, laterEnd] = as > bs ? [be, as, ae] : [ae, bs, be];
+  if (end === null) return null;
+  if (start < end) return true;
+  return laterEnd === null ? null : false;
+}
+
+/** OVERLAPS where one or both pairs give a length instead of an end. */
+function overlapsByLength<T extends WideInteger>(add: (context: EvalContext, start: T, length: Interval) => T) {
+  const end = (context: EvalContext, start: T | null, other: T | Interval | null): T | null => {
+    if (!(other instanceof Interval)) return other;
+    return start === null ? null : add(context, start, other);
+  };
+  return (context: EvalContext, a: T | null, aEnd: T | Interval | null, b: T | null, bEnd: T | Interval | null) =>
+    overlaps(a, end(context, a, aEnd), b, end(context, b, bEnd));
+}
+
+/** The three forms with an interval, for one type of time. */
+function overlapForms(type: string, f: ReturnType<typeof overlapsByLength<WideInteger>>): Definition[] {
+  return [
+    contextual(`overlaps(${type},interval,${type},interval)`, f),
+    contextual(`overlaps(${type},${type},${type},interval)`, f),
+    contextual(`overlaps(${type},interval,${type},${type})`, f),
+  ];
 }
 
 const CONSTRUCTORS: readonly Definition[] = [
@@ -224,6 +245,11 @@ const ZONES: readonly Definition[] = [
 ];
 
 export const DATETIME_FUNCTIONS: readonly Definition[] = [
+  ...overlapForms(
+    'timestamp',
+    overlapsByLength((_context, start, length) => addToTimestamp(start, length)),
+  ),
+  ...overlapForms('timestamptz', overlapsByLength(addToInstant)),
   ...DATETIME_PARTS,
   ...CONSTRUCTORS,
   ...CLOCK,

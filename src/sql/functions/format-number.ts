@@ -1,13 +1,13 @@
 /**
  * to_char and to_number of numbers.
  *
- *   9 digit, blank when leading   0 digit always   . D point   , G group   V shift by the digits behind
+ *   9 digit, blank when leading   0 digit always   . D point   , G group   V shift by the digits behind   EEEE exponent
  *   S sign here   MI PL SG minus, plus, sign   PR <negative>   L currency   RN roman   TH th ordinal   FM no padding
  */
 
-import { fail, unsupported } from '../../base/errors.ts';
-import { bigPow10, Numeric, parseNumeric } from '../types/numeric.ts';
-import { absoluteNumeric, roundNumeric } from '../types/numeric-arithmetic.ts';
+import { fail } from '../../base/errors.ts';
+import { bigPow10, digitCount, Numeric, parseNumeric } from '../types/numeric.ts';
+import { absoluteNumeric, multiplyNumeric, roundNumeric } from '../types/numeric-arithmetic.ts';
 import { ordinalEnding } from './format-template.ts';
 
 interface NumberItem {
@@ -19,6 +19,8 @@ interface NumberTemplate {
   readonly items: readonly NumberItem[];
   readonly fill: boolean;
   readonly roman: string | undefined;
+  /** EEEE: one digit, a fraction, an exponent. */
+  readonly scientific: boolean;
   readonly whole: number;
   readonly fraction: number;
   readonly shift: number;
@@ -67,12 +69,14 @@ function itemAt(rest: string): {
 function readTemplate(template: string): NumberTemplate {
   const items: NumberItem[] = [];
   let fill = true;
+  let scientific = false;
   let roman: string | undefined;
   for (let at = 0; at < template.length; ) {
     const { item, length, word } = itemAt(template.slice(at));
+    if (scientific && item !== undefined) throw fail('syntax_error', '"EEEE" must be the last pattern used');
     if (word === 'FM') fill = false;
     else if (word === 'RN') roman = template.slice(at, at + 2);
-    else if (word === 'EEEE') throw unsupported('template pattern EEEE');
+    else if (word === 'EEEE') scientific = true;
     if (item !== undefined) items.push(item);
     at += length;
   }
@@ -99,7 +103,12 @@ function readTemplate(template: string): NumberTemplate {
       }
     }
   }
-  return { items, fill, roman, whole, fraction, shift, firstZero };
+  if (scientific && (!fill || items.some(({ kind }) => !/^(?:9|0|point|group)$/.test(kind)))) {
+    throw fail('syntax_error', '"EEEE" is incompatible with other formats', {
+      detail: '"EEEE" may only be used together with digit and decimal point patterns.',
+    });
+  }
+  return { items, fill, roman, scientific, whole, fraction, shift, firstZero };
 }
 
 const ROMAN: readonly (readonly [number, string])[] = [
@@ -271,6 +280,29 @@ class NumberPrinter {
   }
 }
 
+/** One digit before the point, the template's digits behind it, and an exponent of two digits at least. */
+function scientificText(value: Numeric, { fraction }: NumberTemplate): string {
+  const digits = digitCount(value.coefficient);
+  let exponent = value.isZero ? 0 : digits - value.scale - 1;
+  const shift = fraction - exponent;
+  let mantissa = roundNumeric(timesPowerOfTen(absoluteNumeric(value), shift), 0).toString();
+  if (mantissa.length > fraction + 1) {
+    exponent++;
+    mantissa = mantissa.slice(0, -1);
+  }
+  const padded = mantissa.padStart(fraction + 1, '0');
+  const text = fraction === 0 ? padded : `${padded.slice(0, 1)}.${padded.slice(1)}`;
+  const sign = value.sign < 0 ? '-' : ' ';
+  return `${sign}${text}e${exponent < 0 ? '-' : '+'}${Math.abs(exponent).toString().padStart(2, '0')}`;
+}
+
+/** value × 10^n, exact. */
+function timesPowerOfTen(value: Numeric, n: number): Numeric {
+  return n >= 0
+    ? multiplyNumeric(value, parseNumeric(`1e${n}`))
+    : new Numeric(value.coefficient, value.scale - n);
+}
+
 function shiftedBy(value: Numeric, digits: number): Numeric {
   return new Numeric(parseNumeric((BigInt(value.coefficient) * bigPow10(digits)).toString()).coefficient, value.scale);
 }
@@ -279,6 +311,7 @@ function shiftedBy(value: Numeric, digits: number): Numeric {
 export function formatNumber(value: Numeric, template: string): string {
   const parsed = readTemplate(template);
   if (!value.isFinite) return '#'.repeat(parsed.whole + 1);
+  if (parsed.scientific) return scientificText(value, parsed);
   if (parsed.roman !== undefined) return romanText(value, parsed.roman, parsed.fill);
   return new NumberPrinter(parsed, value).print();
 }

@@ -54,6 +54,10 @@ boolle 1691:bool,bool:bool:iS
 boollt 56:bool,bool:bool:iS
 boolne 84:bool,bool:bool:iS
 bpchar 668:bpchar,int4,bool:bpchar:iS 860:char:bpchar:iS 408:name:bpchar:iS
+bpchar_pattern_ge 2177:bpchar,bpchar:bool:iS
+bpchar_pattern_gt 2178:bpchar,bpchar:bool:iS
+bpchar_pattern_le 2175:bpchar,bpchar:bool:iS
+bpchar_pattern_lt 2174:bpchar,bpchar:bool:iS
 bpchareq 1048:bpchar,bpchar:bool:iS
 bpcharge 1052:bpchar,bpchar:bool:iS
 bpchargt 1051:bpchar,bpchar:bool:iS

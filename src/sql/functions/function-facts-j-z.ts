@@ -97,7 +97,11 @@ oidvectorgt 681:oidvector,oidvector:bool:iS
 oidvectorle 678:oidvector,oidvector:bool:iS
 oidvectorlt 677:oidvector,oidvector:bool:iS
 oidvectorne 619:oidvector,oidvector:bool:iS
-overlaps 1308:time,time,time,time:bool:i 2041:timestamp,timestamp,timestamp,timestamp:bool:i
+overlaps 1308:time,time,time,time:bool:i 2042:timestamp,interval,timestamp,interval:bool:i
+overlaps 2044:timestamp,interval,timestamp,timestamp:bool:i 2043:timestamp,timestamp,timestamp,interval:bool:i
+overlaps 2041:timestamp,timestamp,timestamp,timestamp:bool:i 1305:timestamptz,interval,timestamptz,interval:bool:s
+overlaps 1307:timestamptz,interval,timestamptz,timestamptz:bool:s
+overlaps 1306:timestamptz,timestamptz,timestamptz,interval:bool:s
 overlaps 1304:timestamptz,timestamptz,timestamptz,timestamptz:bool:i
 overlay 1405:text,text,int4:text:iS 1404:text,text,int4,int4:text:iS
 parse_ident 1268:text,bool:_text:iS:str,strict
@@ -245,6 +249,10 @@ text_ge 743:text,text:bool:iS
 text_gt 742:text,text:bool:iS
 text_le 741:text,text:bool:iS
 text_lt 740:text,text:bool:iS
+text_pattern_ge 2163:text,text:bool:iS
+text_pattern_gt 2164:text,text:bool:iS
+text_pattern_le 2161:text,text:bool:iS
+text_pattern_lt 2160:text,text:bool:iS
 textanycat 2003:text,anynonarray:text:sS
 textcat 1258:text,text:text:iS
 texteq 67:text,text:bool:iS

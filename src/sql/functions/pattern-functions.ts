@@ -3,7 +3,7 @@
 import { fail } from '../../base/errors.ts';
 import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { codePointLength, sliceCodePoints } from '../types/text-order.ts';
+import { codePointLength, compareText, sliceCodePoints } from '../types/text-order.ts';
 import { TEXT_OID } from '../types/type-oids.ts';
 import { type Definition, pure, pureEach, pureSet } from './definition.ts';
 import { likePattern, rewriteEscape } from './regex/like.ts';
@@ -56,6 +56,16 @@ function operators(): Definition[] {
     );
   }
   return definitions;
+}
+
+/** ~<~ and its kin order text by bytes, which is the order of the only collation that indexes have. */
+function byteOrder(): Definition[] {
+  return ['text', 'bpchar'].flatMap((type) => [
+    pure(`${type}_pattern_lt(${type},${type})`, (a: string, b: string) => compareText(a, b) < 0),
+    pure(`${type}_pattern_le(${type},${type})`, (a: string, b: string) => compareText(a, b) <= 0),
+    pure(`${type}_pattern_gt(${type},${type})`, (a: string, b: string) => compareText(a, b) > 0),
+    pure(`${type}_pattern_ge(${type},${type})`, (a: string, b: string) => compareText(a, b) >= 0),
+  ]);
 }
 
 interface Flags {
@@ -286,6 +296,7 @@ function similarChar(char: string, openBracket: (open: boolean) => void): string
 
 export const PATTERN_FUNCTIONS: readonly Definition[] = [
   ...operators(),
+  ...byteOrder(),
   pure('like(text,text)', like),
   pure('notlike(text,text)', not(like)),
   pure('like_escape(text,text)', rewriteEscape),

@@ -203,8 +203,9 @@ export function writeTimestamp(value: number | bigint, bytes: Uint8Array, at: nu
   let micros = value - days * DAY;
   if (writeDate(days, bytes, at) < 0) return -1;
   bytes[at + 10] = BLANK;
-  const fraction = micros % SECOND;
-  micros = (micros - fraction) / SECOND;
+  const seconds = Math.floor(micros / SECOND);
+  const fraction = micros - seconds * SECOND;
+  micros = seconds;
   const minutes = Math.floor(micros / 60);
   writeFixed(Math.floor(minutes / 60), bytes, at + 11, at + 13);
   bytes[at + 13] = COLON;

@@ -100,7 +100,8 @@ export function isoWeek(days: number): { readonly year: number; readonly week: n
 
 /** Takes a finite timestamp apart. */
 export function civilFromMicros(value: WideInteger): CivilTime {
-  return { ...civilFromDays(Number(wideFloorDivide(value, DAY))), micros: wideFloorModulo(value, DAY) };
+  const { year, month, day } = civilFromDays(Number(wideFloorDivide(value, DAY)));
+  return { year, month, day, micros: wideFloorModulo(value, DAY) };
 }
 
 /**

@@ -22,13 +22,14 @@ function requireIso(settings: FormatSettings): void {
 
 function civilText(year: number, month: number, day: number): string {
   const shown = year > 0 ? year : 1 - year;
-  return `${shown.toString().padStart(4, '0')}-${two(month)}-${two(day)}`;
+  const yearText = shown >= 1000 ? shown.toString() : shown.toString().padStart(4, '0');
+  return `${yearText}-${two(month)}-${two(day)}`;
 }
 
 /** Time of day from µs since midnight; 24:00:00 is possible. */
 export function formatTimeOfDay(micros: number): string {
-  const fraction = micros % SECOND;
-  const seconds = (micros - fraction) / SECOND;
+  const seconds = Math.floor(micros / SECOND);
+  const fraction = micros - seconds * SECOND;
   const minutes = Math.floor(seconds / 60);
   const text = `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
   return fraction === 0 ? text : `${text}.${fraction.toString().padStart(6, '0').replace(/0+$/, '')}`;
