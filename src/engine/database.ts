@@ -109,10 +109,10 @@ export class Database {
   #background: Promise<void> = Promise.resolve();
 
   /** Runs one piece of background work; `then` hears whether there may be more. A failure stops background work for good. */
-  runBackground(step: () => Task<boolean>, then: (more: boolean) => void): void {
+  runBackground(then: (more: boolean) => void): void {
     this.#background = new Promise((resolve) => {
       this.scheduler.run(
-        step(),
+        this.backgroundStep(),
         new Running(),
         (more) => {
           resolve();
@@ -126,6 +126,14 @@ export class Database {
     });
   }
 
+  /** The store's background work, one step; set when the database is opened. */
+  backgroundStep: () => Task<boolean> = NOTHING_TO_DO;
+
+  /** Does all the background work that there is now. */
+  *cleanUp(): Task<void> {
+    while (yield* this.backgroundStep()) yield this.scheduler.slice();
+  }
+
   /** What ended background work, if anything did. */
   backgroundFailure: unknown;
 
@@ -136,6 +144,11 @@ export class Database {
     await runTask(this.sequences.settle());
     await this.store.close();
   }
+}
+
+// biome-ignore lint/correctness/useYield: there is nothing to wait for
+function* NOTHING_TO_DO(): Task<boolean> {
+  return false;
 }
 
 function firstObjects(): CatalogObject[] {

@@ -9,7 +9,7 @@
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
-import { runTask, type Task } from '../base/task.ts';
+import { runTask } from '../base/task.ts';
 import type { Vfs } from '../io/vfs.ts';
 import { openDatabaseFile } from '../space/open-database-file.ts';
 import type { Oid } from './catalog.ts';
@@ -79,16 +79,17 @@ export class Instance {
     const { store } = await runTask(openDatabaseFile({ vfs, clock, prng, path, create, ...(cacheBytes === undefined ? {} : { cacheBytes }), ...(pageBytes === undefined ? {} : { pageBytes }) }));
     const database = await Database.start(name, oidOf(name), store, clock, prng);
     this.#started.set(name, database);
-    this.#maintain(database, () => store.background());
+    database.backgroundStep = () => store.background();
+    this.#maintain(database);
     return database;
   }
 
   /** Runs background work while there is some; looks again after a pause. */
-  #maintain(database: Database, background: () => Task<boolean>): void {
+  #maintain(database: Database): void {
     const { clock } = this.options;
     const look = (): void => {
       if (this.#closed || database.closing) return;
-      database.runBackground(background, (more) => {
+      database.runBackground((more) => {
         if (more) clock.soon(look);
         else clock.after(IDLE_MS, look);
       });

@@ -34,6 +34,8 @@ export {
   type Snapshot,
   type Store,
   type Transaction,
+  TREE_INDEX,
+  TREE_TABLE,
   WOULD_BLOCK,
 } from '../storage/contracts.ts';
 

@@ -202,7 +202,6 @@ export function appendSortValue(key: KeyWriter, physical: Physical, descending: 
   }
   key.byte(NOT_NULL);
   const from = key.length;
-  if (physical.kind === KIND_DEC64) appendVariableValue(key, KIND_NUMERIC, value);
-  else appendPlain(key, physical.kind, physical.scale, value);
+  appendPlain(key, physical.kind, physical.scale, value);
   if (descending) key.invertFrom(from);
 }

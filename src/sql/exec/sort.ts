@@ -82,6 +82,13 @@ export class Sorter {
     this.#free += length;
   }
 
+  /** Copies a row's key. */
+  copyKey(number: number, into: KeyWriter): void {
+    const at = this.#offsetOf[number]!;
+    into.length = 0;
+    into.append(this.#chunks[this.#chunkOf[number]!]!, at, at + this.#lengthOf[number]!);
+  }
+
   /** True when the keys of two rows begin with the same `length` bytes. */
   samePrefix(a: number, b: number, length: number): boolean {
     const aAt = this.#offsetOf[a]!;

@@ -59,7 +59,7 @@ export interface CopySource {
 export class CountingSink implements ResultSink {
   rows = 0;
   columns(): void {}
-  taker(): (env: Env) => void {
+  taker(_shape?: Shape): (env?: Env) => void {
     return () => {
       this.rows++;
     };

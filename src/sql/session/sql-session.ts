@@ -8,19 +8,29 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { Oid } from '../../engine/catalog.ts';
+import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { Instance } from '../../engine/instance.ts';
 import type { Session } from '../../engine/session.ts';
+import type { Expression } from '../ast/expressions.ts';
 import type { PlannableStatement } from '../ast/queries.ts';
 import type { Statement } from '../ast/statements.ts';
-import { bindStatement } from '../bind/bind.ts';
+import { bindConstant, bindStatement } from '../bind/binder.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
-import type { StatementServices } from '../exec/state.ts';
+import { tableRules } from '../ddl/table-expressions.ts';
+import { compileEval } from '../exec/evaluate.ts';
+import { ModifyOperator, ModifyPlan } from '../exec/modify.ts';
+import { evaluateRow, type PlanNode } from '../exec/operator.ts';
+import type { Shape } from '../exec/shape.ts';
+import { Env, ExecState, type StatementServices } from '../exec/state.ts';
+import { closeSubPlans } from '../exec/subplan.ts';
+import { columnReader } from '../exec/values.ts';
+import { missingParent } from '../exec/violations.ts';
 import { Lexer } from '../lexer/lexer.ts';
 import { type LiteralValue, type NormalizedStatement, normalize } from '../lexer/normalize.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
 import { parseStatement } from '../parser/parser.ts';
-import { Planner } from '../plan/planner.ts';
+import type { Expr, Logical } from '../plan/logical.ts';
+import { columnRef, Planner } from '../plan/planner.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { virtualName, virtualOid, virtualRelation, virtualRows } from '../views/virtual-relations.ts';
@@ -75,7 +85,7 @@ export class SqlSession {
   readonly notice: (notice: Notice) => void;
   readonly #lexer = new Lexer();
   readonly #cache = new PlanCache();
-  readonly #services: StatementServices;
+  readonly services: StatementServices;
 
   constructor(instance: Instance, engine: Session, options: SessionOptions) {
     this.instance = instance;
@@ -96,7 +106,7 @@ export class SqlSession {
     });
     this.block = new TransactionBlock(engine, this.settings, this.context);
     this.block.onEnd = () => this.#endPortals();
-    this.#services = {
+    this.services = {
       runInternal: (sql, parameters) => this.runInternal(sql, parameters),
       defer: (constraint, check) => this.block.defer(constraint, check),
     };
@@ -130,7 +140,7 @@ export class SqlSession {
   *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
     const prepared = this.#prepare(text, lexer, range, []);
     if (prepared.parameterCount > 0) throw fail('undefined_parameter', 'there is no parameter $1');
-    yield* this.#runPrepared(prepared, [], sink);
+    yield* this.runStatement(prepared, [], sink);
   }
 
   /** Commits an implicit transaction: the end of a Query message, or Sync. */
@@ -182,8 +192,9 @@ export class SqlSession {
   }
 
   /** Binds and plans. A transaction must be open. */
-  planStatement(statement: PlannableStatement, text: string, parameterCount: number, declaredTypes: readonly Oid[], values: readonly LiteralValue[]): PlannedStatement {
-    const bound: BoundResult = bindStatement(statement, this.bindContext(), text, parameterCount, declaredTypes, values);
+  planStatement(statement: PlannableStatement, text: string, parameterCount: number, declaredTypes: readonly Oid[], values: readonly LiteralValue[], onBound?: (root: Logical) => void): PlannedStatement {
+    const bound: BoundResult = bindStatement(this.bindContext(), statement, { text, parameterCount, declaredTypes, values });
+    onBound?.(bound.root);
     const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) => virtualRows(relation, state, this));
     const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
     return new PlannedStatement(this.engine, bound, bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan);
@@ -191,7 +202,8 @@ export class SqlSession {
 
   // ── running ──
 
-  *#runPrepared(prepared: Prepared, parameters: readonly SqlValue[], sink: ResultSink): Task<void> {
+  /** Runs a prepared statement to its end. */
+  *runStatement(prepared: Prepared, parameters: readonly SqlValue[], sink: ResultSink): Task<void> {
     if (prepared.planned === undefined) {
       yield* this.#runUtility(prepared.statement!, prepared.text, sink);
       return;
@@ -223,7 +235,7 @@ export class SqlSession {
     if (this.block.readOnly && !planned.readsOnly) throw fail('read_only_sql_transaction', `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`);
     const literals = planned.bound.literals.length === 0 ? [] : literalValues(planned.bound.literals, prepared.literals, this.context);
     const all = literals.length === 0 ? parameters : [...parameters, ...literals];
-    return new Portal(this.engine, planned, all, this.context, this.#services, this.settings.number('work_mem') * 1024);
+    return new Portal(this.engine, planned, all, this.context, this.services, this.settings.number('work_mem') * 1024);
   }
 
   *#lockAndFit(prepared: Prepared): Task<PlannedStatement> {
@@ -266,7 +278,7 @@ export class SqlSession {
     this.engine.nextCommand();
     const planned = this.planStatement(parsed.statement as PlannableStatement, sql, parsed.parameterCount, [], []);
     yield* lockTables(this.engine, planned);
-    const portal = new Portal(this.engine, planned, parameters, this.context, this.#services, this.settings.number('work_mem') * 1024);
+    const portal = new Portal(this.engine, planned, parameters, this.context, this.services, this.settings.number('work_mem') * 1024);
     const sink = new CountingSink();
     try {
       yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
@@ -274,6 +286,112 @@ export class SqlSession {
       portal.close();
     }
     return planned.command === 'SELECT' ? sink.rows : portal.affected;
+  }
+
+  /** Runs a query of ours and gives its rows as values. */
+  *queryInternal(sql: string, parameters: readonly SqlValue[]): Task<SqlValue[][]> {
+    const prepared = this.internalStatement(sql, '');
+    const rows: SqlValue[][] = [];
+    const sink = new CountingSink();
+    sink.taker = (shape?: Shape) => {
+      const readers = shape!.columns.map((_, i) => columnReader(shape!, i, 0));
+      return (env?: Env) => {
+        rows.push(readers.map((read) => read(env!)));
+      };
+    };
+    yield* this.runStatement(prepared, parameters, sink);
+    return rows;
+  }
+
+  /** Plans a statement given as text or tree, outside the cache. */
+  internalStatement(query: string | PlannableStatement, text: string): Prepared {
+    let tree: PlannableStatement;
+    if (typeof query === 'string') {
+      const lexer = new Lexer();
+      lexer.scan(query);
+      tree = parseStatement(lexer, splitStatements(lexer)[0]!, null).statement as PlannableStatement;
+    } else tree = query;
+    const source = typeof query === 'string' ? query : text;
+    const planned = this.planStatement(tree, source, 0, [], []);
+    return { text: source, statement: tree, planned, literals: [], declaredTypes: [], parameterCount: planned.bound.clientParameters, bySql: true };
+  }
+
+  /** Runs a plan that was not bound from a statement. @returns the number of rows it changed. */
+  *runPlan(plan: PlanNode): Task<number> {
+    const snapshot = this.engine.snapshot();
+    const state = new ExecState(this.engine, this.context, [], snapshot, this.settings.number('work_mem') * 1024, this.services);
+    const operator = plan.start(state);
+    try {
+      yield* operator.open();
+      for (;;) if ((yield* operator.next()) === undefined) break;
+      return operator instanceof ModifyOperator ? operator.affected : operator.producedRows;
+    } finally {
+      operator.close();
+      closeSubPlans(state);
+      if (this.engine.inTransaction) this.engine.release(snapshot);
+    }
+  }
+
+  /** The value of an expression without columns. */
+  *evaluateConstant(expr: Expr): Task<SqlValue> {
+    const snapshot = this.engine.snapshot();
+    const state = new ExecState(this.engine, this.context, [], snapshot, 1 << 20, this.services);
+    const env = new Env(state);
+    const evaluate = compileEval(expr, new Planner(this.engine, 0, () => []).scope);
+    try {
+      return yield* evaluateRow(env, () => evaluate(env));
+    } finally {
+      closeSubPlans(state);
+      this.engine.release(snapshot);
+    }
+  }
+
+  /** Arguments of EXECUTE, as values of the parameters' types. */
+  *evaluateArguments(args: readonly Expression[], types: readonly Oid[], text: string): Task<SqlValue[]> {
+    const values: SqlValue[] = [];
+    for (let i = 0; i < args.length; i++) {
+      values.push(yield* this.evaluateConstant(bindConstant(this.bindContext(), args[i]!, text, { oid: types[i]!, typmod: -1 })));
+    }
+    return values;
+  }
+
+  /** PREPARE: the tree is at hand already. */
+  prepareParsed(name: string, statement: PlannableStatement, text: string, types: readonly Oid[]): void {
+    const planned = this.planStatement(statement, text, 0, types, []);
+    this.prepared.set(name, { text, statement, planned, literals: [], declaredTypes: types, parameterCount: planned.bound.clientParameters, bySql: true });
+  }
+
+  *declareCursor(name: string, query: PlannableStatement, text: string): Task<void> {
+    if (this.portals.has(name)) throw fail('duplicate_cursor', `cursor "${name}" already exists`);
+    const prepared = this.internalStatement(query, text);
+    const portal = yield* this.openPortal(prepared, []);
+    this.portals.set(name, { prepared, parameters: [], portal, cursor: true, done: false });
+  }
+
+  /** Fills a new table from a query. @returns the number of rows. */
+  *insertFrom(planned: PlannedStatement, table: TableObject): Task<number> {
+    const access = this.engine.access(table);
+    yield* lockTables(this.engine, planned);
+    const rules = tableRules(this.bindContext(), table);
+    const values = planned.plan.shape.columns.map(columnRef);
+    const scope = new Planner(this.engine, 1_000_000, () => []).scope;
+    const plan = new ModifyPlan({ kind: 'insert', title: `Insert on ${table.name}`, access, input: planned.plan, rules, returning: undefined, values, onConflict: undefined }, scope);
+    return yield* this.runPlan(plan);
+  }
+
+  /** Looks for a child row without its parent. @throws 23503 that names it. */
+  *validateForeignKey(table: TableObject, constraint: ConstraintObject): Task<void> {
+    const { catalog } = this.engine;
+    const name = (t: TableObject): string => `"${catalog.object(t.schema)!.name.replaceAll('"', '""')}"."${t.name.replaceAll('"', '""')}"`;
+    const column = (t: TableObject, number: number): string => `"${t.columns.find((c) => c.number === number)!.name.replaceAll('"', '""')}"`;
+    const parent = catalog.table(constraint.foreign!.table);
+    const own = constraint.columns.map((n) => `c.${column(table, n)}`);
+    const pairs = constraint.foreign!.columns.map((n, i) => `p.${column(parent, n)} = ${own[i]}`);
+    const missing = yield* this.queryInternal(
+      `SELECT ${own.join(', ')} FROM ${name(table)} c WHERE ${own.map((o) => `${o} IS NOT NULL`).join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${name(parent)} p WHERE ${pairs.join(' AND ')}) LIMIT 1`,
+      [],
+    );
+    if (missing.length > 0) throw missingParent(catalog, constraint, missing[0]!, this.context);
   }
 
   // ── extended protocol ──

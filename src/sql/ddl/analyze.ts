@@ -1,0 +1,131 @@
+/**
+ * ANALYZE and VACUUM.
+ *
+ * ANALYZE reads a table (up to {@link SAMPLE_ROWS} rows spread over it) and keeps pg_stats' figures per column: share of
+ * nulls, width, number of distinct values, most common values and a histogram. VACUUM lets pending clean-up run now; row
+ * versions and empty pages go by themselves, so there is little else for it to do, and it says so.
+ */
+import type { Task } from '../../base/task.ts';
+import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engine/catalog.ts';
+import type { VacuumStatement } from '../ast/statements.ts';
+import { evaluateRow, pointAt } from '../exec/operator.ts';
+import { Env } from '../exec/state.ts';
+import { columnReader, typeEntry } from '../exec/values.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { readTable } from './build-index.ts';
+import type { Definer } from './definer.ts';
+
+const SAMPLE_ROWS = 30_000;
+const COMMON_VALUES = 100;
+const HISTOGRAM_BOUNDS = 101;
+const KEPT_TEXT_BYTES = 1024;
+
+const ANALYZE_OPTIONS = new Set(['verbose', 'skip_locked']);
+const VACUUM_OPTIONS = new Set(['verbose', 'analyze', 'freeze', 'skip_locked', 'truncate', 'index_cleanup', 'process_toast', 'parallel']);
+
+function targets(d: Definer, s: VacuumStatement): TableObject[] {
+  if (s.tables.length > 0) return s.tables.map((t) => d.table(t.name));
+  return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table');
+}
+
+export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
+  for (const option of s.options) if (!ANALYZE_OPTIONS.has(option.name)) throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
+  for (const table of targets(d, s)) yield* analyzeTable(d, table);
+}
+
+export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
+  for (const option of s.options) {
+    if (option.name === 'full') throw d.unsupported('VACUUM FULL', option.at);
+    if (!VACUUM_OPTIONS.has(option.name)) throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
+  }
+  const list = targets(d, s);
+  yield* d.engine.database.cleanUp();
+  d.sql.tell('row versions and empty pages are cleaned up as they come; VACUUM ran what was pending', { hint: 'ALTER INDEX … REORGANIZE compacts a tree; space goes back to the file system by itself.' });
+  if (s.options.some((o) => o.name === 'analyze' && o.value?.text !== 'false' && o.value?.text !== 'off')) for (const table of list) yield* analyzeTable(d, table);
+}
+
+export function* analyzeTable(d: Definer, table: TableObject): Task<void> {
+  yield* d.lock(table.oid, 4);
+  const live = table.columns.filter((c) => !c.dropped);
+  const reader = readTable(d, table);
+  const total = d.engine.store.facts(table.tree).rows;
+  const every = Math.max(1, Math.floor(total / SAMPLE_ROWS));
+  const samples: SqlValue[][] = live.map(() => []);
+  let rows = 0;
+  try {
+    const env = new Env(reader.state);
+    const readers = live.map((_, i) => columnReader(reader.shape, i, 0));
+    yield* reader.operator.open();
+    for (;;) {
+      const batch = yield* reader.operator.next();
+      if (batch === undefined) break;
+      for (let i = 0; i < batch.count; i++) {
+        if (rows++ % every !== 0) continue;
+        pointAt(env, batch, i);
+        const values = yield* evaluateRow(env, () => readers.map((read) => read(env)));
+        values.forEach((v, c) => samples[c]!.push(v));
+      }
+      if (reader.state.spent(batch.count)) yield d.engine.slice();
+    }
+  } finally {
+    reader.operator.close();
+    reader.close();
+  }
+  const before = d.catalog.statisticsOf(table.oid);
+  const columns: ColumnStatistics[] = [];
+  for (let c = 0; c < live.length; c++) {
+    columns.push(columnStatistics(d, live[c]!.number, live[c]!.type, samples[c]!));
+    yield d.engine.slice();
+  }
+  const statistics: StatisticsObject = {
+    kind: 'statistics',
+    oid: before?.oid ?? (yield* d.takeOid()),
+    name: table.name,
+    schema: table.schema,
+    owner: table.owner,
+    version: (before?.version ?? 0) + 1,
+    table: table.oid,
+    rows,
+    columns,
+  };
+  yield* d.put(statistics);
+}
+
+function columnStatistics(d: Definer, number: number, type: number, sample: readonly SqlValue[]): ColumnStatistics {
+  const entry = typeEntry(type);
+  const counts = new Map<string, { value: SqlValue; count: number }>();
+  let nulls = 0;
+  let bytes = 0;
+  for (const value of sample) {
+    if (value === null) {
+      nulls++;
+      continue;
+    }
+    const text = entry.format(value, d.sql.context);
+    bytes += entry.length > 0 ? entry.length : text.length;
+    const seen = counts.get(text);
+    if (seen === undefined) counts.set(text, { value, count: 1 });
+    else seen.count++;
+  }
+  const present = sample.length - nulls;
+  const distinct = counts.size;
+  // As PostgreSQL: when nearly every sampled value is new, the number grows with the table.
+  const scaled = present > 0 && distinct > present * 0.1 ? -(distinct / Math.max(1, present)) : distinct;
+  const entries = [...counts.entries()].filter(([text]) => text.length <= KEPT_TEXT_BYTES).sort((a, b) => b[1].count - a[1].count);
+  const common = entries.filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25).slice(0, COMMON_VALUES);
+  const rest = entries.slice(common.length).map(([, e]) => e.value);
+  const { compare } = entry;
+  if (compare !== undefined) rest.sort(compare);
+  const bounds = Math.min(HISTOGRAM_BOUNDS, rest.length);
+  const histogram = compare === undefined || bounds < 2 ? [] : Array.from({ length: bounds }, (_, i) => rest[Math.floor((i * (rest.length - 1)) / (bounds - 1))]!);
+  return {
+    column: number,
+    nullFraction: sample.length === 0 ? 0 : nulls / sample.length,
+    averageBytes: present === 0 ? 0 : Math.round(bytes / present),
+    distinct: scaled,
+    commonValues: common.map(([text]) => text),
+    commonShares: common.map(([, e]) => e.count / Math.max(1, sample.length)),
+    histogram: histogram.map((v) => entry.format(v as Exclude<SqlValue, null>, d.sql.context)),
+    correlation: 0,
+  };
+}

@@ -1,0 +1,181 @@
+/** What every definition statement needs: names resolved, names made, objects found, options read. */
+import { type ErrorCode, type ExtentError, fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { Catalog, CatalogObject, ColumnObject, Oid, RelationObject, SchemaObject, TableObject } from '../../engine/catalog.ts';
+import type { Session } from '../../engine/session.ts';
+import type { Option } from '../ast/definitions.ts';
+import { type Name, positionOf, type QualifiedName } from '../ast/names.ts';
+import { Binding } from '../bind/binding.ts';
+import { creationSchema, findRelation, searchSchemas } from '../session/names.ts';
+import type { SqlSession } from '../session/sql-session.ts';
+
+const NAME_BYTES_MAX = 63;
+
+/** Kinds of relations as error messages name them. */
+const KIND_WORD: Record<RelationObject['kind'], string> = { table: 'table', index: 'index', view: 'view', sequence: 'sequence' };
+
+export class Definer {
+  readonly sql: SqlSession;
+  readonly engine: Session;
+  readonly text: string;
+
+  constructor(sql: SqlSession, text: string) {
+    this.sql = sql;
+    this.engine = sql.engine;
+    this.text = text;
+  }
+
+  get catalog(): Catalog {
+    return this.engine.catalog;
+  }
+
+  /** Roles are not told apart yet: everything belongs to the role that the database was born with. */
+  get owner(): Oid {
+    return 10;
+  }
+
+  error(code: ErrorCode, message: string, at: number | undefined, facts: { detail?: string; hint?: string } = {}): ExtentError {
+    return fail(code, message, { ...facts, position: at === undefined ? undefined : positionOf(this.text, at) });
+  }
+
+  unsupported(what: string, at: number | undefined): ExtentError {
+    return this.error('feature_not_supported', `${what} is not supported`, at);
+  }
+
+  /** A binding for types and expressions of this statement. */
+  binding(): Binding {
+    return new Binding(this.sql.bindContext(), this.text, 0, [], []);
+  }
+
+  get schemas(): readonly Oid[] {
+    return searchSchemas(this.catalog, this.sql.settings.get('search_path')!, this.sql.user, undefined);
+  }
+
+  // ── names ──
+
+  schemaNamed(name: string, at?: number): SchemaObject {
+    const schema = this.catalog.schemaNamed(name);
+    if (schema === undefined) throw this.error('invalid_schema_name', `schema "${name}" does not exist`, at);
+    return schema;
+  }
+
+  /** The schema that a new object goes to. @throws 3F000, 42501 for system schemas. */
+  targetSchema(name: QualifiedName): Oid {
+    const oid = name.schema === null ? creationSchema(this.catalog, this.sql.settings.get('search_path')!, this.sql.user) : this.schemaNamed(name.schema, name.at).oid;
+    const schema = this.catalog.object(oid)!;
+    if (schema.name === 'pg_catalog' || schema.name === 'information_schema') {
+      throw this.error('insufficient_privilege', `permission denied to create "${schema.name}.${name.name}"`, undefined, { detail: 'System catalog modifications are currently disallowed.' });
+    }
+    return oid;
+  }
+
+  findRelation(name: QualifiedName): RelationObject | undefined {
+    return findRelation(this.catalog, this.schemas, { schema: name.schema ?? undefined, name: name.name });
+  }
+
+  shown(name: QualifiedName): string {
+    return name.schema === null ? name.name : `${name.schema}.${name.name}`;
+  }
+
+  /** The relation of a name. @throws 42P01. */
+  relation(name: QualifiedName): RelationObject {
+    const found = this.findRelation(name);
+    if (found === undefined) throw this.error('undefined_table', `relation "${this.shown(name)}" does not exist`, undefined);
+    return found;
+  }
+
+  /** A table of a name. @throws 42P01, 42809. */
+  table(name: QualifiedName): TableObject {
+    const found = this.relation(name);
+    if (found.kind !== 'table') throw this.error('wrong_object_type', `"${found.name}" is not a table`, undefined, { detail: `This operation is not supported for ${KIND_WORD[found.kind]}s.` });
+    return found;
+  }
+
+  /** A live column of a table. @throws 42703. */
+  column(table: TableObject, name: Name): ColumnObject {
+    const found = table.columns.find((c) => !c.dropped && c.name === name.text);
+    if (found === undefined) throw this.error('undefined_column', `column "${name.text}" of relation "${table.name}" does not exist`, undefined);
+    return found;
+  }
+
+  /** @throws 42P07 when the schema has a relation of this name. */
+  requireFree(schema: Oid, name: string): void {
+    if (this.catalog.relationNamed(schema, name) !== undefined) throw fail('duplicate_table', `relation "${name}" already exists`);
+  }
+
+  /**
+   * A name for something unnamed, as PostgreSQL makes them: parts joined by underscores, cut to fit, numbered when taken.
+   *
+   * @param parts - e.g. table and column names; shortened from the longest.
+   */
+  chooseName(parts: readonly string[], label: string, taken: (name: string) => boolean): string {
+    for (let pass = 0; ; pass++) {
+      const tail = `_${label}${pass === 0 ? '' : pass}`;
+      const cut = [...parts];
+      const length = (): number => Buffer.byteLength(cut.join('_')) + Buffer.byteLength(tail);
+      while (length() > NAME_BYTES_MAX) {
+        const longest = cut.reduce((best, p, i) => (Buffer.byteLength(p) > Buffer.byteLength(cut[best]!) ? i : best), 0);
+        cut[longest] = [...cut[longest]!].slice(0, -1).join('');
+      }
+      const name = cut.join('_') + tail;
+      if (!taken(name)) return name;
+    }
+  }
+
+  /** True when the schema has a relation, or the table a constraint, of this name. */
+  taken(schema: Oid, table: Oid | undefined, pending: ReadonlySet<string>): (name: string) => boolean {
+    return (name) =>
+      pending.has(name) || this.catalog.relationNamed(schema, name) !== undefined || (table !== undefined && this.catalog.constraintsOf(table).some((c) => c.name === name));
+  }
+
+  // ── changes ──
+
+  *takeOid(): Task<Oid> {
+    return yield* this.engine.takeOid();
+  }
+
+  *put(object: CatalogObject): Task<void> {
+    yield* this.engine.put(object);
+  }
+
+  *remove(oid: Oid): Task<void> {
+    yield* this.engine.remove(oid);
+  }
+
+  /** Writes a table anew with its version raised: whatever was prepared for the old one is stale. */
+  *putTable(table: TableObject): Task<TableObject> {
+    const next = { ...table, version: table.version + 1 };
+    yield* this.put(next);
+    return next;
+  }
+
+  *lock(oid: Oid, mode: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8): Task<void> {
+    yield* this.engine.transaction.lockTable(oid, mode, 0);
+  }
+
+  // ── storage options ──
+
+  /** Reads WITH (…) of tables and indexes. @returns reloptions texts and the fill percent. */
+  storageOptions(options: readonly Option[]): { texts: string[]; fillPercent: number | undefined } {
+    const texts: string[] = [];
+    let fillPercent: number | undefined;
+    for (const option of options) {
+      if (option.namespace !== null || option.name !== 'fillfactor') {
+        const shown = option.namespace === null ? option.name : `${option.namespace}.${option.name}`;
+        throw this.error('invalid_parameter_value', `unrecognized parameter "${shown}"`, option.at);
+      }
+      const text = option.value?.text ?? 'true';
+      const value = Number(text);
+      if (!Number.isInteger(value)) throw this.error('invalid_parameter_value', `invalid value for integer option "fillfactor": ${text}`, option.at);
+      if (value < 10 || value > 100) throw this.error('invalid_parameter_value', `value ${text} out of bounds for option "fillfactor"`, option.at, { detail: 'Valid values are between "10" and "100".' });
+      if (texts.length > 0) throw this.error('invalid_parameter_value', `parameter "fillfactor" specified more than once`, option.at);
+      texts.push(`fillfactor=${value}`);
+      fillPercent = value;
+    }
+    return { texts, fillPercent };
+  }
+}
+
+/** Default fill of tables (100) and secondary indexes (90), as PostgreSQL has them. */
+export const TABLE_FILL = 100;
+export const INDEX_FILL = 90;

@@ -1,0 +1,230 @@
+/**
+ * DROP, with what depends on what: a table takes its indexes, constraints, sequences and statistics along; views over it and
+ * foreign keys to it stop the drop unless CASCADE takes them along too. DROP SCHEMA and TRUNCATE are here as well.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { CatalogObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
+import type { DropStatement, ObjectKind } from '../ast/definitions.ts';
+import type { QualifiedName } from '../ast/names.ts';
+import type { TruncateStatement } from '../ast/statements.ts';
+import { displayName } from '../session/names.ts';
+import { type Definer, INDEX_FILL, TABLE_FILL } from './definer.ts';
+
+/** Words for an object in messages. */
+export function describe(d: Definer, object: CatalogObject): string {
+  if (object.kind === 'constraint') return `constraint ${object.name} on table ${displayName(d.catalog, d.schemas, d.catalog.table(object.table))}`;
+  if (object.kind === 'table' || object.kind === 'index' || object.kind === 'view' || object.kind === 'sequence') return `${object.kind} ${displayName(d.catalog, d.schemas, object)}`;
+  return `${object.kind} ${object.name}`;
+}
+
+/** Objects that cannot live without `oid`, nearest first: what goes along silently, and what only CASCADE takes. */
+function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: CatalogObject[] } {
+  const own: CatalogObject[] = [];
+  const foreign: CatalogObject[] = [];
+  for (const object of d.catalog.objects()) {
+    if (object.oid === oid) continue;
+    if (object.kind === 'view' && object.uses.includes(oid)) foreign.push(object);
+    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid) foreign.push(object);
+    else if ((object.kind === 'index' || object.kind === 'constraint' || object.kind === 'statistics') && object.table === oid) own.push(object);
+    else if (object.kind === 'sequence' && object.ownedBy?.table === oid) own.push(object);
+    else if (object.kind === 'table' && object.columns.some((c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, oid, c.defaultSql)) && d.catalog.object(oid)?.kind === 'sequence') foreign.push(object);
+  }
+  return { own, foreign };
+}
+
+function usesSequence(d: Definer, oid: Oid, sql: string): boolean {
+  const sequence = d.catalog.object(oid);
+  if (sequence?.kind !== 'sequence') return false;
+  const match = /nextval\('((?:[^']|'')+)'(?:::regclass)?\)/i.exec(sql);
+  return match !== null && d.sql.context.relationOid(match[1]!.replaceAll("''", "'")) === oid;
+}
+
+const RELATION_KINDS: ReadonlySet<ObjectKind> = new Set(['table', 'index', 'view', 'sequence']);
+
+export function* drop(d: Definer, s: DropStatement): Task<void> {
+  if (s.object === 'schema') {
+    yield* dropSchemas(d, s);
+    return;
+  }
+  if (!RELATION_KINDS.has(s.object)) {
+    if (!s.ifExists) throw d.unsupported(`DROP ${s.object.toUpperCase()}`, s.at);
+    for (const name of s.names) d.sql.tell(`${s.object} "${d.shown(name)}" does not exist, skipping`);
+    return;
+  }
+  const targets: CatalogObject[] = [];
+  for (const name of s.names) {
+    const found = findForDrop(d, s, name);
+    if (found !== undefined) targets.push(found);
+  }
+  yield* dropObjects(d, targets, s.cascade);
+}
+
+function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): CatalogObject | undefined {
+  if (name.schema !== null && d.catalog.schemaNamed(name.schema) === undefined) {
+    if (!s.ifExists) throw d.error('invalid_schema_name', `schema "${name.schema}" does not exist`, undefined);
+    d.sql.tell(`schema "${name.schema}" does not exist, skipping`);
+    return undefined;
+  }
+  const found = d.findRelation(name);
+  if (found === undefined) {
+    if (!s.ifExists) throw d.error('undefined_table', `${s.object} "${d.shown(name)}" does not exist`, undefined);
+    d.sql.tell(`${s.object} "${d.shown(name)}" does not exist, skipping`);
+    return undefined;
+  }
+  if (found.kind !== s.object) throw d.error('wrong_object_type', `"${found.name}" is not ${s.object === 'index' ? 'an' : 'a'} ${s.object}`, undefined, { hint: `Use DROP ${found.kind.toUpperCase()} to remove ${found.kind === 'index' ? 'an index' : `a ${found.kind}`}.` });
+  if (found.kind === 'index' && found.constraint !== 0) {
+    const constraint = d.catalog.object(found.constraint)!;
+    throw d.error('dependent_objects_still_exist', `cannot drop index ${found.name} because constraint ${constraint.name} on table ${d.catalog.table(found.table).name} requires it`, undefined, {
+      hint: `You can drop constraint ${constraint.name} on table ${d.catalog.table(found.table).name} instead.`,
+    });
+  }
+  return found;
+}
+
+/** Drops objects and what depends on them. @throws 2BP01 without CASCADE. */
+export function* dropObjects(d: Definer, targets: readonly CatalogObject[], cascade: boolean): Task<void> {
+  const going = new Map<Oid, CatalogObject>(targets.map((t) => [t.oid, t]));
+  const queue = [...targets];
+  const blocked: string[] = [];
+  const along: string[] = [];
+  for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
+    const { own, foreign } = dependents(d, object.oid);
+    for (const o of own) if (!going.has(o.oid)) {
+      going.set(o.oid, o);
+      queue.push(o);
+    }
+    for (const f of foreign) {
+      if (going.has(f.oid)) continue;
+      const text = f.kind === 'table' ? `default value for a column of table ${f.name}` : describe(d, f);
+      blocked.push(`${text} depends on ${describe(d, object)}`);
+      along.push(text);
+      if (f.kind === 'table') continue;
+      going.set(f.oid, f);
+      queue.push(f);
+    }
+  }
+  if (blocked.length > 0 && !cascade) {
+    const what = targets.length === 1 ? `cannot drop ${describe(d, targets[0]!)} because other objects depend on it` : 'cannot drop desired object(s) because other objects depend on them';
+    throw fail('dependent_objects_still_exist', what, { detail: blocked.join('\n'), hint: 'Use DROP ... CASCADE to drop the dependent objects too.' });
+  }
+  if (along.length === 1) d.sql.tell(`drop cascades to ${along[0]}`);
+  else if (along.length > 1) d.sql.tell(`drop cascades to ${along.length} other objects`, { detail: along.map((a) => `drop cascades to ${a}`).join('\n') });
+  for (const object of going.values()) yield* dropOne(d, object, going);
+}
+
+function* dropOne(d: Definer, object: CatalogObject, going: ReadonlyMap<Oid, CatalogObject>): Task<void> {
+  const { store, transaction } = d.engine;
+  if (object.kind === 'table') {
+    yield* d.lock(object.oid, 8);
+    yield* store.dropTree(transaction, object.tree);
+  }
+  if (object.kind === 'index') {
+    const table = d.catalog.object(object.table);
+    if (table?.kind === 'table') {
+      yield* d.lock(table.oid, 8);
+      if (object.tree !== table.tree) yield* store.dropTree(transaction, object.tree);
+      if (!going.has(table.oid)) yield* d.putTable(table);
+    }
+  }
+  if (object.kind === 'constraint' && !going.has(object.table)) {
+    const table = d.catalog.table(object.table);
+    yield* d.lock(table.oid, 8);
+    yield* d.putTable(table);
+  }
+  yield* d.remove(object.oid);
+}
+
+function* dropSchemas(d: Definer, s: DropStatement): Task<void> {
+  for (const name of s.names) {
+    const schema = d.catalog.schemaNamed(name.name);
+    if (schema === undefined) {
+      if (!s.ifExists) throw d.error('invalid_schema_name', `schema "${name.name}" does not exist`, undefined);
+      d.sql.tell(`schema "${name.name}" does not exist, skipping`);
+      continue;
+    }
+    if (schema.oid === 11 || schema.name === 'information_schema') throw fail('dependent_objects_still_exist', `cannot drop schema ${schema.name} because it is required by the database system`);
+    const inside = [...d.catalog.objects()].filter((o) => o.schema === schema.oid && (o.kind === 'table' || o.kind === 'view' || o.kind === 'sequence'));
+    if (inside.length > 0 && !s.cascade) {
+      throw fail('dependent_objects_still_exist', `cannot drop schema ${schema.name} because other objects depend on it`, {
+        detail: inside.map((o) => `${describe(d, o)} depends on schema ${schema.name}`).join('\n'),
+        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+      });
+    }
+    if (inside.length === 1) d.sql.tell(`drop cascades to ${describe(d, inside[0]!)}`);
+    else if (inside.length > 1) d.sql.tell(`drop cascades to ${inside.length} other objects`);
+    yield* dropObjects(d, inside, true);
+    yield* d.remove(schema.oid);
+  }
+}
+
+/** Drops a constraint and the index behind it. @throws 2BP01 while a foreign key needs it. */
+export function* dropConstraint(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
+  if (constraint.type === 'primary' || constraint.type === 'unique') {
+    const needing = d.catalog.referencesTo(constraint.table).filter((c) => c.index === constraint.index);
+    if (needing.length > 0 && !cascade) {
+      throw fail('dependent_objects_still_exist', `cannot drop constraint ${constraint.name} on table ${d.catalog.table(constraint.table).name} because other objects depend on it`, {
+        detail: needing.map((c) => `${describe(d, c)} depends on index ${constraint.name}`).join('\n'),
+        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+      });
+    }
+    for (const c of needing) {
+      d.sql.tell(`drop cascades to ${describe(d, c)}`);
+      yield* d.remove(c.oid);
+    }
+  }
+  yield* d.remove(constraint.oid);
+}
+
+/** TRUNCATE: each table and index gets a new tree, and the old one is dropped. */
+export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
+  const tables = new Map<Oid, TableObject>();
+  for (const { name } of s.tables) {
+    const table = d.table(name);
+    tables.set(table.oid, table);
+  }
+  const queue = [...tables.values()];
+  for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
+    for (const reference of d.catalog.referencesTo(table.oid)) {
+      if (tables.has(reference.table)) continue;
+      const child = d.catalog.table(reference.table);
+      if (!s.cascade) {
+        throw fail('feature_not_supported', 'cannot truncate a table referenced in a foreign key constraint', {
+          detail: `Table "${child.name}" references "${table.name}".`,
+          hint: `Truncate table "${child.name}" at the same time, or use TRUNCATE ... CASCADE.`,
+        });
+      }
+      d.sql.tell(`truncate cascades to table "${child.name}"`);
+      tables.set(child.oid, child);
+      queue.push(child);
+    }
+  }
+  for (const { oid } of tables.values()) {
+    yield* d.lock(oid, 8);
+    yield* emptyTable(d, d.catalog.table(oid));
+    if (s.restartIdentity) {
+      for (const o of d.catalog.objects()) if (o.kind === 'sequence' && o.ownedBy?.table === oid) yield* d.engine.database.sequences.set(o, BigInt(o.start), false);
+    }
+  }
+}
+
+/** Gives a table and its indexes new, empty trees. @returns the table as it is now. */
+export function* emptyTable(d: Definer, table: TableObject): Task<TableObject> {
+  const { store, transaction } = d.engine;
+  const tree = yield* store.createTree(transaction, { kind: TREE_TABLE, parent: 0, fillPercent: fillOf(table.options) ?? TABLE_FILL });
+  for (const index of d.catalog.indexesOf(table.oid)) {
+    const clustered = index.oid === table.primaryIndex;
+    const own = clustered ? tree : yield* store.createTree(transaction, { kind: TREE_INDEX, parent: tree, fillPercent: fillOf(index.options) ?? INDEX_FILL });
+    yield* d.put({ ...index, tree: own, version: index.version + 1 } satisfies IndexObject);
+    if (!clustered) yield* store.dropTree(transaction, index.tree);
+  }
+  yield* store.dropTree(transaction, table.tree);
+  return yield* d.putTable({ ...table, tree });
+}
+
+export function fillOf(options: readonly string[]): number | undefined {
+  const text = options.find((o) => o.startsWith('fillfactor='));
+  return text === undefined ? undefined : Number(text.slice('fillfactor='.length));
+}
+

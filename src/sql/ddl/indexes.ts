@@ -1,0 +1,88 @@
+/** CREATE INDEX. */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { CreateIndexStatement, IndexKey } from '../ast/definitions.ts';
+import { bindTableExpression, tableRules } from './table-expressions.ts';
+import { typeEntry } from '../exec/values.ts';
+import { buildIndex } from './build-index.ts';
+import { newIndexTree, requireOrder } from './constraints.ts';
+import type { Definer } from './definer.ts';
+
+const KEYS_MAX = 32;
+
+export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
+  if (s.concurrently && d.sql.block.state === 'block') throw fail('active_sql_transaction', 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block');
+  if (s.accessMethod !== null && s.accessMethod.text !== 'btree') {
+    const known = ['hash', 'gist', 'gin', 'spgist', 'brin'].includes(s.accessMethod.text);
+    throw known ? d.unsupported(`access method "${s.accessMethod.text}"`, s.accessMethod.at) : d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
+  }
+  if (s.tablespace !== null && s.tablespace.text !== 'pg_default') throw d.unsupported('a tablespace', s.tablespace.at);
+  if (s.include.length > 0) throw d.unsupported('INCLUDE', s.include[0]!.at);
+  if (s.keys.length > KEYS_MAX) throw fail('too_many_columns', `cannot use more than ${KEYS_MAX} columns in an index`);
+  let table = d.table(s.table);
+  yield* d.lock(table.oid, 5);
+  table = d.catalog.table(table.oid);
+  const name = s.name?.text ?? d.chooseName([table.name, ...s.keys.map(keyName)], 'idx', d.taken(table.schema, undefined, new Set()));
+  if (d.catalog.relationNamed(table.schema, name) !== undefined) {
+    if (!s.ifNotExists) d.requireFree(table.schema, name);
+    d.sql.tell(`relation "${name}" already exists, skipping`);
+    return;
+  }
+  const columns = s.keys.map((key) => indexColumn(d, table, key));
+  if (s.where !== null) bindTableExpression(d.sql.bindContext(), table, s.where.text, s.where.expression, d.text, 16, 'index predicate');
+  const { texts, fillPercent } = d.storageOptions(s.options);
+  const index: IndexObject = {
+    kind: 'index',
+    oid: yield* d.takeOid(),
+    name,
+    schema: table.schema,
+    owner: table.owner,
+    version: 1,
+    table: table.oid,
+    tree: yield* newIndexTree(d, table, fillPercent),
+    unique: s.unique,
+    primary: false,
+    nullsDistinct: !s.nullsNotDistinct,
+    columns,
+    include: [],
+    ...(s.where === null ? {} : { predicate: s.where.text }),
+    options: texts,
+    constraint: 0,
+  };
+  yield* addIndex(d, table, index);
+}
+
+/** Writes an index object, tells its table, and fills it. */
+export function* addIndex(d: Definer, table: TableObject, index: IndexObject): Task<void> {
+  yield* d.put(index);
+  const next = yield* d.putTable(table);
+  const computed = index.predicate !== undefined || index.columns.some((c) => c.column === 0);
+  yield* buildIndex(d, next, index, computed ? tableRules(d.sql.bindContext(), next) : undefined);
+}
+
+/** What an unnamed index is called after: a column, a function, or `expr`. */
+function keyName(key: IndexKey): string {
+  if (key.expression.kind === 'column') return key.expression.parts[key.expression.parts.length - 1]!.text;
+  if (key.expression.kind === 'call') return key.expression.name.name;
+  return 'expr';
+}
+
+function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn {
+  if (key.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(key.collation.name)) throw d.unsupported(`an index with collation "${key.collation.name}"`, key.collation.at);
+  const descending = key.direction === 'desc';
+  const nullsFirst = key.nulls === null ? descending : key.nulls === 'first';
+  if (key.expression.kind === 'column' && key.expression.parts.length === 1) {
+    const name = key.expression.parts[0]!;
+    const column = table.columns.find((c) => !c.dropped && c.name === name.text);
+    if (column === undefined) throw d.error('undefined_column', `column "${name.text}" does not exist`, undefined);
+    requireOrder(d, column.type, name.at);
+    return { column: column.number, type: column.type, typmod: column.typmod, physical: column.physical, descending, nullsFirst };
+  }
+  const bound = bindTableExpression(d.sql.bindContext(), table, key.text, key.expression, d.text, undefined, 'index');
+  if (bound.volatile) throw d.error('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE', undefined);
+  requireOrder(d, bound.type, key.expression.at);
+  const physical = typeEntry(bound.type).physical(bound.typmod);
+  if (physical === undefined) throw d.unsupported(`an index on type ${typeEntry(bound.type).displayName}`, key.expression.at);
+  return { column: 0, expression: key.text, type: bound.type, typmod: bound.typmod, physical, descending, nullsFirst };
+}

@@ -1,0 +1,144 @@
+/**
+ * Rebuilding a table: all rows are read in key order, changed, and written into new trees. For a new primary key, a new
+ * type, a volatile default, VACUUM-like rewrites. The old trees are dropped with the transaction.
+ */
+import type { Task } from '../../base/task.ts';
+import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import { type RowBuffer, RowBuffer as Rows, TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
+import { TableAccess, TableWriter } from '../../engine/table-access.ts';
+import { type BoundTableExpression, bindTableExpression, tableRules } from './table-expressions.ts';
+import { compileEval } from '../exec/evaluate.ts';
+import { evaluateRow, pointAt } from '../exec/operator.ts';
+import { Shape } from '../exec/shape.ts';
+import { Env } from '../exec/state.ts';
+import { columnReader, columnWriter, type Eval, typeEntry } from '../exec/values.ts';
+import { notNullViolation, uniqueViolation } from '../exec/violations.ts';
+import type { ColumnId } from '../plan/logical.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { buildIndex, readTable, type TableReader } from './build-index.ts';
+import { type Definer, INDEX_FILL, TABLE_FILL } from './definer.ts';
+import { fillOf } from './drop.ts';
+
+/** A conversion of one column: an expression over the old table's columns. */
+export interface ColumnChange {
+  readonly number: number;
+  readonly convert: BoundTableExpression;
+}
+
+/** Objects of a new primary key, to be written with the table. */
+export interface NewPrimary {
+  readonly index: IndexObject;
+  readonly constraint: ConstraintObject;
+}
+
+/**
+ * Replaces `before` by `after`: the same table with other columns or another key. `change` may alter each row's values.
+ *
+ * @throws 23505 when a new key has duplicates, 23502 when a new NOT NULL column has no value.
+ */
+export function* rebuildTable(d: Definer, before: TableObject, after: TableObject, change: (row: SqlValue[]) => SqlValue[], column?: ColumnChange, primary?: NewPrimary): Task<void> {
+  const { store, transaction } = d.engine;
+  const number = Math.max(...after.layouts.map((l) => l.number)) + 1;
+  const tree = yield* store.createTree(transaction, { kind: TREE_TABLE, parent: 0, fillPercent: fillOf(after.options) ?? TABLE_FILL });
+  const live = after.columns.filter((c) => !c.dropped);
+  const next: TableObject = { ...after, tree, layouts: [{ number, columns: live.map((c) => c.number) }], columns: after.columns.map(({ missing: _missing, ...c }) => c) };
+  const reader = readTable(d, before);
+  try {
+    yield* retree(d, before, next, column, primary);
+    yield* copyRows(d, reader, before, d.catalog.table(before.oid), change, column);
+  } finally {
+    reader.operator.close();
+    reader.close();
+  }
+  yield* store.dropTree(transaction, before.tree);
+  const table = d.catalog.table(before.oid);
+  const rules = tableRules(d.sql.bindContext(), table);
+  for (const index of d.catalog.indexesOf(table.oid)) if (index.oid !== table.primaryIndex) yield* buildIndex(d, table, index, rules);
+}
+
+/** Writes the table and its indexes with their new trees. */
+function* retree(d: Definer, before: TableObject, next: TableObject, column: ColumnChange | undefined, primary: NewPrimary | undefined): Task<void> {
+  const { store, transaction } = d.engine;
+  for (const index of d.catalog.indexesOf(before.oid)) {
+    const clustered = index.oid === next.primaryIndex;
+    const tree = clustered ? next.tree : yield* store.createTree(transaction, { kind: TREE_INDEX, parent: next.tree, fillPercent: fillOf(index.options) ?? INDEX_FILL });
+    if (index.oid !== before.primaryIndex) yield* store.dropTree(transaction, index.tree);
+    const columns = index.columns.map((c) => {
+      const source = next.columns.find((x) => x.number === c.column);
+      return column === undefined || c.column !== column.number || source === undefined ? c : { ...c, type: source.type, typmod: source.typmod, physical: source.physical };
+    });
+    yield* d.put({ ...index, tree, columns, version: index.version + 1 });
+  }
+  if (primary !== undefined) {
+    yield* d.put({ ...primary.index, tree: next.tree });
+    yield* d.put(primary.constraint);
+  }
+  yield* d.putTable(next);
+}
+
+function* copyRows(d: Definer, reader: TableReader, before: TableObject, table: TableObject, change: (row: SqlValue[]) => SqlValue[], column: ColumnChange | undefined): Task<void> {
+  const { engine } = d;
+  // Secondary indexes are filled afterwards, by sorting.
+  const access = new TableAccess(engine.store, engine.catalog.changed([], engine.catalog.indexesOf(table.oid).filter((i) => i.oid !== table.primaryIndex).map((i) => i.oid)), table);
+  if (access.primaryParts === undefined) yield* engine.database.rowIds.load(table.tree, engine.transaction);
+  const writer = new TableWriter(engine.store, engine.transaction, access, () => engine.database.rowIds.take(table.tree), undefined);
+  const shape = new Shape(access.columns.map((c, i) => ({ id: i + 1, type: c.type, typmod: c.typmod, physical: c.physical })), access.wideLayout);
+  const writers = shape.columns.map((_, i) => columnWriter(shape, i));
+  const evals = valuesFor(d, reader, before, access, column);
+  const env = new Env(reader.state);
+  const rows: RowBuffer = new Rows(access.wideLayout, reader.state.memory);
+  yield* reader.operator.open();
+  for (;;) {
+    const batch = yield* reader.operator.next();
+    if (batch === undefined) break;
+    for (let i = 0; i < batch.count; i++) {
+      pointAt(env, batch, i);
+      const values = change(yield* evaluateRow(env, () => evals.map((e) => e(env))));
+      access.columns.forEach((c, at) => {
+        if (c.notNull && values[at] === null) throw notNullViolation(d.catalog, table, c.name, values, d.sql.context);
+      });
+      rows.clear();
+      rows.start();
+      for (let at = 0; at < writers.length; at++) writers[at]!(rows, values[at]!);
+      rows.finish();
+      const conflict = yield* writer.insert(rows, rows.index[0]!);
+      if (conflict !== undefined) throw duplicateOf(d, table, conflict, values);
+    }
+    if (reader.state.spent(batch.count)) yield engine.slice();
+  }
+  rows.release();
+}
+
+function duplicateOf(d: Definer, table: TableObject, index: IndexObject, values: readonly SqlValue[]): Error {
+  const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
+  error.message = `could not create unique index "${index.name}"`;
+  error.detail = error.detail?.replace('already exists', 'is duplicated');
+  return error;
+}
+
+/** Per column of the new table where its value comes from: the old column, its conversion, or its default. */
+function valuesFor(d: Definer, reader: TableReader, before: TableObject, access: TableAccess, column: ColumnChange | undefined): Eval[] {
+  const old = before.columns.filter((c) => !c.dropped);
+  const outer = new Map<ColumnId, number>();
+  const scopeOver = (ids: readonly ColumnId[]): { shape0: Shape; outer: Map<ColumnId, number>; subquery: () => never } => ({
+    shape0: new Shape(reader.shape.columns.map((c, i) => ({ ...c, id: ids[i] ?? -1 - i })), reader.shape.layout),
+    outer,
+    subquery: () => {
+      throw d.unsupported('a sub-query here', undefined);
+    },
+  });
+  return access.columns.map((c) => {
+    if (column?.number === c.number) return compileEval(column.convert.expr, scopeOver(column.convert.row.map((r) => r.id)));
+    const from = old.findIndex((o) => o.number === c.number);
+    if (from >= 0) return columnReader(reader.shape, from, 0);
+    const sql = c.defaultSql ?? c.generatedSql;
+    if (sql === undefined) return () => null;
+    const bound = bindTableExpression(d.sql.bindContext(), { ...access.table, columns: [...before.columns, c] }, sql, undefined, sql, c.type, 'DEFAULT');
+    const evaluate = compileEval(bound.expr, scopeOver(bound.row.map((r) => r.id)));
+    const apply = typeEntry(c.type).applyTypmod;
+    return (env) => {
+      const value = evaluate(env);
+      return value === null || apply === undefined || c.typmod < 0 ? value : apply(value, c.typmod, false);
+    };
+  });
+}
