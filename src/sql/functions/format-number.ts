@@ -298,9 +298,7 @@ function scientificText(value: Numeric, { fraction }: NumberTemplate): string {
 
 /** value × 10^n, exact. */
 function timesPowerOfTen(value: Numeric, n: number): Numeric {
-  return n >= 0
-    ? multiplyNumeric(value, parseNumeric(`1e${n}`))
-    : new Numeric(value.coefficient, value.scale - n);
+  return n >= 0 ? multiplyNumeric(value, parseNumeric(`1e${n}`)) : new Numeric(value.coefficient, value.scale - n);
 }
 
 function shiftedBy(value: Numeric, digits: number): Numeric {

@@ -205,6 +205,34 @@ function quoteDouble(text: string): string {
   return `"${text}"`;
 }
 
+/** A Unicode normalization form by name. @throws `invalid_parameter_value` (22023). */
+function normalForm(name: string): 'NFC' | 'NFD' | 'NFKC' | 'NFKD' {
+  const form = name.toUpperCase();
+  if (form === 'NFC' || form === 'NFD' || form === 'NFKC' || form === 'NFKD') return form;
+  throw fail('invalid_parameter_value', `invalid normalization form: ${name}`);
+}
+
+/** Replaces \\XXXX, \\+XXXXXX, \\uXXXX and \\UXXXXXXXX by the characters they name. */
+function unescapeUnicode(text: string): string {
+  const shape = /\\(?:(\\)|([0-9a-f]{4})|\+([0-9a-f]{6})|u([0-9a-f]{4})|U([0-9a-f]{8}))?/gi;
+  const result = text.replace(shape, (_, backslash, ...codes: (string | undefined)[]) => {
+    if (backslash !== undefined) return '\\';
+    const digits = codes.slice(0, 4).find((code) => code !== undefined);
+    const code = Number.parseInt(digits ?? '', 16);
+    if (digits === undefined) {
+      throw fail('syntax_error', 'invalid Unicode escape', {
+        hint: 'Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.',
+      });
+    }
+    if (!(code > 0 && code <= 0x10ffff)) {
+      throw fail('invalid_parameter_value', `invalid Unicode code point: ${digits.toUpperCase().padStart(4, '0')}`);
+    }
+    return String.fromCodePoint(code);
+  });
+  if (!result.isWellFormed()) throw fail('syntax_error', 'invalid Unicode surrogate pair');
+  return result;
+}
+
 const LENGTHS: readonly Definition[] = [
   ...pureEach(
     [
