@@ -395,5 +395,6 @@ interval_pl_time 1848:interval,time:time:iS
 interval_pl_timestamp 2548:interval,timestamp:timestamp:iS
 interval_pl_timestamptz 2549:interval,timestamptz:timestamptz:sS
 interval_um 1168:interval:interval:iS
+is_normalized 4351:text,text:bool:iS
 isfinite 1373:date:bool:iS 1390:interval:bool:iS 2048:timestamp:bool:iS 1389:timestamptz:bool:iS
 `;

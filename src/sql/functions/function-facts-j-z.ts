@@ -54,6 +54,7 @@ namenlike 859:name,text:bool:iS
 nameregexeq 79:name,text:bool:iS
 nameregexne 1252:name,text:bool:iS
 nextval 1574:regclass:int8:vS
+normalize 4350:text,text:text:iS
 notlike 1570:text,text:bool:iS
 now 1299::timestamptz:sS
 nth_value 3114:anyelement,int4:anyelement:iSW
@@ -352,6 +353,7 @@ trim_scale 5043:numeric:numeric:iS
 trunc 1343:float8:float8:iS 1710:numeric:numeric:iS 1709:numeric,int4:numeric:iS
 txid_current 2943::int8:sS
 txid_current_if_assigned 3348::int8:sS
+unistr 6198:text:text:iS
 unnest 2331:anyarray:anyelement:iSR
 upper 871:text:text:iS
 uuid_eq 2956:uuid,uuid:bool:iS

@@ -312,6 +312,15 @@ export const STRING_FUNCTIONS: readonly Definition[] = [
     (a: string, b: string) => a + b,
     ([a, b]) => `(${a} + ${b})`,
   ),
+  {
+    ...pure('normalize(text,text)', (text: string, form: string) => text.normalize(normalForm(form))),
+    defaults: ['NFC'],
+  },
+  {
+    ...pure('is_normalized(text,text)', (text: string, form: string) => text.normalize(normalForm(form)) === text),
+    defaults: ['NFC'],
+  },
+  pure('unistr(text)', unescapeUnicode),
   pure('replace(text,text,text)', replaceAll),
   pure('translate(text,text,text)', translate),
   pure('repeat(text,int4)', repeat),
