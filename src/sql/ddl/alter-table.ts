@@ -10,7 +10,7 @@ import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
 import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
-import { bindTableExpression, tableRules } from './table-expressions.ts';
+import { bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { Shape } from '../exec/shape.ts';
 import { columnWriter, typeEntry } from '../exec/values.ts';

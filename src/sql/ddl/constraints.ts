@@ -9,7 +9,7 @@ import type { ColumnObject, ConstraintObject, IndexColumn, IndexObject, Oid, Tab
 import { TREE_INDEX } from '../../engine/record-port.ts';
 import type { CheckConstraint, ForeignKeyConstraint, KeyConstraint } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
-import { bindTableExpression } from './table-expressions.ts';
+import { bindTableExpression } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import { type Definer, INDEX_FILL } from './definer.ts';
 

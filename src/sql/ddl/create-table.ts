@@ -5,7 +5,7 @@ import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } fr
 import { TREE_TABLE } from '../../engine/record-port.ts';
 import type { CheckConstraint, ColumnConstraint, ColumnDefinition, CreateTableAsStatement, CreateTableStatement, ForeignKeyConstraint, IdentityConstraint, KeyConstraint, LikeClause } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
-import { bindTableExpression } from './table-expressions.ts';
+import { bindTableExpression } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { registry } from '../types/registry.ts';
 import { typeEntry } from '../exec/values.ts';

@@ -3,7 +3,7 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { CreateIndexStatement, IndexKey } from '../ast/definitions.ts';
-import { bindTableExpression, tableRules } from './table-expressions.ts';
+import { bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import { buildIndex } from './build-index.ts';
 import { newIndexTree, requireOrder } from './constraints.ts';

@@ -6,7 +6,7 @@ import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
 import { type RowBuffer, RowBuffer as Rows, TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
 import { TableAccess, TableWriter } from '../../engine/table-access.ts';
-import { type BoundTableExpression, bindTableExpression, tableRules } from './table-expressions.ts';
+import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';

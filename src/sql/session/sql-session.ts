@@ -14,9 +14,9 @@ import type { Session } from '../../engine/session.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { PlannableStatement } from '../ast/queries.ts';
 import type { Statement } from '../ast/statements.ts';
-import { bindConstant, bindStatement } from '../bind/binder.ts';
+import { bindConstant, bindStatement } from '../bind/bind.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
-import { tableRules } from '../ddl/table-expressions.ts';
+import { tableRules } from '../bind/table-rules.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { ModifyOperator, ModifyPlan } from '../exec/modify.ts';
 import { evaluateRow, type PlanNode } from '../exec/operator.ts';
@@ -193,7 +193,7 @@ export class SqlSession {
 
   /** Binds and plans. A transaction must be open. */
   planStatement(statement: PlannableStatement, text: string, parameterCount: number, declaredTypes: readonly Oid[], values: readonly LiteralValue[], onBound?: (root: Logical) => void): PlannedStatement {
-    const bound: BoundResult = bindStatement(this.bindContext(), statement, { text, parameterCount, declaredTypes, values });
+    const bound: BoundResult = bindStatement(statement, this.bindContext(), text, parameterCount, declaredTypes, values);
     onBound?.(bound.root);
     const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) => virtualRows(relation, state, this));
     const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
