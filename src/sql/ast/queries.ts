@@ -180,7 +180,12 @@ export interface AssignmentTarget {
 export interface OnConflict {
   readonly at: number;
   readonly target:
-    | { readonly kind: 'columns'; readonly items: readonly ConflictItem[]; readonly where: Expression | null }
+    | {
+        readonly kind: 'columns';
+        readonly at: number;
+        readonly items: readonly ConflictItem[];
+        readonly where: Expression | null;
+      }
     | { readonly kind: 'constraint'; readonly name: Name }
     | null;
   /** Null is DO NOTHING. */

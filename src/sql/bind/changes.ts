@@ -18,7 +18,7 @@ import type {
 } from '../ast/queries.ts';
 import type { Column, Expr, InsertNode, Logical, Returning } from '../plan/logical.ts';
 import { type Binding, columnRef } from './binding.ts';
-import { coerceToBoolean, resolveUntyped, tryCoerce } from './coerce.ts';
+import { coerceToBoolean, locationOf, resolveUntyped, tryCoerce } from './coerce.ts';
 import { bindConflict } from './conflicts.ts';
 import { bindExpression } from './expressions.ts';
 import { type BoundFrom, bindFromList, bindScan } from './from.ts';
@@ -72,7 +72,9 @@ export function assign(
   const converted = tryCoerce(b, expr, { oid: column.type, typmod: column.typmod }, 'assignment');
   if (converted !== undefined) return converted;
   const text = `column "${column.name}" is of type ${b.typeName(column.type)} but expression is of type ${b.typeName(expr.type)}`;
-  throw b.error('datatype_mismatch', text, expr.at ?? at, { hint: 'You will need to rewrite or cast the expression.' });
+  throw b.error('datatype_mismatch', text, locationOf(expr) ?? at, {
+    hint: 'You will need to rewrite or cast the expression.',
+  });
 }
 
 /** SET lists of UPDATE and of ON CONFLICT. */
@@ -87,7 +89,7 @@ export function bindAssignments(
     const columns = assignment.targets.map((target) => {
       const column = targetColumn(b, table, target);
       if (seen.has(column.number))
-        throw b.error('syntax_error', `multiple assignments to same column "${column.name}"`, target.name.at);
+        throw b.error('syntax_error', `multiple assignments to same column "${column.name}"`, undefined);
       seen.add(column.number);
       return column;
     });
@@ -122,10 +124,11 @@ function bindRowQuery(
 ): { number: number; expr: Expr }[] {
   if (value.kind !== 'scalarQuery') throw b.unsupported('this assignment', at);
   return columns.map((column, i) => {
-    checkAssignable(b, column, at);
+    checkAssignable(b, column);
     const draft = bindDraft(b, value.query, level);
-    if (draft.exprs.length !== columns.length)
-      throw b.error('syntax_error', 'number of columns does not match number of values', at);
+    if (draft.exprs.length !== columns.length) {
+      throw b.error('syntax_error', 'number of columns does not match number of values', value.at);
+    }
     const node = draft.build(draft.exprs.map((expr) => resolveUntyped(b, expr)));
     const source = node.columns[i]!;
     const single = b.column(source.name, source.type, source.typmod);
@@ -152,7 +155,7 @@ function bindRowQuery(
 
 function bindAssigned(b: Binding, level: Level, column: ColumnObject, value: Expression): Expr {
   if (value.kind === 'default') return column.generatedSql === undefined ? defaultOf(b, column) : nullOf(column);
-  checkAssignable(b, column, value.at);
+  checkAssignable(b, column);
   return assign(b, column, bindExpression(b, level, value), value.at);
 }
 
@@ -161,10 +164,10 @@ function nullOf(column: ColumnObject): Expr {
 }
 
 /** @throws generated_always for columns whose values the database makes */
-function checkAssignable(b: Binding, column: ColumnObject, at: number): void {
+function checkAssignable(b: Binding, column: ColumnObject): void {
   const generated = column.generatedSql !== undefined;
   if (!generated && column.identity !== 'always') return;
-  throw b.error('generated_always', `column "${column.name}" can only be updated to DEFAULT`, at, {
+  throw b.error('generated_always', `column "${column.name}" can only be updated to DEFAULT`, undefined, {
     detail: whyGenerated(column),
   });
 }
@@ -200,8 +203,7 @@ function bindReturning(
 function bindInsert(b: Binding, s: InsertStatement, parent: Level | null): Logical {
   const table = findTarget(b, s.table);
   b.locks(table, 'row exclusive');
-  const listed = s.columns === null ? null : insertColumns(b, table, s.columns);
-  const source = bindSource(b, s, listed ?? liveColumns(table), listed !== null, parent);
+  const source = bindSource(b, s, s.columns === null ? liveColumns(table) : insertColumns(b, table, s.columns), parent);
   const row = rowColumns(b, table);
   const alias = s.alias?.text ?? table.name;
   const item = rowItem(b, table, alias, row);
@@ -240,13 +242,7 @@ interface Source {
   readonly columns: readonly ColumnObject[];
 }
 
-function bindSource(
-  b: Binding,
-  s: InsertStatement,
-  columns: readonly ColumnObject[],
-  listed: boolean,
-  parent: Level | null,
-): Source {
+function bindSource(b: Binding, s: InsertStatement, columns: readonly ColumnObject[], parent: Level | null): Source {
   if (s.source === null) return { node: { kind: 'onerow', columns: [] }, columns: [] };
   const { body } = s.source;
   const isPlainValues =
@@ -255,9 +251,15 @@ function bindSource(
     s.source.orderBy.length === 0 &&
     s.source.limit === null &&
     s.source.offset === null;
-  if (!isPlainValues) return bindQuerySource(b, s, s.source, columns, listed, parent);
+  if (!isPlainValues) return bindQuerySource(b, s, s.source, columns, parent);
   const width = body.rows[0]!.length;
-  checkWidth(b, width, columns, listed, body.rows[0]!, s.table.at);
+  checkWidth(
+    b,
+    s,
+    width,
+    columns,
+    body.rows[0]!.map((item) => item.at),
+  );
   const targets = columns.slice(0, width);
   const overridden = targets.map((column) => s.overriding === 'user' && column.identity !== undefined);
   const usable = body.slot >= 0 && !overridden.includes(true) && targets.every((column) => isPlainTarget(column, s));
@@ -320,19 +322,19 @@ function insertedValue(
 ): Expr {
   if (item.kind === 'default' || overridden)
     return column.generatedSql === undefined ? defaultOf(b, column) : nullOf(column);
-  checkInsertable(b, s, column, item.at);
+  checkInsertable(b, s, column);
   const expr = inClause(level, 'VALUES', () => bindExpression(b, level, item));
   return assign(b, column, expr, item.at);
 }
 
 /** @throws generated_always */
-function checkInsertable(b: Binding, s: InsertStatement, column: ColumnObject, at: number): void {
+function checkInsertable(b: Binding, s: InsertStatement, column: ColumnObject): void {
   if (isPlainTarget(column, s)) return;
   const facts = { detail: whyGenerated(column) };
   throw b.error(
     'generated_always',
     `cannot insert a non-DEFAULT value into column "${column.name}"`,
-    at,
+    undefined,
     column.generatedSql === undefined ? { ...facts, hint: 'Use OVERRIDING SYSTEM VALUE to override.' } : facts,
   );
 }
@@ -342,16 +344,15 @@ function bindQuerySource(
   s: InsertStatement,
   query: Query,
   columns: readonly ColumnObject[],
-  listed: boolean,
   parent: Level | null,
 ): Source {
   const draft = bindDraft(b, query, parent);
   const width = draft.exprs.length;
-  checkWidth(b, width, columns, listed, [], query.at);
+  checkWidth(b, s, width, columns, draft.exprs.map(locationOf));
   const targets = columns.slice(0, width);
   const overridden = targets.map((column) => s.overriding === 'user' && column.identity !== undefined);
   targets.forEach((column, i) => {
-    if (!overridden[i]) checkInsertable(b, s, column, query.at);
+    if (!overridden[i]) checkInsertable(b, s, column);
   });
   const exprs = draft.exprs.map((expr, i) =>
     overridden[i] ? resolveUntyped(b, expr) : assign(b, targets[i]!, expr, query.at),
@@ -386,17 +387,17 @@ function aboveDraft(
 
 function checkWidth(
   b: Binding,
+  s: InsertStatement,
   width: number,
   columns: readonly ColumnObject[],
-  listed: boolean,
-  row: readonly Expression[],
-  at: number,
+  at: readonly (number | undefined)[],
 ): void {
   if (width > columns.length) {
-    throw b.error('syntax_error', 'INSERT has more expressions than target columns', row[columns.length]?.at ?? at);
+    throw b.error('syntax_error', 'INSERT has more expressions than target columns', at[columns.length]);
   }
-  if (listed && width < columns.length)
-    throw b.error('syntax_error', 'INSERT has more target columns than expressions', at);
+  if (s.columns !== null && width < columns.length) {
+    throw b.error('syntax_error', 'INSERT has more target columns than expressions', s.columns[width]?.name.at);
+  }
 }
 
 // ── UPDATE and DELETE ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -425,7 +426,7 @@ function bindInput(
 ): BoundFrom {
   // The target is not visible to LATERAL items, but its name is taken.
   const others = bindFromList(b, level, list, null);
-  if (others !== null) checkNames(b, target.from.items, others.items, list[0]!.at);
+  if (others !== null) checkNames(b, target.from.items, others.items);
   const joined: BoundFrom = others === null ? target.from : crossed(target.from, others);
   level.items = joined.items;
   if (where === null) return joined;

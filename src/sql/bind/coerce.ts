@@ -7,6 +7,7 @@
  */
 
 import type { Expr } from '../plan/logical.ts';
+import { childrenOf } from '../plan/walk.ts';
 import type { Oid, TypeEntry } from '../types/contracts.ts';
 import {
   ANY_OID,
@@ -48,6 +49,9 @@ export function canCoerce(b: Binding, from: Oid, to: Oid, context: CoercionConte
   if (from === to || to === ANY_OID || POLYMORPHIC.has(to) || from === UNKNOWN_OID) return true;
   if (to === RECORD_OID) return isRow(b, from);
   const cast = b.context.registry.cast(from, to);
+  // int2vector and oidvector hold elements but are no arrays that others convert to.
+  const target = b.type(to);
+  if (target?.category === 'A' && !target.name.startsWith('_') && b.type(from)?.category === 'A') return false;
   return cast !== undefined && ALLOWS[context].includes(cast.context);
 }
 
@@ -89,6 +93,30 @@ export function tryCoerce(b: Binding, expr: Expr, target: BoundType, context: Co
   return applyTypmod(b, converted, typmod, context === 'explicit');
 }
 
+/** Where an expression begins, as errors point to it: at its leftmost part, where its name or operator is not. */
+export function locationOf(expr: Expr): number | undefined {
+  switch (expr.kind) {
+    case 'call':
+    case 'cast':
+    case 'typmod':
+    case 'and':
+    case 'or':
+    case 'test':
+    case 'distinct':
+    case 'anyarray':
+    case 'rowcompare':
+      break;
+    default:
+      return expr.at;
+  }
+  let least = expr.at;
+  for (const child of childrenOf(expr)) {
+    const at = locationOf(child);
+    if (at !== undefined && (least === undefined || at < least)) least = at;
+  }
+  return least;
+}
+
 export function atOf(expr: { readonly at?: number }): { readonly at?: number } {
   return expr.at === undefined ? {} : { at: expr.at };
 }
@@ -99,7 +127,7 @@ export function coerce(
   expr: Expr,
   target: BoundType,
   context: CoercionContext,
-  at: number | undefined = expr.at,
+  at: number | undefined = locationOf(expr),
 ): Expr {
   const converted = tryCoerce(b, expr, target, context);
   if (converted !== undefined) return converted;
@@ -148,7 +176,7 @@ export function coerceToBoolean(b: Binding, expr: Expr, construct: string): Expr
   throw b.error(
     'datatype_mismatch',
     `argument of ${construct} must be type boolean, not type ${b.typeName(expr.type)}`,
-    expr.at,
+    locationOf(expr),
   );
 }
 
@@ -171,7 +199,7 @@ export function commonType(b: Binding, exprs: readonly Expr[], construct: string
       throw b.error(
         'datatype_mismatch',
         `${construct} types ${b.typeName(chosen)} and ${b.typeName(expr.type)} cannot be matched`,
-        expr.at,
+        locationOf(expr),
       );
     }
     chosen = wider;
@@ -214,7 +242,7 @@ export function coerceToCommon(b: Binding, expr: Expr, type: Oid, construct: str
   throw b.error(
     'cannot_coerce',
     `${construct} could not convert type ${b.typeName(expr.type)} to ${b.typeName(type)}`,
-    expr.at,
+    locationOf(expr),
   );
 }
 

@@ -1,6 +1,7 @@
 /** ON CONFLICT: which unique indexes are meant, and DO UPDATE over the existing and the excluded row. */
 
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { Expression } from '../ast/expressions.ts';
 import type { OnConflict as OnConflictClause } from '../ast/queries.ts';
 import type { Column, Expr, OnConflict } from '../plan/logical.ts';
 import { conjunctsOf } from '../plan/walk.ts';
@@ -58,7 +59,7 @@ function bindArbiters(b: Binding, clause: OnConflictClause, table: TableObject, 
       throw b.error(
         'undefined_object',
         `constraint "${target.name.text}" for table "${table.name}" does not exist`,
-        target.name.at,
+        undefined,
       );
     }
     return [index];
@@ -66,7 +67,9 @@ function bindArbiters(b: Binding, clause: OnConflictClause, table: TableObject, 
   const level = new Level(null);
   level.items = [level.register(rowItem(b, table, table.name, row))];
   const wanted = new Set(
-    inClause(level, 'index', () => target.items.map((item) => keyOf(bindExpression(b, level, item.expression)))),
+    inClause(level, 'index', () =>
+      target.items.map((item) => keyOf(bindConflictItem(b, level, item.expression, target.at))),
+    ),
   );
   const condition =
     target.where === null
@@ -83,6 +86,12 @@ function bindArbiters(b: Binding, clause: OnConflictClause, table: TableObject, 
     );
   }
   return matching;
+}
+
+/** A bare column's error points to the list, as PostgreSQL's does. */
+function bindConflictItem(b: Binding, level: Level, e: Expression, at: number): Expr {
+  const isBare = e.kind === 'column' && e.parts.length === 1;
+  return bindExpression(b, level, isBare ? { ...e, parts: [{ text: e.parts[0]!.text, at }] } : e);
 }
 
 /** The index has exactly these keys, and its predicate follows from the condition given. */

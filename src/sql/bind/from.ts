@@ -47,7 +47,7 @@ export function bindFromList(
       joined = right;
       continue;
     }
-    checkNames(b, joined.items, right.items, item.at);
+    checkNames(b, joined.items, right.items);
     joined = { node: joinNode('inner', joined.node, right.node, undefined), items: [...joined.items, ...right.items] };
   }
   return joined;
@@ -203,7 +203,8 @@ function bindView(b: Binding, level: Level, view: ViewObject, schema: string | n
 }
 
 function bindCommonTable(b: Binding, level: Level, item: TableItem, common: CommonTableEntry): BoundFrom {
-  if (common.forbidden !== null) throw b.error('invalid_recursion', common.forbidden, item.at);
+  if (common.forbidden !== null)
+    throw b.error('invalid_recursion', common.forbidden.reason, common.forbidden.at ?? item.at);
   common.uses++;
   const columns = common.columns.map((c) => b.column(c.name, c.type, c.typmod));
   const { alias, name } = item;
@@ -327,7 +328,7 @@ function bindJoin(b: Binding, level: Level, item: JoinItem, siblings: readonly I
   for (const seen of left.items) seen.forbidden = hides;
   const right = bindFromItem(b, level, item.right, [...siblings, ...left.items]);
   for (const seen of left.items) seen.forbidden = false;
-  checkNames(b, left.items, right.items, item.right.at);
+  checkNames(b, left.items, right.items);
   const type = item.join === 'cross' ? 'inner' : item.join;
   const names = item.natural ? commonNames(left, right) : (item.using ?? []);
   const merged = names.map((name) => mergeColumn(b, left, right, name, type));
@@ -376,12 +377,12 @@ function mergeColumn(b: Binding, left: BoundFrom, right: BoundFrom, name: Name, 
       throw b.error(
         'undefined_column',
         `column "${name.text}" specified in USING clause does not exist in ${which} table`,
-        name.at,
+        undefined,
       );
     throw b.error(
       'ambiguous_column',
       `common column name "${name.text}" appears more than once in ${which} table`,
-      name.at,
+      undefined,
     );
   };
   const l = pick(left, 'left');

@@ -10,7 +10,7 @@
  */
 
 import type { Column, ColumnId, Expr, Logical } from '../plan/logical.ts';
-import { freeColumns, mapChildren } from '../plan/walk.ts';
+import { expressionsOf, freeColumns, inputsOf, mapChildren, walkExpr } from '../plan/walk.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { keyOf } from './expression-keys.ts';
 import type { Level } from './scope.ts';
@@ -59,7 +59,7 @@ export class Grouping {
           !this.#isOurs(id) ||
           this.#groups.some((g) => g.kind === 'column' && g.id === id) ||
           this.#dependsOnGroups(id);
-        if (!isFine) throw this.#ungrouped(id, expr.at, true);
+        if (!isFine) throw this.#ungrouped(id, positionIn(expr.plan, id) ?? expr.at, true);
       }
     }
     return mapChildren(expr, (child) => this.rewrite(child));
@@ -111,4 +111,17 @@ export class Grouping {
       columns: [...this.#columns, ...aggregates.map((a) => a.column)],
     };
   }
+}
+
+/** Where a sub-query mentions a column. */
+function positionIn(node: Logical, id: ColumnId): number | undefined {
+  let found: number | undefined;
+  for (const expr of expressionsOf(node)) {
+    walkExpr(expr, (e) => {
+      if (e.kind === 'column' && e.id === id) found ??= e.at;
+      else if (e.kind === 'subquery') found ??= positionIn(e.plan, id);
+    });
+  }
+  for (const input of inputsOf(node)) found ??= positionIn(input, id);
+  return found;
 }

@@ -14,7 +14,7 @@ import { INT4_OID, INT8_OID, NUMERIC_OID, UNKNOWN_OID } from '../types/type-oids
 import { type Binding, columnRef } from './binding.ts';
 import { callNamed } from './calls.ts';
 import { bindChange } from './changes.ts';
-import { coerce, coerceToCommon, commonType, commonTypmod, resolveUntyped } from './coerce.ts';
+import { coerce, coerceToCommon, commonType, commonTypmod, locationOf, resolveUntyped } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
 import { type CommonTableEntry, inClause, Level } from './scope.ts';
 import { bindSelect } from './select.ts';
@@ -158,7 +158,11 @@ function bindSetOperation(b: Binding, body: SetOperationBody, parent: Level | nu
 function combine(b: Binding, body: SetOperationBody, left: Draft, right: Draft): Draft {
   const name = body.operation.toUpperCase();
   if (left.exprs.length !== right.exprs.length) {
-    throw b.error('syntax_error', `each ${name} query must have the same number of columns`, body.right.at);
+    throw b.error(
+      'syntax_error',
+      `each ${name} query must have the same number of columns`,
+      locationOf(right.exprs[0] ?? left.exprs[0]!),
+    );
   }
   const types = left.exprs.map((expr, i) => commonType(b, [expr, right.exprs[i]!], name));
   const typmods = types.map((type, i) => commonTypmod([left.exprs[i]!, right.exprs[i]!], type));
@@ -231,7 +235,12 @@ function renamed(b: Binding, cte: CommonTable, columns: readonly Column[]): read
 function bindMaybeRecursive(b: Binding, cte: CommonTable, scope: Level): BoundTable {
   const { statement, name } = cte;
   const id = b.newCte();
-  const forbid = (reason: string): CommonTableEntry => ({ id, columns: [], forbidden: reason, uses: 0 });
+  const forbid = (reason: string, at?: number): CommonTableEntry => ({
+    id,
+    columns: [],
+    forbidden: { reason, at },
+    uses: 0,
+  });
   if (
     statement.kind !== 'query' ||
     statement.body.kind !== 'setOperation' ||
@@ -240,7 +249,10 @@ function bindMaybeRecursive(b: Binding, cte: CommonTable, scope: Level): BoundTa
   ) {
     scope.ctes.set(
       name.text,
-      forbid(`recursive query "${name.text}" does not have the form non-recursive-term UNION [ALL] recursive-term`),
+      forbid(
+        `recursive query "${name.text}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
+        name.at,
+      ),
     );
     return bindTable(b, cte, scope);
   }
@@ -264,7 +276,7 @@ function bindMaybeRecursive(b: Binding, cte: CommonTable, scope: Level): BoundTa
     throw b.error('syntax_error', 'each UNION query must have the same number of columns', body.right.at);
   }
   const step = right.build(
-    right.exprs.map((expr, i) => recursiveColumn(b, expr, base.columns[i]!, i, name.text, body.left.at)),
+    right.exprs.map((expr, i) => recursiveColumn(b, expr, base.columns[i]!, i, name.text, locationOf(left.exprs[i]!))),
   );
   const columns = base.columns.map((column) => b.column(column.name, column.type, column.typmod));
   const plan: Logical = { kind: 'recursive', cte: id, all: body.all, base, step, columns };
@@ -281,7 +293,14 @@ function refuseTail(b: Binding, query: Query): void {
 }
 
 /** The recursive term must have the types of the other one. */
-function recursiveColumn(b: Binding, expr: Expr, column: Column, i: number, name: string, at: number): Expr {
+function recursiveColumn(
+  b: Binding,
+  expr: Expr,
+  column: Column,
+  i: number,
+  name: string,
+  at: number | undefined,
+): Expr {
   if (expr.type === UNKNOWN_OID) return coerce(b, expr, { oid: column.type, typmod: -1 }, 'implicit');
   const overall = commonType(b, [columnRef(column), expr], 'UNION');
   if (overall === column.type) return coerceToCommon(b, expr, column.type, 'UNION');

@@ -163,7 +163,7 @@ export function expandStar(
 
 function missingTable(b: Binding, level: Level, table: Name, at: number) {
   for (let up: Level | null = level; up !== null; up = up.parent) {
-    const hidden = up.items.find((item) => item.alias === table.text && !item.qualified);
+    const hidden = up.allItems().find((item) => item.alias === table.text);
     if (hidden !== undefined) {
       return b.error('undefined_table', `invalid reference to FROM-clause entry for table "${table.text}"`, at, {
         hint: `There is an entry for table "${table.text}", but it cannot be referenced from this part of the query.`,

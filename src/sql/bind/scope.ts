@@ -141,7 +141,7 @@ export interface CommonTableEntry {
   readonly id: number;
   readonly columns: readonly Column[];
   /** Set while the non-recursive term is bound, or where a reference would be wrong: the reason. */
-  readonly forbidden: string | null;
+  readonly forbidden: { readonly reason: string; readonly at: number | undefined } | null;
   uses: number;
 }
 
@@ -218,7 +218,7 @@ export function findItem(b: Binding, level: Level, schema: string | null, name: 
 }
 
 /** Refuses two items of one name in one FROM clause. @throws duplicate_alias */
-export function checkNames(b: Binding, items: readonly Item[], added: readonly Item[], at: number): void {
+export function checkNames(b: Binding, items: readonly Item[], added: readonly Item[]): void {
   for (const item of added) {
     if (!item.qualified || item.alias === null) continue;
     const clash = items.find(
@@ -228,7 +228,7 @@ export function checkNames(b: Binding, items: readonly Item[], added: readonly I
         (other.schema === null || item.schema === null || other.schema === item.schema),
     );
     if (clash !== undefined)
-      throw b.error('duplicate_alias', `table name "${item.alias}" specified more than once`, at);
+      throw b.error('duplicate_alias', `table name "${item.alias}" specified more than once`, undefined);
   }
 }
 

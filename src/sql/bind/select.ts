@@ -333,7 +333,7 @@ function lockRows(b: Binding, query: Query, body: SelectBody, bound: Bound, inpu
   const { level } = bound;
   const first = query.locking[0]!;
   const refuse = (what: string) =>
-    b.error('feature_not_supported', `FOR ${first.strength.toUpperCase()} is not allowed with ${what}`, first.at);
+    b.error('feature_not_supported', `FOR ${first.strength.toUpperCase()} is not allowed with ${what}`, undefined);
   if (body.distinct) throw refuse('DISTINCT clause');
   if (body.groupBy.length > 0) throw refuse('GROUP BY clause');
   if (bound.having !== undefined) throw refuse('HAVING clause');

@@ -160,13 +160,14 @@ function parseOnConflict(c: Cursor): OnConflict {
 function parseConflictTarget(c: Cursor): OnConflict['target'] {
   if (c.acceptAll('on', 'constraint')) return { kind: 'constraint', name: c.name() };
   if (!c.isPunctuation(OPEN)) return null;
+  const at = c.offset;
   const items = c.parenthesized((): ConflictItem => {
     const expression = parseExpression(c);
     const opclass: QualifiedName | null = c.isFunctionName() ? c.functionName() : null;
     if (expression.kind !== 'collate') return { expression, collation: null, opclass };
     return { expression: expression.operand, collation: expression.collation, opclass };
   });
-  return { kind: 'columns', items, where: c.accept('where') ? parseExpression(c) : null };
+  return { kind: 'columns', at, items, where: c.accept('where') ? parseExpression(c) : null };
 }
 
 function parseAssignment(c: Cursor): Assignment {
