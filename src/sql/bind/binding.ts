@@ -12,7 +12,16 @@ import { ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.ts';
 import { positionOf } from '../ast/names.ts';
 import type { LiteralValue } from '../lexer/normalize.ts';
-import type { BoundStatement, Column, ColumnExpr, ColumnId, ParamExpr, VirtualRelation } from '../plan/logical.ts';
+import type {
+  BoundStatement,
+  CallExpr,
+  Column,
+  ColumnExpr,
+  ColumnId,
+  Expr,
+  ParamExpr,
+  VirtualRelation,
+} from '../plan/logical.ts';
 import type { EvalContext, Oid, Registry, TypeEntry } from '../types/contracts.ts';
 import { UNKNOWN_OID } from '../types/type-oids.ts';
 
@@ -28,6 +37,13 @@ export interface BindContext {
   readonly evaluation: EvalContext;
   /** A catalog view by name; undefined = there is none. */
   virtualRelation(schema: string, name: string): VirtualRelation | undefined;
+}
+
+/** A field of a row value. */
+export interface RowField {
+  readonly name: string;
+  readonly type: Oid;
+  readonly typmod: number;
 }
 
 /** A literal that is a parameter: which value of the normalised statement, read as which type. */
@@ -97,6 +113,31 @@ export class Binding {
 
   type(oid: Oid): TypeEntry | undefined {
     return this.context.registry.type(oid);
+  }
+
+  /** The fields of columns that hold rows, as far as the statement itself says them. */
+  readonly #rows = new Map<ColumnId, readonly RowField[]>();
+
+  /** The fields of a row-valued expression; undefined when they are not known. */
+  fieldsOf(expr: Expr): readonly RowField[] | undefined {
+    if (expr.kind === 'column') return this.#rows.get(expr.id);
+    if (expr.kind === 'row')
+      return expr.items.map((item, i) => ({ name: expr.names[i]!, type: item.type, typmod: item.typmod }));
+    if (expr.kind !== 'call') return undefined;
+    return expr.fn.columns?.map(({ name, type }) => ({ name, type: this.#fieldType(expr, type), typmod: -1 }));
+  }
+
+  /** A polymorphic result column has the element type of the call's first array. */
+  #fieldType(call: CallExpr, declared: Oid): Oid {
+    if (this.type(declared)?.typeType !== 'p') return declared;
+    const elements = call.args.map((arg) => this.type(arg.type)?.elementOid ?? 0);
+    return elements.find((element) => element !== 0) ?? declared;
+  }
+
+  /** Says that a column holds the rows of an expression. */
+  keepFields(column: Column, source: Expr): void {
+    const fields = this.fieldsOf(source);
+    if (fields !== undefined) this.#rows.set(column.id, fields);
   }
 
   // ── parameters ─────────────────────────────────────────────────────────────────────────────────────────────────────

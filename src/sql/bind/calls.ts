@@ -73,7 +73,7 @@ export function bindCall(b: Binding, level: Level, e: CallExpression): Expr {
   if (aggregates.length > 0) return bindAggregate(b, level, e, aggregates);
   refuseAggregateSyntax(b, e);
   const args = bindArguments(b, level, e);
-  const functions = inCatalog ? b.context.registry.functionsNamed(name) : [];
+  const functions = functionsOf(b, name, schema);
   const chosen = chooseFunction(b, functions, args, e.variadic);
   if (typeof chosen === 'string') {
     const cast = chosen === 'none' && inCatalog ? castCall(b, name, args, e.at) : undefined;
@@ -87,6 +87,15 @@ export function bindCall(b: Binding, level: Level, e: CallExpression): Expr {
   const call = functionCall(b, chosen, args, e.at);
   if (chosen.entry.returnsSet) noteSet(b, level, e.at);
   return call;
+}
+
+/** Functions of a name that a schema has, or that the search path reaches. */
+function functionsOf(b: Binding, name: string, schema: string | null): readonly FunctionEntry[] {
+  const reached = (entry: FunctionEntry): boolean =>
+    schema === null
+      ? entry.schema === 'pg_catalog' || b.context.searchPath.includes(entry.schema)
+      : entry.schema === schema;
+  return b.context.registry.functionsNamed(name).filter(reached);
 }
 
 /** Calls a built-in function by name. */
@@ -279,7 +288,7 @@ function noFunction(b: Binding, e: CallExpression, args: Arguments, why: 'none' 
     .join(', ');
   if (
     e.name.schema !== null &&
-    e.name.schema !== 'pg_catalog' &&
+    !['pg_catalog', 'information_schema'].includes(e.name.schema) &&
     b.context.catalog.schemaNamed(e.name.schema) === undefined
   ) {
     return b.error('invalid_schema_name', `schema "${e.name.schema}" does not exist`, e.at);

@@ -135,6 +135,7 @@ export function scopeColumn(column: Column): ScopeColumn {
 interface ItemExtras {
   readonly schema?: string | null;
   readonly scan?: ScanBuilder;
+  readonly catalogOid?: number;
   readonly rowType?: number;
   readonly isScalar?: boolean;
 }
@@ -152,6 +153,7 @@ export function makeItem(
     schema: extras.schema ?? null,
     columns: renameColumns(b, alias, columns),
     scan: extras.scan ?? null,
+    catalogOid: extras.catalogOid ?? null,
     rowType: extras.rowType ?? RECORD_OID,
     isScalar: extras.isScalar ?? false,
     qualified: true,
@@ -178,9 +180,11 @@ function bindVirtual(
 ): BoundFrom {
   const columns = relation.columns.map((c) => b.column(c.name, c.type, c.typmod));
   const numbers = relation.columns.map((_, i) => i + 1);
-  // `tableoid` of a catalog row is the oid of its catalog.
   const node: Logical = { kind: 'virtual', relation, numbers, columns, alias: alias?.name.text ?? name };
-  const item = makeItem(b, alias, name, columns.map(scopeColumn), { schema: alias === null ? relation.schema : null });
+  const item = makeItem(b, alias, name, columns.map(scopeColumn), {
+    schema: alias === null ? relation.schema : null,
+    catalogOid: relation.oid,
+  });
   return { node, items: [level.register(item)] };
 }
 
@@ -207,6 +211,7 @@ function bindCommonTable(b: Binding, level: Level, item: TableItem, common: Comm
     throw b.error('invalid_recursion', common.forbidden.reason, common.forbidden.at ?? item.at);
   common.uses++;
   const columns = common.columns.map((c) => b.column(c.name, c.type, c.typmod));
+  columns.forEach((column, i) => b.keepFields(column, columnRef(common.columns[i]!)));
   const { alias, name } = item;
   const node: Logical = { kind: 'ctescan', cte: common.id, columns, alias: alias?.name.text ?? name.name };
   return { node, items: [level.register(makeItem(b, alias, name.name, columns.map(scopeColumn)))] };
@@ -303,21 +308,10 @@ function resultColumns(
       return b.column(c.name.text, type.oid, type.typmod);
     });
   }
-  const { columns } = call.fn;
-  if (columns !== undefined) return columns.map((c) => b.column(c.name, concreteColumn(b, call, c.type)));
+  if (call.fn.columns !== undefined) return b.fieldsOf(call)!.map((field) => b.column(field.name, field.type));
   if (call.type === RECORD_OID)
     throw b.error('syntax_error', 'a column definition list is required for functions returning "record"', item.at);
   return [b.column(name, call.type, call.typmod)];
-}
-
-/** A polymorphic result column has the element type of the call's first array. */
-function concreteColumn(b: Binding, call: Call, declared: number): number {
-  if (b.type(declared)?.typeType !== 'p') return declared;
-  for (const arg of call.args) {
-    const element = b.type(arg.type)?.elementOid ?? 0;
-    if (element !== 0) return element;
-  }
-  return declared;
 }
 
 // ── joins ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -51,7 +51,7 @@ function bindBare(b: Binding, level: Level, name: Name): Expr {
 function systemColumnAnywhere(b: Binding, level: Level, name: Name): Expr | undefined {
   if (!(name.text in SYSTEM_COLUMNS) && !UNKEPT.has(name.text)) return undefined;
   for (let at: Level | null = level; at !== null; at = at.parent) {
-    const items = at.items.filter((item) => item.unqualified && item.scan !== null);
+    const items = at.items.filter((item) => item.unqualified && (item.scan !== null || item.catalogOid !== null));
     if (items.length > 1) throw b.error('ambiguous_column', `column reference "${name.text}" is ambiguous`, name.at);
     if (items.length === 1) return systemColumn(b, at, items[0]!, name);
   }
@@ -60,6 +60,8 @@ function systemColumnAnywhere(b: Binding, level: Level, name: Name): Expr | unde
 
 /** A system column of a table, added to its scan at first use. */
 function systemColumn(b: Binding, level: Level, item: Item, name: Name): Expr | undefined {
+  if (item.catalogOid !== null && name.text === 'tableoid')
+    return { kind: 'const', value: item.catalogOid, type: OID_OID, typmod: -1, at: name.at };
   if (item.scan === null) return undefined;
   if (UNKEPT.has(name.text)) throw b.unsupported(`system column "${name.text}"`, name.at);
   const system = SYSTEM_COLUMNS[name.text];
@@ -121,6 +123,12 @@ export function bindField(b: Binding, operand: Expr, field: Name): Expr {
     const index = operand.names.indexOf(field.text);
     if (index >= 0) return withAt(operand.items[index]!, field.at);
   }
+  const fields = b.fieldsOf(operand) ?? [];
+  const index = fields.findIndex((known) => known.name === field.text);
+  if (index >= 0) {
+    const { type, typmod } = fields[index]!;
+    return { kind: 'field', arg: operand, index, type, typmod, at: field.at };
+  }
   if (!isRowType(b, operand)) {
     throw b.error(
       'wrong_object_type',
@@ -141,6 +149,9 @@ export function expandStar(
   if (e.of !== null) {
     const operand = bindOperand();
     if (operand.kind === 'row') return operand.items.map((expr, i) => ({ name: operand.names[i]!, expr }));
+    const fields = b.fieldsOf(operand);
+    if (fields !== undefined)
+      return fields.map(({ name }) => ({ name, expr: bindField(b, operand, { text: name, at: e.at }) }));
     throw b.error('wrong_object_type', `type ${b.typeName(operand.type)} is not composite`, e.at);
   }
   if (e.qualifier.length === 0) {

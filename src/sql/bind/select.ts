@@ -230,6 +230,7 @@ function sorted(input: Logical, keys: readonly SortKey[]): Logical {
 
 function outputColumnOf(b: Binding, { name, source }: Target, expr: Expr): Column {
   const column = b.column(name, expr.type, expr.typmod);
+  b.keepFields(column, expr);
   if (source === null || expr.kind !== 'column') return column;
   const known = source.notNull === undefined ? column : { ...column, notNull: source.notNull };
   return source.origin === undefined ? known : { ...known, origin: source.origin };
