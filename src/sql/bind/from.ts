@@ -211,7 +211,7 @@ function bindCommonTable(b: Binding, level: Level, item: TableItem, common: Comm
     throw b.error('invalid_recursion', common.forbidden.reason, common.forbidden.at ?? item.at);
   common.uses++;
   const columns = common.columns.map((c) => b.column(c.name, c.type, c.typmod));
-  columns.forEach((column, i) => b.keepFields(column, columnRef(common.columns[i]!)));
+  for (const [i, column] of columns.entries()) b.keepFields(column, columnRef(common.columns[i]!));
   const { alias, name } = item;
   const node: Logical = { kind: 'ctescan', cte: common.id, columns, alias: alias?.name.text ?? name.name };
   return { node, items: [level.register(makeItem(b, alias, name.name, columns.map(scopeColumn)))] };
