@@ -214,7 +214,7 @@ function normalForm(name: string): 'NFC' | 'NFD' | 'NFKC' | 'NFKD' {
 
 /** Replaces \\XXXX, \\+XXXXXX, \\uXXXX and \\UXXXXXXXX by the characters they name. */
 function unescapeUnicode(text: string): string {
-  const shape = /\\(?:(\\)|([0-9a-f]{4})|\+([0-9a-f]{6})|u([0-9a-f]{4})|U([0-9a-f]{8}))?/gi;
+  const shape = /\\(?:(\\)|([\da-fA-F]{4})|\+([\da-fA-F]{6})|u([\da-fA-F]{4})|U([\da-fA-F]{8}))?/g;
   const result = text.replace(shape, (_, backslash, ...codes: (string | undefined)[]) => {
     if (backslash !== undefined) return '\\';
     const digits = codes.slice(0, 4).find((code) => code !== undefined);

@@ -12,6 +12,7 @@ import {
   digitCount,
   divideRounded,
   NUMERIC_INFINITY,
+  NUMERIC_INTEGER_DIGITS_MAX,
   NUMERIC_NAN,
   NUMERIC_ONE,
   NUMERIC_ZERO,
@@ -41,6 +42,8 @@ const GUARD_DIGITS = 12;
 /** Decimal exponents beyond which a result certainly overflows or vanishes. */
 const RESULT_SCALE_MAX = 2000;
 const LOG10_E = Math.LOG10E;
+/** Integer powers of fewer digits than this are multiplied out. */
+const EXACT_POWER_DIGITS_MAX = 200_000;
 
 /** The value at precision `digits`, rounded. */
 function toFixedPoint(value: Numeric, digits: number): bigint {
@@ -200,6 +203,8 @@ export function logNumeric(base: Numeric, value: Numeric): Numeric {
 export function expNumeric(value: Numeric): Numeric {
   if (value.isNaN) return value;
   if (!value.isFinite) return value.sign > 0 ? value : NUMERIC_ZERO;
+  // exp alone has this narrow range; powers reach as far as numeric does.
+  if (numericToFloat(value) >= RESULT_SCALE_MAX * 3) throw numericOverflow();
   const exponent = Math.trunc(clampExponent(numericToFloat(value) * LOG10_E));
   return expToScale(value, clampScale(Math.max(SIGNIFICANT_DIGITS_MIN - exponent, value.scale)));
 }
@@ -210,7 +215,7 @@ function clampExponent(exponent: number): number {
 
 function expToScale(value: Numeric, scale: number): Numeric {
   const estimate = numericToFloat(value);
-  if (estimate >= RESULT_SCALE_MAX * 3) throw numericOverflow();
+  if (estimate > NUMERIC_INTEGER_DIGITS_MAX * Math.LN10) throw numericOverflow();
   if (estimate < -(scale + 10) * Math.LN10) return new Numeric(0, scale);
   const digits = Math.max(scale + GUARD_DIGITS, value.scale);
   return fromFixedPoint(expFixed(toFixedPoint(value, digits), digits), digits, scale);
@@ -270,10 +275,9 @@ function integerPower(base: Numeric, n: number, exponent: Numeric): Numeric {
   const text = absoluteNumeric(base).coefficient.toString();
   const lead = Number(text.slice(0, 15));
   const decimalExponent = n * (Math.log10(lead) + text.length - Math.min(15, text.length) - base.scale);
-  if (decimalExponent > 131072) throw numericOverflow();
+  if (decimalExponent > NUMERIC_INTEGER_DIGITS_MAX) throw numericOverflow();
   if (decimalExponent + 1 < -scale) return new Numeric(0, scale);
-  const digits = Math.abs(n) * text.length;
-  if (digits < 20000) {
+  if (Math.abs(n) * text.length < EXACT_POWER_DIGITS_MAX) {
     const magnitude = Math.abs(n);
     const raised = new Numeric(canonical(BigInt(base.coefficient) ** BigInt(magnitude)), base.scale * magnitude);
     return n > 0 ? roundNumeric(raised, scale) : divideToScale(NUMERIC_ONE, raised, scale);
@@ -291,7 +295,10 @@ function rawPower(base: Numeric, exponent: Numeric, scale: number, decimalExpone
 
 function realPower(base: Numeric, exponent: Numeric, negate: boolean): Numeric {
   const magnitude = absoluteNumeric(base);
-  const rough = numericToFloat(multiplyNumeric(lnToScale(magnitude, 20), exponent));
+  // The result's scale hangs on this estimate's whole digits, so it is rounded exactly as PostgreSQL rounds it.
+  const roughScale = Math.max(0, 8 - logarithmWeight(magnitude));
+  const roughProduct = multiplyNumeric(lnToScale(magnitude, roughScale), exponent);
+  const rough = numericToFloat(roundNumeric(roughProduct, roughScale));
   if (Math.abs(rough) > RESULT_SCALE_MAX * 3.01) {
     if (rough > 0) throw numericOverflow();
     return new Numeric(0, DISPLAY_SCALE_MAX);
@@ -302,11 +309,20 @@ function realPower(base: Numeric, exponent: Numeric, negate: boolean): Numeric {
   return negate && base.sign < 0 ? negateNumeric(result) : result;
 }
 
+/** Product of the integers low … high; halves of equal size multiply far faster than one by one. */
+function product(low: number, high: number): bigint {
+  if (high - low > 16) {
+    const middle = (low + high) >> 1;
+    return product(low, middle) * product(middle + 1, high);
+  }
+  let result = 1n;
+  for (let i = low; i <= high; i++) result *= BigInt(i);
+  return result;
+}
+
 /** n! @throws 22003 for negative and for huge n. */
 export function factorial(n: number | bigint): Numeric {
   if (n < 0) throw fail('numeric_value_out_of_range', 'factorial of a negative number is undefined');
   if (n > 32177) throw numericOverflow();
-  let product = 1n;
-  for (let i = 2n; i <= BigInt(n); i++) product *= i;
-  return numeric(canonical(product), 0);
+  return numeric(canonical(product(1, Number(n))), 0);
 }
