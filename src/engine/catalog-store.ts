@@ -68,7 +68,7 @@ export function* removeObject(store: Store, t: Transaction, oid: Oid): Task<void
   const from = { key: objectKey(oid, 0), length: KEY_BYTES, inclusive: true };
   const to = { key: objectKey(oid, PARTS_MAX), length: KEY_BYTES, inclusive: true };
   // The command's own changes count too: an object may change twice in one statement.
-  const own: Snapshot = { ...snapshot, command: Number.MAX_SAFE_INTEGER, transaction: t };
+  const own: Snapshot = { commitSeq: snapshot.commitSeq, oldestOpen: snapshot.oldestOpen, transaction: t, command: Number.MAX_SAFE_INTEGER };
   yield* visitRows(store, CATALOG_TREE, from, to, own, () => undefined, () => {
     parts++;
   });
