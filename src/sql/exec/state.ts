@@ -45,12 +45,18 @@ export class Env {
   }
 
   /**
-   * Runs a task for the row being evaluated and returns its answer.
+   * Runs a task for the row being evaluated and returns its answer. An answer that is known already must come this way too,
+   * so that a second evaluation finds the waits in the same order.
    *
    * @throws SUSPEND when the task has to wait; the row is evaluated again when it is done.
    */
-  wait<T>(start: () => Task<T>): T {
+  wait<T>(start: () => Task<T>, known?: T): T {
     if (this.#next < this.#log.length) return this.#log[this.#next++] as T;
+    if (known !== undefined) {
+      this.#log.push(known);
+      this.#next++;
+      return known;
+    }
     const task = start();
     const step = task.next();
     if (step.done === true) {

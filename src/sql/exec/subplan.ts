@@ -83,9 +83,8 @@ export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope):
     const run = runOf(state, subPlan);
     const name = Buffer.from(key.bytes.buffer, 0, key.length).toString('latin1');
     const known = subPlan.stable ? run.memo.get(name) : undefined;
-    if (known !== undefined) return known;
-    const rows = env.wait(() => collect(state, run.operator, readers, wanted));
-    if (subPlan.stable) {
+    const rows = env.wait(() => collect(state, run.operator, readers, wanted), known);
+    if (subPlan.stable && known === undefined) {
       if (run.memo.size >= MEMO_ENTRIES_MAX) run.memo.clear();
       run.memo.set(name, rows);
     }
