@@ -9,7 +9,7 @@
  * A descent leaves its path in `pgnos` and `slots`, valid until the next descent. Every page of it is resident.
  */
 import { assert } from '../base/assert.ts';
-import { NEED, OK } from './contracts.ts';
+import { NEED, NONE, OK } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
   CHILD_BYTES,
@@ -17,6 +17,7 @@ import {
   PAGE_LEVEL_AT,
   PAGE_NEWEST_AT,
   PAGE_NEXT_AT,
+  PAGE_PGNO_AT,
   PAGE_PREFIX_BYTES_AT,
   PAGE_PREV_AT,
   PAGE_TREE_AT,
@@ -25,23 +26,26 @@ import {
   writeU64,
 } from './layout.ts';
 import {
-  appendNodes,
   bytesUnderPrefix,
   childAt,
   commonBytes,
-  commonPrefix,
   copyKey,
   fits,
+  initFromPart,
   initPage,
   insertNode,
   nodeBytes,
+  partPrefix,
   searchBranch,
+  searchPage,
   slotCount,
 } from './page.ts';
 import type { Tree } from './tree.ts';
 
 const LEVELS_MAX = 16;
 const KEY_BUFFER = 8192;
+/** `leafBefore` found no leaf with a key below. */
+export const NONE_LEFT = -2;
 
 export class BTree {
   readonly #core: Core;
@@ -105,6 +109,106 @@ export class BTree {
       const slot = last ? slotCount(view) - 1 : 0;
       this.slots[depth] = slot;
       pgno = childAt(view, slot);
+    }
+  }
+
+  /** Is a key above everything in a tree? OK, NONE, NEED. */
+  isAppend(tree: Tree, key: Uint8Array, keyBytes: number): number {
+    const frame = this.descend(tree, key, keyBytes);
+    if (frame < 0) return NEED;
+    const view = this.#core.cache.views[frame]!;
+    if (view.getUint32(PAGE_NEXT_AT, true) !== 0) return NONE;
+    return searchPage(this.#core.cache.bytes[frame]!, view, key, keyBytes) === -slotCount(view) - 1 ? OK : NONE;
+  }
+
+  /**
+   * Makes ready to hang a leaf whose first key this is behind the last one: OK, NONE (the key is not above everything) or
+   * NEED. Between OK and `applyAppend` nothing may suspend or change.
+   */
+  prepareAppend(tree: Tree, key: Uint8Array, keyBytes: number): number {
+    const core = this.#core;
+    for (;;) {
+      if (core.reserve() === NEED || core.allocator.prepare(tree, 1) === NEED || core.reserve() === NEED) return NEED;
+      const status = this.isAppend(tree, key, keyBytes);
+      if (status !== OK) return status;
+      const frame = this.#frame(this.depth);
+      const view = core.cache.views[frame]!;
+      this.#appendBytes = 0;
+      // An empty leaf takes the new content itself.
+      if (slotCount(view) === 0) return OK;
+      if (this.depth === 0) {
+        this.#splitRoot(tree);
+        continue;
+      }
+      this.#appendBytes = this.#separate(core.cache.bytes[frame]!, view, slotCount(view), key, keyBytes);
+      const parent = this.#frame(this.depth - 1);
+      const parentBytes = core.cache.bytes[parent]!;
+      if (fits(parentBytes, core.cache.views[parent]!, this.#separator, this.#appendBytes, CHILD_BYTES)) return OK;
+      const separator = this.#separator.slice(0, this.#appendBytes);
+      if (this.#splitAt(tree, this.depth - 1, separator, separator.length, nodeBytes(CHILD_BYTES, separator.length)) === NEED) {
+        return NEED;
+      }
+    }
+  }
+
+  /** Hangs a built leaf behind the last one. Inside a group, right after `prepareAppend` said OK. */
+  applyAppend(tree: Tree, page: Uint8Array): void {
+    const { cache, group, allocator } = this.#core;
+    const lastPgno = this.pgnos[this.depth]!;
+    const lastFrame = this.#frame(this.depth);
+    const fresh = this.#appendBytes > 0;
+    const pgno = fresh ? allocator.take(tree) : lastPgno;
+    const frame = fresh ? cache.takeFrame(pgno) : lastFrame;
+    const view = cache.views[frame]!;
+    const previous = fresh ? lastPgno : view.getUint32(PAGE_PREV_AT, true);
+    cache.bytes[frame]!.set(page);
+    view.setUint32(PAGE_PGNO_AT, pgno, true);
+    view.setUint32(PAGE_PREV_AT, previous, true);
+    view.setUint32(PAGE_NEXT_AT, 0, true);
+    group.newPage(frame);
+    if (!fresh) return;
+    group.linkNext(lastFrame, pgno);
+    this.#childView.setUint32(0, pgno, true);
+    const parent = this.#frame(this.depth - 1);
+    const slot = this.slots[this.depth - 1]! + 1;
+    group.insertNode(parent, slot, this.#separator, this.#appendBytes, this.#child, 0, CHILD_BYTES);
+    tree.pages++;
+    tree.leaves++;
+  }
+
+  #appendBytes = 0;
+
+  /** Adds the numbers of all pages of a (small) tree to `pages`; false when one is missing, with the request left. */
+  collectPages(tree: Tree, pages: number[]): boolean {
+    const { cache } = this.#core;
+    const todo = [tree.root];
+    for (let pgno = todo.pop(); pgno !== undefined; pgno = todo.pop()) {
+      const frame = cache.frameOf(pgno);
+      if (frame < 0) {
+        this.#core.wantPage(pgno);
+        return false;
+      }
+      pages.push(pgno);
+      const view = cache.views[frame]!;
+      if (view.getUint8(PAGE_LEVEL_AT) === 0) continue;
+      for (let slot = 0; slot < slotCount(view); slot++) todo.push(childAt(view, slot));
+    }
+    return true;
+  }
+
+  /** The leaf with the last key below `key` (or equal, if `inclusive`): its frame, NONE_LEFT or NEED. */
+  leafBefore(tree: Tree, key: Uint8Array, inclusive: boolean): number {
+    const { cache } = this.#core;
+    let frame = this.descend(tree, key, key.length);
+    if (frame < 0) return NEED;
+    for (;;) {
+      const view = cache.views[frame]!;
+      const found = searchPage(cache.bytes[frame]!, view, key, key.length);
+      if (found > 0 || found < -1 || (found === 0 && inclusive)) return frame;
+      const previous = view.getUint32(PAGE_PREV_AT, true);
+      if (previous === 0) return NONE_LEFT;
+      frame = cache.frameOf(previous);
+      if (frame < 0) return this.#core.wantPage(previous);
     }
   }
 
@@ -178,22 +282,23 @@ export class BTree {
     const level = view.getUint8(PAGE_LEVEL_AT);
     const count = slotCount(view);
     group.begin();
-    const rightPgno = allocator.take(tree, pgno);
+    const rightPgno = allocator.take(tree);
     const rightFrame = cache.takeFrame(rightPgno);
     const right = cache.bytes[rightFrame]!;
     const rightView = cache.views[rightFrame]!;
-    // An empty right page will be filled by keys like these: what its left neighbour's first key shares with the new key.
-    const prefixBytes =
-      cut < count ? commonPrefix(bytes, view, cut, count - 1) : count === 0 ? 0 : this.#shared(bytes, view, key, keyBytes);
-    copyKeyOr(bytes, view, cut < count ? cut : count - 1, this.#left);
-    initPage(right, rightView, rightPgno, tree.id, level, this.#left, prefixBytes);
-    appendNodes(right, rightView, bytes, view, cut, count);
+    if (cut < count) {
+      initFromPart(right, rightView, rightPgno, bytes, view, cut, count, partPrefix(bytes, view, cut, count));
+    } else {
+      // An empty right page will be filled by keys like these: what its left neighbour's first key shares with the new key.
+      const shared = count === 0 ? 0 : commonBytes(this.#left, copyKey(bytes, view, 0, this.#left), key, keyBytes);
+      initPage(right, rightView, rightPgno, tree.id, level, key, shared);
+    }
     writeU64(rightView, PAGE_NEWEST_AT, readU64(view, PAGE_NEWEST_AT));
     rightView.setUint32(PAGE_PREV_AT, pgno, true);
     rightView.setUint32(PAGE_NEXT_AT, view.getUint32(PAGE_NEXT_AT, true), true);
     group.newPage(rightFrame);
     if (nextFrame >= 0) group.linkPrevious(nextFrame, rightPgno);
-    if (cut < count) group.rebuild(frame, 0, cut, cut === 0 ? 0 : commonPrefix(bytes, view, 0, cut - 1));
+    if (cut < count) group.rebuild(frame, 0, cut, partPrefix(bytes, view, 0, cut));
     group.linkNext(frame, rightPgno);
     this.#childView.setUint32(0, rightPgno, true);
     const parent = this.#frame(depth - 1);
@@ -201,10 +306,6 @@ export class BTree {
     group.end();
     tree.pages++;
     if (level === 0) tree.leaves++;
-  }
-
-  #shared(bytes: Uint8Array, view: DataView, key: Uint8Array, keyBytes: number): number {
-    return commonBytes(this.#left, copyKey(bytes, view, 0, this.#left), key, keyBytes);
   }
 
   /** Vertical split: the root's content moves into a page below it, the root becomes a branch with that one child. */
@@ -215,14 +316,11 @@ export class BTree {
     const view = cache.views[frame]!;
     const level = view.getUint8(PAGE_LEVEL_AT);
     group.begin();
-    const pgno = allocator.take(tree, tree.root);
+    const pgno = allocator.take(tree);
     const below = cache.takeFrame(pgno);
     const belowView = cache.views[below]!;
     const count = slotCount(view);
-    copyKeyOr(bytes, view, 0, this.#left);
-    const prefixBytes = commonPrefix(bytes, view, 0, count - 1);
-    initPage(cache.bytes[below]!, belowView, pgno, tree.id, level, this.#left, prefixBytes);
-    appendNodes(cache.bytes[below]!, belowView, bytes, view, 0, count);
+    initFromPart(cache.bytes[below]!, belowView, pgno, bytes, view, 0, count, partPrefix(bytes, view, 0, count));
     writeU64(belowView, PAGE_NEWEST_AT, readU64(view, PAGE_NEWEST_AT));
     group.newPage(below);
     initPage(bytes, view, tree.root, tree.id, level + 1, this.#left, 0);
@@ -239,10 +337,6 @@ export class BTree {
 function copyInto(into: Uint8Array, key: Uint8Array, keyBytes: number): number {
   for (let i = 0; i < keyBytes; i++) into[i] = key[i]!;
   return keyBytes;
-}
-
-function copyKeyOr(bytes: Uint8Array, view: DataView, slot: number, into: Uint8Array): void {
-  if (slot >= 0 && slot < slotCount(view)) copyKey(bytes, view, slot, into);
 }
 
 function searchPosition(bytes: Uint8Array, view: DataView, key: Uint8Array, keyBytes: number): number {

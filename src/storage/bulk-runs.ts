@@ -2,7 +2,8 @@
  * Runs of keys that one transaction appended in bulk: one version for all of them.
  *
  * A node flagged versioned without an entry of its own may belong to a run of its tree: then the run's transaction and
- * command inserted it. Runs of one tree never overlap, because appending only happens above all keys.
+ * command inserted it. Keys that someone else inserts between those of a run, while it is remembered, are its holes: they
+ * have entries of their own first, and nothing afterwards.
  */
 import { compareBytes } from './page.ts';
 
@@ -12,6 +13,9 @@ export class BulkRun {
   readonly command: number;
   readonly first: Uint8Array;
   last: Uint8Array;
+  /** Set while the run is undone, from its end: keys from here on are done. */
+  undoneFrom: Uint8Array | undefined;
+  readonly #holes: Set<string> = new Set();
 
   constructor(tree: number, transaction: number, command: number, first: Uint8Array, last: Uint8Array) {
     this.tree = tree;
@@ -21,7 +25,7 @@ export class BulkRun {
     this.last = last;
   }
 
-  /** Does a leaf with this first key go on with the run? Runs are logged leaf by leaf, each leaf naming the run's first key. */
+  /** Does a leaf logged with this first key go on with the run? Each leaf's record names the run's first key. */
   continues(tree: number, first: Uint8Array): boolean {
     return this.tree === tree && compareBytes(this.first, 0, this.first.length, first, 0, first.length) === 0;
   }
@@ -29,9 +33,18 @@ export class BulkRun {
   covers(key: Uint8Array, keyBytes: number): boolean {
     return (
       compareBytes(key, 0, keyBytes, this.first, 0, this.first.length) >= 0 &&
-      compareBytes(key, 0, keyBytes, this.last, 0, this.last.length) <= 0
+      compareBytes(key, 0, keyBytes, this.last, 0, this.last.length) <= 0 &&
+      (this.#holes.size === 0 || !this.#holes.has(text(key, keyBytes)))
     );
   }
+
+  exclude(key: Uint8Array, keyBytes: number): void {
+    this.#holes.add(text(key, keyBytes));
+  }
+}
+
+function text(key: Uint8Array, keyBytes: number): string {
+  return Buffer.from(key.buffer, key.byteOffset, keyBytes).toString('latin1');
 }
 
 export class BulkRuns {
@@ -45,6 +58,11 @@ export class BulkRuns {
     if (runs === undefined) return undefined;
     for (let i = runs.length - 1; i >= 0; i--) if (runs[i]!.covers(key, keyBytes)) return runs[i];
     return undefined;
+  }
+
+  /** A new node with this key is put into a tree: it belongs to no run. */
+  noteInsert(tree: number, key: Uint8Array, keyBytes: number): void {
+    this.find(tree, key, keyBytes)?.exclude(key, keyBytes);
   }
 
   add(run: BulkRun): void {

@@ -135,6 +135,8 @@ function pushChildren(
 export interface SpaceAudit {
   /** Pages of the file, without header and shadow. */
   readonly pages: number;
+  /** Trees that are on their way out: their pages are accounted for by `visit`. */
+  readonly isGoing: (tree: Tree) => boolean;
   /** Calls `own` for each page that is accounted for outside of trees, with a word for what it is. */
   readonly visit: (own: (pgno: number, what: string) => void) => void;
 }
@@ -150,7 +152,7 @@ export function* checkStore(store: FileStore, audit?: SpaceAudit): Task<string[]
     owners.set(pgno, what);
   };
   for (const tree of [...core.trees.values()]) {
-    if (tree.root === 0 || tree.state === TREE_DROPPED) continue;
+    if (tree.root === 0 || tree.state === TREE_DROPPED || audit?.isGoing(tree) === true) continue;
     yield* walkTree(core, tree, (pgno) => own(pgno, `tree ${tree.id}`), problems);
   }
   if (audit !== undefined) {

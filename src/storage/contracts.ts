@@ -92,6 +92,8 @@ export interface Transaction {
   release(snapshot: Snapshot): void;
   /** A place to roll back to; marks nest. */
   mark(): number;
+  /** Forgets a mark and those after it; what was done since stays. */
+  releaseMark(mark: number): void;
   /** Undoes everything after the mark, and frees the locks taken after it. */
   rollbackTo(mark: number): Task<void>;
   /** Makes all changes durable, then visible, then frees the locks. Nothing is acknowledged before it returns. */
@@ -165,12 +167,27 @@ export interface TreeFacts {
   readonly height: number;
 }
 
+/** How a tree's space grows, in pages and percent; 0 = not given (`docs/SPACE.md`). */
+export interface SpaceHints {
+  /** Pages of the first extent. */
+  readonly initialPages: number;
+  /** The next extent in percent of the last one. */
+  readonly growthPercent: number;
+  readonly extentPagesMin: number;
+  readonly extentPagesMax: number;
+  /** Density below which maintenance starts; 0 = never. */
+  readonly maintenancePercent: number;
+  /** The hints' bit set, kept for the catalog and for defragmentation. */
+  readonly flags: number;
+}
+
 export interface TreeSpec {
   readonly kind: TreeKind;
   /** The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values. */
   readonly parent: TreeId;
   /** How full appended and built leaves get, 10–100 percent. */
   readonly fillPercent: number;
+  readonly hints?: SpaceHints;
 }
 
 /** One database file, open. */

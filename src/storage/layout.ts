@@ -98,6 +98,8 @@ export const FILE_DIRTY = 2;
 // Trees with fixed ids. The tree catalog's roots stand in the file header, every other tree's in its row of the catalog.
 export const ROOT_TREE = 0;
 export const TREE_CATALOG = 1;
+/** Available extents of the database root. */
+export const ROOT_AVAILABLE_TREE = 2;
 export const FIRST_USER_TREE = 17;
 
 // Row of the tree catalog: key = tree id u32 big-endian.
@@ -132,14 +134,25 @@ export const TREE_EXTENT_MIN_AT = 80;
 export const TREE_EXTENT_MAX_AT = 84;
 /** u32: bit set of the grbit hints. */
 export const TREE_HINT_FLAGS_AT = 88;
-/** u32: pages counted free in the available extents. */
-export const TREE_FREE_PAGES_AT = 92;
+/** u32: pages of all its extents. */
+export const TREE_OWNED_PAGES_AT = 92;
 /** u32 each, 0 = empty: pages kept so that the space trees can split. */
 export const TREE_RESERVE_AT = 96;
 export const TREE_RESERVE_SLOTS = 16;
 /** u32: where the file ends for the allocator (the database root only): pages backed on disk. */
 export const TREE_FILE_PAGES_AT = 160;
 export const TREE_ROW_BYTES = 168;
+
+// Row of a space tree: key = last page of the extent, u32 big-endian.
+export const EXTENT_PAGES_AT = 0;
+/** u32: 0 = at hand, else EXTENT_TRIMMING or EXTENT_TRIMMED (the database root's available extents only). */
+export const EXTENT_STATE_AT = 4;
+export const EXTENT_ROW_BYTES = 8;
+export const EXTENT_AT_HAND = 0;
+export const EXTENT_TRIMMING = 1;
+export const EXTENT_TRIMMED = 2;
+/** Extents that are no longer small begin at a multiple of this in the file. */
+export const EXTENT_ALIGN_BYTES = 65536;
 
 export const TREE_BUILDING = 1;
 export const TREE_LIVE = 2;

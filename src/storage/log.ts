@@ -62,6 +62,9 @@ export class Log {
   #end = 0;
   #tail = FIRST_LSN;
   #durable = FIRST_LSN;
+  /** End of the last group appended, and of the last one that is durable: what groups claim, free of jumps between generations. */
+  #groupEnd = 0;
+  #durableEnd = 0;
   #chain = 0;
   #inFlight = false;
   #waiters: { readonly lsn: number; readonly done: Done }[] = [];
@@ -206,7 +209,7 @@ export class Log {
     writeU64(view, at + GROUP_LSN_AT, this.#tail);
     view.setUint32(at + GROUP_GENERATION_AT, generation.number, true);
     view.setUint32(at + GROUP_CHAIN_AT, this.#chain, true);
-    writeU64(view, at + GROUP_DURABLE_AT, this.#durable);
+    writeU64(view, at + GROUP_DURABLE_AT, this.#durableEnd);
     this.#chain = crc32(this.bytes.subarray(at + GROUP_CHECKSUM_AT + 4, at + bytes));
     view.setUint32(at + GROUP_CHECKSUM_AT, this.#chain, true);
     const segment = this.#segments[this.#segments.length - 1];
@@ -214,6 +217,7 @@ export class Log {
     else this.#segments.push({ generation, fileAt: this.#tail - generation.start, from: at, to: at + bytes });
     this.#end = at + bytes;
     this.#tail += bytes;
+    this.#groupEnd = this.#tail;
     this.groups++;
     assert(this.#tail <= generation.start + generation.bytes, 'group within its generation');
   }
@@ -222,8 +226,9 @@ export class Log {
   flushNow(): void {
     if (this.#failure !== undefined) throw this.#fatal();
     const upTo = this.#tail;
+    const groupEnd = this.#groupEnd;
     // Nothing buffered: the end may still have moved, to the next generation's beginning.
-    if (this.#end === 0) return this.#durableUpTo(upTo);
+    if (this.#end === 0) return this.#durableUpTo(upTo, groupEnd);
     if (this.#durable === upTo) return;
     try {
       for (const s of this.#segments) {
@@ -234,8 +239,8 @@ export class Log {
       this.#fail(error);
       throw this.#fatal();
     }
-    if (this.#inFlight) this.#durableUpTo(upTo);
-    else this.#flushed(upTo, this.#end);
+    if (this.#inFlight) this.#durableUpTo(upTo, groupEnd);
+    else this.#flushed(upTo, groupEnd, this.#end);
   }
 
   /** Calls `done` in a later turn, when everything appended so far is durable. */
@@ -331,13 +336,14 @@ export class Log {
   #startFlush(): void {
     this.#inFlight = true;
     const upTo = this.#tail;
+    const groupEnd = this.#groupEnd;
     const end = this.#end;
     const segments = this.#segments.map((s) => ({ ...s }));
     const next = (i: number): void => {
       const s = segments[i];
       if (s === undefined) {
         this.#inFlight = false;
-        this.#flushed(upTo, end);
+        this.#flushed(upTo, groupEnd, end);
         if (this.#waiters.length > 0) this.#startFlush();
         return;
       }
@@ -350,7 +356,7 @@ export class Log {
   }
 
   /** Drops the first `end` bytes of the buffer, which are durable. Never while a flush reads them. */
-  #flushed(upTo: number, end: number): void {
+  #flushed(upTo: number, groupEnd: number, end: number): void {
     this.flushes++;
     this.bytes.copyWithin(0, end, this.#end);
     this.#end -= end;
@@ -361,11 +367,12 @@ export class Log {
       rest.push({ generation: s.generation, fileAt: s.fileAt + cut, from: s.from + cut - end, to: s.to - end });
     }
     this.#segments = rest;
-    this.#durableUpTo(upTo);
+    this.#durableUpTo(upTo, groupEnd);
   }
 
-  #durableUpTo(lsn: number): void {
+  #durableUpTo(lsn: number, groupEnd: number): void {
     if (lsn > this.#durable) this.#durable = lsn;
+    if (groupEnd > this.#durableEnd) this.#durableEnd = groupEnd;
     this.onDurable();
     const ready = this.#waiters.filter((w) => w.lsn <= this.#durable);
     this.#waiters = this.#waiters.filter((w) => w.lsn > this.#durable);

@@ -187,7 +187,8 @@ function markDirty(core: Core): void {
 /** Makes the parts and introduces them to each other. */
 function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts {
   const btree = new BTree(core);
-  const catalog = new TreeCatalog(core, btree);
+  // A descent leaves its path in its BTree: the catalog and the allocator, which work inside others' groups, have their own.
+  const catalog = new TreeCatalog(core, new BTree(core));
   const transactions = new Transactions(core, new Locks(core.clock));
   const versions = new RowVersions(core.versions, runs, transactions);
   const purge = new Purge(core, btree, versions, transactions);
@@ -203,7 +204,7 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
     settleTrees: (born, dropped) => catalog.settle(born, dropped),
     abandonTrees: (trees) => catalog.abandon(trees),
   };
-  core.allocator.attach(core, btree, catalog);
+  core.allocator.attach(core, new BTree(core), catalog);
   return parts;
 }
 

@@ -16,19 +16,22 @@ export interface PageAllocator {
   format(): void;
   /** Makes known the space trees of the trees in `core`, after the tree catalog was read. */
   load(): void;
-  /**
-   * Makes ready to `take` up to `count` pages for a tree and to `give` any number of its pages in the next group. An attempt:
-   * OK or NEED; it may run groups of its own. @throws `disk_full` (53100).
-   */
+  /** Makes ready to `take` `count` pages for a tree in the next group. An attempt: OK or NEED; it may run groups of its own. */
   prepare(tree: Tree, count: number): number;
-  /** Takes a page for a tree, near page `near` if it can. Inside a group. */
-  take(tree: Tree, near: number): number;
+  /** Takes a page for a tree, near those it took before. Inside a group, after `prepare` and nothing else. */
+  take(tree: Tree): number;
+  /** Makes ready to `give` a page back in the next group. An attempt: OK or NEED. */
+  prepareGive(tree: Tree, pgno: number): number;
   /** Gives a page of a tree back: it is available at once. Inside a group. */
   give(tree: Tree, pgno: number): void;
-  /** As `prepare` and `take` for a new tree's root under `parent`: the tree's space fields are set, its root is returned. */
-  prepareBirth(parent: Tree): number;
-  birth(tree: Tree, parent: Tree): number;
-  /** Takes back a bounded part of a dropped tree's pages, in groups of its own; OK = all are back, NONE = call again, NEED. */
+  /** Makes ready for a new tree's first extent of `pages` pages. */
+  prepareBirth(pages: number): number;
+  /** Takes the first extent, sets the tree's space fields, and returns its root page. Inside a group. */
+  birth(tree: Tree, pages: number): number;
+  /**
+   * Takes back a bounded part of a dropped tree's extents, in a group of its own; with the last of them the tree's row goes.
+   * OK = that was it, NONE = call again, NEED.
+   */
   reclaim(tree: Tree): number;
   /** Pages that the file has for the database: what the checker must account for. */
   filePages(): number;

@@ -339,20 +339,63 @@ export function appendNodes(
   }
 }
 
+/** As a prefix length: the prefix that the page has. */
+export const KEEP_PREFIX = 0xffff;
+
 /**
- * Rebuilds a page in place, keeping slots from … to − 1 under a prefix of `prefixBytes` bytes of its first kept key. Its
- * header keeps identity, neighbours and LSN. Deterministic, so the log names only the arguments.
+ * The prefix that serves a part of a page best: what its first and last key share, unless keys that do not share the page's
+ * prefix make that so short that the page's own saves more. So a part never takes more room than it has now.
+ */
+export function partPrefix(bytes: Uint8Array, view: DataView, from: number, to: number): number {
+  if (from >= to) return 0;
+  const own = view.getUint16(PAGE_PREFIX_BYTES_AT, true);
+  const shared = commonPrefix(bytes, view, from, to - 1);
+  if (shared >= own) return shared;
+  let now = own;
+  let then = shared;
+  for (let slot = from; slot < to; slot++) {
+    const at = nodeAt(view, slot);
+    const stored = view.getUint16(at + NODE_KEY_AT, true) & NODE_KEY_BYTES_MASK;
+    now += nodeBytes(view.getUint16(at + NODE_CAPACITY_AT, true), stored);
+    then += bytesUnderPrefix(view, slot, shared);
+  }
+  return then <= now ? shared : KEEP_PREFIX;
+}
+
+/** Makes a page of slots from … to − 1 of another page. `prefixBytes` as from `partPrefix`. */
+export function initFromPart(
+  bytes: Uint8Array,
+  view: DataView,
+  pgno: number,
+  source: Uint8Array,
+  sourceView: DataView,
+  from: number,
+  to: number,
+  prefixBytes: number,
+): void {
+  const tree = sourceView.getUint32(PAGE_TREE_AT, true);
+  const level = sourceView.getUint8(PAGE_LEVEL_AT);
+  if (prefixBytes === KEEP_PREFIX) {
+    const own = sourceView.getUint16(PAGE_PREFIX_BYTES_AT, true);
+    initPage(bytes, view, pgno, tree, level, source.slice(source.length - own), own);
+  } else {
+    const prefix = new Uint8Array(8192);
+    if (prefixBytes > 0) assert(copyKey(source, sourceView, from, prefix) >= prefixBytes, 'prefix longer than the first key');
+    initPage(bytes, view, pgno, tree, level, prefix, prefixBytes);
+  }
+  appendNodes(bytes, view, source, sourceView, from, to);
+}
+
+/**
+ * Rebuilds a page in place, keeping slots from … to − 1 under another prefix. Its header keeps identity, neighbours and LSN.
+ * Deterministic, so the log names only the arguments.
  */
 export function rebuildPage(bytes: Uint8Array, view: DataView, from: number, to: number, prefixBytes: number): void {
   const old = bytes.slice();
   const oldView = new DataView(old.buffer);
-  const prefix = new Uint8Array(8192);
-  if (prefixBytes > 0) assert(copyKey(old, oldView, from, prefix) >= prefixBytes, 'prefix is longer than the first key');
-  const pgno = view.getUint32(PAGE_PGNO_AT, true);
-  initPage(bytes, view, pgno, view.getUint32(PAGE_TREE_AT, true), view.getUint8(PAGE_LEVEL_AT), prefix, prefixBytes);
-  // Identity, LSN, newest transaction and neighbours survive; what describes the content is recomputed.
+  initFromPart(bytes, view, view.getUint32(PAGE_PGNO_AT, true), old, oldView, from, to, prefixBytes);
+  // Identity, LSN, newest transaction and neighbours survive; what describes the content was recomputed.
   for (const [at, length] of KEPT) bytes.set(old.subarray(at, at + length), at);
-  appendNodes(bytes, view, old, oldView, from, to);
   if (VERIFY) verifyPage(bytes, view);
 }
 

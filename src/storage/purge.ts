@@ -24,6 +24,7 @@ import {
   TREE_DROPPED,
 } from './layout.ts';
 import { compareBytes, copyKey, nodeAt, nodeBytes, nodeFlags, searchPage, slotCount } from './page.ts';
+import { isSparse, Merge } from './merge.ts';
 import type { RowVersions } from './row-versions.ts';
 import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
 import type { Tree } from './tree.ts';
@@ -45,8 +46,13 @@ export class Purge {
   readonly #trimmed: number[] = [];
   readonly #key = new Uint8Array(8192);
 
+  readonly #merge: Merge;
+  /** Leaves that became sparse: by tree and a key that they cover. */
+  #sparse: { readonly tree: number; readonly key: Uint8Array }[] = [];
+
   constructor(core: Core, trees: BTree, versions: RowVersions, transactions: Transactions) {
     this.#core = core;
+    this.#merge = new Merge(core, trees);
     this.#trees = trees;
     this.#versions = versions;
     this.#transactions = transactions;
@@ -76,7 +82,7 @@ export class Purge {
     const txn = this.#transactions.cleanable();
     if (txn !== undefined) return this.#clean(txn);
     const hint = this.#hints[this.#hints.length - 1];
-    if (hint === undefined) return NONE;
+    if (hint === undefined) return this.#mergeStep();
     if (this.#purgeAt(hint.tree, hint.key, hint.key.length) === NEED) return NEED;
     this.#hints.pop();
     return OK;
@@ -90,6 +96,27 @@ export class Purge {
     if (gain === 0 || view.getUint16(PAGE_FREE_AT, true) + gain < wanted) return false;
     this.#apply(frame);
     return true;
+  }
+
+  #mergeStep(): number {
+    const sparse = this.#sparse[this.#sparse.length - 1];
+    if (sparse === undefined) return NONE;
+    const tree = this.#core.trees.get(sparse.tree);
+    if (tree !== undefined && tree.state !== TREE_DROPPED) {
+      const status = this.#merge.tryAt(tree, sparse.key, sparse.key.length);
+      if (status === NEED) return NEED;
+      // What was joined may be joined further.
+      if (status === OK) return OK;
+    }
+    this.#sparse.pop();
+    return OK;
+  }
+
+  #noteSparse(tree: Tree, frame: number, key: Uint8Array, keyBytes: number): void {
+    if (!isSparse(this.#core.cache.views[frame]!) || this.#sparse.length >= HINTS_MAX) return;
+    const last = this.#sparse[this.#sparse.length - 1];
+    if (last?.tree === tree.id && compareBytes(last.key, 0, last.key.length, key, 0, keyBytes) === 0) return;
+    this.#sparse.push({ tree: tree.id, key: key.slice(0, keyBytes) });
   }
 
   #clean(txn: Txn): number {
@@ -124,7 +151,10 @@ export class Purge {
     if (this.#core.reserve() === NEED) return NEED;
     const frame = this.#trees.descend(tree, key, keyBytes);
     if (frame < 0) return NEED;
-    if (this.#collect(tree, frame) > 0 && this.#removed.length > 0) this.#apply(frame);
+    if (this.#collect(tree, frame) > 0 && this.#removed.length > 0) {
+      this.#apply(frame);
+      this.#noteSparse(tree, frame, key, keyBytes);
+    }
     return OK;
   }
 
@@ -144,7 +174,10 @@ export class Purge {
       if (this.#removed.length === 0) this.#removed.push(slot);
       this.#trimmed.length = 0;
       // With chunks found, their page comes first; the head goes in the round that finds none.
-      this.#apply(chunkFrame === NO_CHUNKS ? headFrame : chunkFrame);
+      const changed = chunkFrame === NO_CHUNKS ? headFrame : chunkFrame;
+      this.#apply(changed);
+      if (chunkFrame === NO_CHUNKS) this.#noteSparse(tree, changed, head, LONG_HEAD_BYTES);
+      else this.#noteSparse(tree, changed, this.#key, LONG_CHUNK_KEY_BYTES);
       if (chunkFrame === NO_CHUNKS) return OK;
     }
   }

@@ -38,6 +38,7 @@ import {
   ROW_KEY_BYTES_AT,
   ROW_KEY_CHANGED,
   ROW_MOVED_BYTES_AT,
+  ROW_NODE_EXISTS,
   ROW_TRANSACTION_AT,
   ROW_TREE_AT,
   RUN_DATA_AT,
@@ -122,6 +123,9 @@ export class Recovery {
     const keyAt = at + ROW_DATA_AT;
     const beforeAt = keyAt + keyBytes + view.getUint16(at + ROW_AFTER_BYTES_AT, true);
     this.#key.set(bytes.subarray(keyAt, keyAt + keyBytes));
+    if (type === LOG_ROW_INSERT && (view.getUint8(at + RECORD_FLAGS_AT) & ROW_NODE_EXISTS) === 0) {
+      this.#runs.noteInsert(view.getUint32(at + ROW_TREE_AT, true), this.#key, keyBytes);
+    }
     const keyChanged = (view.getUint8(at + RECORD_FLAGS_AT) & ROW_KEY_CHANGED) !== 0;
     const kind = type === LOG_ROW_INSERT ? VERSION_INSERT : type === LOG_ROW_DELETE ? VERSION_DELETE : VERSION_UPDATE;
     const mode = kind === VERSION_UPDATE && !keyChanged ? ROW_NO_KEY_UPDATE : ROW_UPDATE;

@@ -487,7 +487,10 @@ export class Rows {
       record, start, length, NO_BYTES, 0, 0, undefined,
     );
     if (exists) replaceRecord(bytes, view, slot, NODE_VERSIONED, record, start, length);
-    else insertNode(bytes, view, slot, NODE_VERSIONED, key, keyBytes, record, start, length, length);
+    else {
+      insertNode(bytes, view, slot, NODE_VERSIONED, key, keyBytes, record, start, length, length);
+      this.#versions.runs.noteInsert(tree.id, key, keyBytes);
+    }
     this.#version(VERSION_INSERT, ROW_UPDATE, t, lsn, tree, key, keyBytes, NO_BYTES, 0, 0, undefined);
     group.end();
     tree.rows++;

@@ -15,6 +15,7 @@ import {
   type Row,
   type RowLockMode,
   type Snapshot,
+  type SpaceHints,
   type Store,
   type Transaction,
   type TreeFacts,
@@ -92,6 +93,17 @@ export class FileStore implements Store {
     while (core.reserve() === NEED || catalog.locate(tree) < 0) yield core.need;
     core.group.begin();
     tree.fillPercent = fillPercent;
+    catalog.writeRow(tree);
+    core.group.end();
+  }
+
+  /** Changes a tree's space hints; they count from its next extent on. */
+  *setSpaceHints(_transaction: Transaction, treeId: TreeId, hints: SpaceHints): Task<void> {
+    const { core, catalog } = this.parts;
+    const tree = core.tree(treeId);
+    while (core.reserve() === NEED || catalog.locate(tree) < 0) yield core.need;
+    core.group.begin();
+    tree.setHints(hints);
     catalog.writeRow(tree);
     core.group.end();
   }

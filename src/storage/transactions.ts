@@ -58,6 +58,8 @@ class Snap implements Snapshot {
 }
 
 interface Mark {
+  /** End of the log when it was set. */
+  readonly lsn: number;
   readonly entry: number;
   readonly locks: number;
   readonly born: number;
@@ -101,6 +103,7 @@ export class Txn implements Transaction {
 
   mark(): number {
     this.#marks.push({
+      lsn: this.#table.tail,
       entry: this.newest,
       locks: this.locks.length,
       born: this.born.length,
@@ -118,6 +121,16 @@ export class Txn implements Transaction {
     const born = this.born.splice(to.born);
     yield* this.#table.hooks.abandonTrees(born);
     this.#table.locks.releaseAfter(this, to.locks);
+  }
+
+  /** Was something logged at `lsn` after every savepoint? Then what is added to it is undone with it. */
+  isAfterMarks(lsn: number): boolean {
+    const mark = this.#marks[this.#marks.length - 1];
+    return mark === undefined || mark.lsn <= lsn;
+  }
+
+  releaseMark(mark: number): void {
+    if (mark < this.#marks.length) this.#marks.length = mark;
   }
 
   commit(): Task<void> {
@@ -308,6 +321,10 @@ export class Transactions {
       if (this.hooks.undoNewest(txn) === NEED) yield core.need;
       else if ((++n & 255) === 0) yield sliceRequest(core);
     }
+  }
+
+  get tail(): number {
+    return this.#core.log.tail;
   }
 
   /** Forgets all entries of a transaction. */

@@ -93,7 +93,7 @@ export class TreeCatalog {
     const core = this.#core;
     const parent = core.tree(spec.parent);
     for (;;) {
-      const status = this.#tryCreate(parent, core.nextTree);
+      const status = this.#tryCreate(firstPages(spec), core.nextTree);
       if (status === NEED) yield core.need;
       else if (status === OK) break;
     }
@@ -122,20 +122,19 @@ export class TreeCatalog {
   *createFixed(): Task<void> {
     const core = this.#core;
     if (core.trees.has(CATALOG_TREE)) return;
-    const parent = core.tree(ROOT_TREE);
     for (;;) {
-      const status = this.#tryCreate(parent, CATALOG_TREE);
+      const status = this.#tryCreate(1, CATALOG_TREE);
       if (status === NEED) yield core.need;
       else if (status === OK) break;
     }
-    this.#birth(CATALOG_TREE, { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 }, parent, TREE_LIVE);
+    this.#birth(CATALOG_TREE, { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 }, core.tree(ROOT_TREE), TREE_LIVE);
   }
 
   /** The long-value tree of a table, made when first needed and live at once: it belongs to no transaction. */
   *longTreeOf(tree: Tree): Task<Tree> {
     const core = this.#core;
     while (tree.longTree === 0) {
-      const status = this.#tryCreate(tree, core.nextTree);
+      const status = this.#tryCreate(1, core.nextTree);
       if (status === NEED || this.locate(tree) < 0) yield core.need;
       else if (status === OK) {
         this.#birth(core.nextTree, { kind: TREE_LONG, parent: tree.id, fillPercent: 100 }, tree, TREE_LIVE);
@@ -145,9 +144,9 @@ export class TreeCatalog {
   }
 
   /** Makes room for a new row and for the root page: everything that the birth needs is there when it answers OK. */
-  #tryCreate(parent: Tree, id: number): number {
+  #tryCreate(pages: number, id: number): number {
     const core = this.#core;
-    if (core.allocator.prepareBirth(parent) === NEED) return NEED;
+    if (core.allocator.prepareBirth(pages) === NEED) return NEED;
     if (core.reserve() === NEED) return NEED;
     return this.#rowRoom(id);
   }
@@ -172,11 +171,12 @@ export class TreeCatalog {
     tree.state = state;
     tree.parent = spec.parent;
     tree.fillPercent = spec.fillPercent;
+    if (spec.hints !== undefined) tree.setHints(spec.hints);
     tree.leaves = 1;
     tree.pages = 1;
     tree.height = 1;
     core.group.begin();
-    const pgno = core.allocator.birth(tree, parent);
+    const pgno = core.allocator.birth(tree, firstPages(spec));
     tree.setRoot(pgno);
     const frame = core.cache.takeFrame(pgno);
     initPage(core.cache.bytes[frame]!, core.cache.views[frame]!, pgno, id, 0, NO_KEY, 0);
@@ -305,21 +305,25 @@ export class TreeCatalog {
     const index = this.#dropped.findIndex((tree) => tree.users === 0);
     const tree = this.#dropped[index];
     if (tree === undefined) return NONE;
-    const core = this.#core;
-    const status = core.allocator.reclaim(tree);
+    const status = this.#core.allocator.reclaim(tree);
     if (status === NEED) return NEED;
-    if (status === NONE) return OK;
-    if (core.reserve() === NEED) return NEED;
-    const frame = this.locate(tree);
-    if (frame < 0) return NEED;
-    const slot = searchPage(core.cache.bytes[frame]!, core.cache.views[frame]!, this.#key, 4);
-    core.group.begin();
-    core.group.reclaim(frame, [slot], []);
-    core.group.end();
-    core.trees.delete(tree.id);
-    this.#dropped.splice(index, 1);
+    if (status === OK) this.#dropped.splice(index, 1);
     return OK;
   }
+
+  /** Removes a tree's row inside a group, and forgets the tree. Its leaf must be resident. */
+  removeRow(tree: Tree): void {
+    const core = this.#core;
+    const frame = this.locate(tree);
+    assert(frame >= 0, 'leaf with the tree row is resident');
+    core.group.reclaim(frame, [searchPage(core.cache.bytes[frame]!, core.cache.views[frame]!, this.#key, 4)], []);
+    core.trees.delete(tree.id);
+  }
+}
+
+/** Pages of a new tree's first extent. */
+function firstPages(spec: TreeSpec): number {
+  return Math.max(1, spec.hints?.initialPages ?? 1);
 }
 
 /** Space trees and the tree catalog have no row. */

@@ -4,13 +4,19 @@
  * The row is the truth for what recovery needs (root, state, space); rows, leaf pages and pages are counted here, saved with
  * each checkpoint and approximate after a crash.
  */
-import type { TreeFacts, TreeId, TreeKind } from './contracts.ts';
+import type { SpaceHints, TreeFacts, TreeId, TreeKind } from './contracts.ts';
 import {
   readU64,
+  TREE_EXTENT_MAX_AT,
+  TREE_EXTENT_MIN_AT,
   TREE_FILL_AT,
+  TREE_GROWTH_AT,
+  TREE_HINT_FLAGS_AT,
+  TREE_INITIAL_PAGES_AT,
   TREE_KIND_AT,
   TREE_LEAVES_AT,
   TREE_LONG_AT,
+  TREE_MAINTENANCE_AT,
   TREE_PAGES_AT,
   TREE_PARENT_AT,
   TREE_ROOT_AT,
@@ -80,6 +86,26 @@ export class Tree {
 
   set longTree(value: TreeId) {
     this.view.setUint32(TREE_LONG_AT, value, true);
+  }
+
+  get hints(): SpaceHints {
+    return {
+      initialPages: this.view.getUint32(TREE_INITIAL_PAGES_AT, true),
+      growthPercent: this.view.getUint32(TREE_GROWTH_AT, true),
+      extentPagesMin: this.view.getUint32(TREE_EXTENT_MIN_AT, true),
+      extentPagesMax: this.view.getUint32(TREE_EXTENT_MAX_AT, true),
+      maintenancePercent: this.view.getUint8(TREE_MAINTENANCE_AT),
+      flags: this.view.getUint32(TREE_HINT_FLAGS_AT, true),
+    };
+  }
+
+  setHints(hints: SpaceHints): void {
+    this.view.setUint32(TREE_INITIAL_PAGES_AT, hints.initialPages, true);
+    this.view.setUint32(TREE_GROWTH_AT, hints.growthPercent, true);
+    this.view.setUint32(TREE_EXTENT_MIN_AT, hints.extentPagesMin, true);
+    this.view.setUint32(TREE_EXTENT_MAX_AT, hints.extentPagesMax, true);
+    this.view.setUint8(TREE_MAINTENANCE_AT, hints.maintenancePercent);
+    this.view.setUint32(TREE_HINT_FLAGS_AT, hints.flags, true);
   }
 
   setRoot(pgno: number): void {

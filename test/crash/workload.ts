@@ -11,6 +11,7 @@ import type { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { openDatabaseFile } from '../../src/space/open-database-file.ts';
+import type { SpaceAllocator } from '../../src/space/space-allocator.ts';
 import { NEED, OK, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import type { FileStore } from '../../src/storage/store.ts';
@@ -41,6 +42,7 @@ export class Violation extends Error {
 export class CrashWorkload {
   readonly #prng: Prng;
   #disk = new MemoryVfs();
+  #space: SpaceAllocator | undefined;
   #state: State = { tables: new Map(), longs: new Map() };
   /** What holds if the commit in flight made it. */
   #pending: State | undefined;
@@ -73,7 +75,7 @@ export class CrashWorkload {
   }
 
   #open(): FileStore {
-    return runNow(
+    const opened = runNow(
       openDatabaseFile({
         vfs: this.#disk,
         clock: new ManualClock(),
@@ -82,7 +84,9 @@ export class CrashWorkload {
         pageBytes: PAGE_BYTES,
         cacheBytes: this.#prng.pick([64, 100, 1000]) * PAGE_BYTES,
       }),
-    ).store;
+    );
+    this.#space = opened.space;
+    return opened.store;
   }
 
   /** Opens after a power cut, with up to three more cuts on the way, and compares. */
@@ -99,7 +103,7 @@ export class CrashWorkload {
     }
     this.#disk.cutAt(Number.POSITIVE_INFINITY, this.#prng);
     const store = this.#open();
-    const problems = [...runNow(checkStore(store))];
+    const problems = runNow(checkStore(store, this.#space?.audit()));
     if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
     this.#compare(store);
     return store;
