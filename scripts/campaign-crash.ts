@@ -34,5 +34,7 @@ for (let seed = firstSeed; seen < states; seed++) {
   inRecovery += workload.cutsInRecovery;
 }
 const seconds = (performance.now() - started) / 1000;
-console.log(`${seen} crash states, ${inRecovery} of them inside a recovery, ${failures} violations, ${seconds.toFixed(0)} s`);
+console.log(
+  `${seen} crash states, ${inRecovery} of them inside a recovery, ${failures} violations, ${seconds.toFixed(0)} s`,
+);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -7,7 +7,7 @@ import { runNow } from '../../src/base/task.ts';
 import { NodeVfs } from '../../src/io/node-vfs.ts';
 import { openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { NEED, OK } from '../../src/storage/contracts.ts';
-import { SLOTS_AT, NODE_RECORD_AT } from '../../src/storage/layout.ts';
+import { NODE_RECORD_AT, SLOTS_AT } from '../../src/storage/layout.ts';
 import { makeRow } from '../../src/storage/row-versions.ts';
 
 const ROWS = 1_000_000;

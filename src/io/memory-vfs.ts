@@ -134,7 +134,8 @@ export class MemoryVfs implements Vfs {
     let inode = this.#entries.get(path);
     if (inode !== undefined && mode === 'new') throw fail('duplicate_file', `file "${path}" exists`);
     if (inode === undefined) {
-      if (mode === 'read' || mode === 'write') throw fail('undefined_file', `could not open file "${path}": no such file`);
+      if (mode === 'read' || mode === 'write')
+        throw fail('undefined_file', `could not open file "${path}": no such file`);
       this.step();
       inode = new Inode();
       this.#change([{ directory: directoryOf(path), path, inode }]);

@@ -297,7 +297,8 @@ export class SpaceAllocator implements PageAllocator {
     if (tree.id === TREE_CATALOG) return this.#findAtRoot(1);
     if (this.#prepareRow(tree) === NEED) return NEED;
     const space = this.#spaces.get(tree.id);
-    if (space === undefined) return tree.view.getUint32(TREE_BITMAP_AT, true) !== 0 ? OK : this.#acquire(tree, undefined);
+    if (space === undefined)
+      return tree.view.getUint32(TREE_BITMAP_AT, true) !== 0 ? OK : this.#acquire(tree, undefined);
     const ready = this.#refill(space);
     if (ready !== OK) return ready;
     const status = this.#findNear(space.available, this.#near.get(tree.id) ?? 0);
@@ -325,7 +326,11 @@ export class SpaceAllocator implements PageAllocator {
       const status = available.find(from);
       if (status === NEED) return NEED;
       if (status === NONE) return this.#extend(pages);
-      if (available.state === EXTENT_AT_HAND && this.#alignedFirst(available.first, pages) + pages - 1 <= available.last) break;
+      if (
+        available.state === EXTENT_AT_HAND &&
+        this.#alignedFirst(available.first, pages) + pages - 1 <= available.last
+      )
+        break;
       from = available.last + 1;
     }
     this.#planLast = available.last;
@@ -534,7 +539,12 @@ export class SpaceAllocator implements PageAllocator {
       available.remove(first - 1);
       assert(rest === 0, 'available extent lies inside one owned extent');
     }
-    if (last < high && available.find(last + 1) === OK && available.first === last + 1 && available.state === EXTENT_AT_HAND) {
+    if (
+      last < high &&
+      available.find(last + 1) === OK &&
+      available.first === last + 1 &&
+      available.state === EXTENT_AT_HAND
+    ) {
       const end = available.last;
       available.setPages(end, end - from + 1);
       return from === low && end === high;

@@ -145,7 +145,10 @@ export class BTree {
       const parentBytes = core.cache.bytes[parent]!;
       if (fits(parentBytes, core.cache.views[parent]!, this.#separator, this.#appendBytes, CHILD_BYTES)) return OK;
       const separator = this.#separator.slice(0, this.#appendBytes);
-      if (this.#splitAt(tree, this.depth - 1, separator, separator.length, nodeBytes(CHILD_BYTES, separator.length)) === NEED) {
+      if (
+        this.#splitAt(tree, this.depth - 1, separator, separator.length, nodeBytes(CHILD_BYTES, separator.length)) ===
+        NEED
+      ) {
         return NEED;
       }
     }

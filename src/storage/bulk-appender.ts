@@ -24,7 +24,17 @@ import {
   usableBytes,
   writeU64,
 } from './layout.ts';
-import { closeRecord, LOG_RUN, LOG_RUN_UNDONE, LOG_UNDO_RUN, openRecord, putBytes, putU16, putU32, putU64 } from './log-records.ts';
+import {
+  closeRecord,
+  LOG_RUN,
+  LOG_RUN_UNDONE,
+  LOG_UNDO_RUN,
+  openRecord,
+  putBytes,
+  putU16,
+  putU32,
+  putU64,
+} from './log-records.ts';
 import {
   commonBytes,
   compareBytes,
@@ -143,13 +153,26 @@ export class BulkWriter implements BulkAppender {
     const t = this.#txn;
     const last = this.#last.slice(0, this.#lastBytes);
     let run = this.#run;
-    if (run !== undefined && run.command === t.command && t.runs.includes(run) && t.isAfterMarks(this.#runLsn)) run.last = last;
+    if (run !== undefined && run.command === t.command && t.runs.includes(run) && t.isAfterMarks(this.#runLsn))
+      run.last = last;
     else {
       const first = this.#first.slice(0, this.#firstBytes);
       run = new BulkRun(this.#tree.id, t.id, t.command, first, last);
       this.#runLsn = lsn;
       t.newest = core.versions.add(
-        VERSION_RUN, ROW_UPDATE, t.id, t.newest, lsn, t.command, this.#tree.id, NO_BYTES, 0, NO_BYTES, 0, 0, undefined,
+        VERSION_RUN,
+        ROW_UPDATE,
+        t.id,
+        t.newest,
+        lsn,
+        t.command,
+        this.#tree.id,
+        NO_BYTES,
+        0,
+        NO_BYTES,
+        0,
+        0,
+        undefined,
       );
       if (t.firstLsn === 0) t.firstLsn = lsn;
       t.runs.push(run);

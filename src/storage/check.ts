@@ -7,13 +7,7 @@
  */
 import { runNow, type Task } from '../base/task.ts';
 import type { Core } from './core.ts';
-import {
-  PAGE_LEVEL_AT,
-  PAGE_NEXT_AT,
-  PAGE_PREV_AT,
-  PAGE_TREE_AT,
-  TREE_DROPPED,
-} from './layout.ts';
+import { PAGE_LEVEL_AT, PAGE_NEXT_AT, PAGE_PREV_AT, PAGE_TREE_AT, TREE_DROPPED } from './layout.ts';
 import { childAt, compareBytes, copyKey, pageProblem, slotCount } from './page.ts';
 import { PAGE_GOOD } from './page-cache.ts';
 import type { FileStore } from './store.ts';
@@ -55,9 +49,11 @@ export function* walkTree(core: Core, tree: Tree, visit: PageVisitor, problems: 
     const view = core.cache.views[frame]!;
     const level = view.getUint8(PAGE_LEVEL_AT);
     const inside = pageProblem(bytes, view);
-    if (view.getUint32(PAGE_TREE_AT, true) !== tree.id) problems.push(`${at}: belongs to tree ${view.getUint32(PAGE_TREE_AT, true)}`);
+    if (view.getUint32(PAGE_TREE_AT, true) !== tree.id)
+      problems.push(`${at}: belongs to tree ${view.getUint32(PAGE_TREE_AT, true)}`);
     else if (inside !== undefined) problems.push(`${at}: ${inside}`);
-    else if (expected.level >= 0 && level !== expected.level) problems.push(`${at}: level ${level} under level ${expected.level + 1}`);
+    else if (expected.level >= 0 && level !== expected.level)
+      problems.push(`${at}: level ${level} under level ${expected.level + 1}`);
     else {
       checkLinks(expected.pgno, level, view, last, problems, at);
       checkRange(bytes, view, level, expected, problems, at);
@@ -65,7 +61,8 @@ export function* walkTree(core: Core, tree: Tree, visit: PageVisitor, problems: 
       if (level > 0) pushChildren(bytes, view, level, expected, stack, problems, at);
     }
   }
-  for (const [level, end] of last) if (end.next !== 0) problems.push(`tree ${tree.id}: last page ${end.pgno} of level ${level} has a right neighbour`);
+  for (const [level, end] of last)
+    if (end.next !== 0) problems.push(`tree ${tree.id}: last page ${end.pgno} of level ${level} has a right neighbour`);
 }
 
 function checkLinks(
@@ -79,7 +76,8 @@ function checkLinks(
   const before = last.get(level);
   const previous = view.getUint32(PAGE_PREV_AT, true);
   if (previous !== (before?.pgno ?? 0)) problems.push(`${at}: left neighbour is ${previous}, not ${before?.pgno ?? 0}`);
-  if (before !== undefined && before.next !== pgno) problems.push(`${at}: is not the right neighbour of page ${before.pgno}`);
+  if (before !== undefined && before.next !== pgno)
+    problems.push(`${at}: is not the right neighbour of page ${before.pgno}`);
   last.set(level, { pgno, next: view.getUint32(PAGE_NEXT_AT, true) });
 }
 
@@ -101,11 +99,13 @@ function checkRange(
   const first = level > 0 ? 1 : 0;
   if (first < count && expected.low !== undefined) {
     const length = copyKey(bytes, view, first, key);
-    if (compareBytes(key, 0, length, expected.low, 0, expected.low.length) < 0) problems.push(`${at}: first key is below the separator`);
+    if (compareBytes(key, 0, length, expected.low, 0, expected.low.length) < 0)
+      problems.push(`${at}: first key is below the separator`);
   }
   if (expected.high !== undefined && count > first) {
     const length = copyKey(bytes, view, count - 1, key);
-    if (compareBytes(key, 0, length, expected.high, 0, expected.high.length) >= 0) problems.push(`${at}: last key is not below the next separator`);
+    if (compareBytes(key, 0, length, expected.high, 0, expected.high.length) >= 0)
+      problems.push(`${at}: last key is not below the next separator`);
   }
 }
 
@@ -157,8 +157,10 @@ export function* checkStore(store: FileStore, audit?: SpaceAudit): Task<string[]
   }
   if (audit !== undefined) {
     audit.visit(own);
-    for (let pgno = 1; pgno < audit.pages; pgno++) if (!owners.has(pgno)) problems.push(`page ${pgno} is owned by nobody`);
-    for (const pgno of owners.keys()) if (pgno >= audit.pages) problems.push(`page ${pgno} lies behind the end of the file`);
+    for (let pgno = 1; pgno < audit.pages; pgno++)
+      if (!owners.has(pgno)) problems.push(`page ${pgno} is owned by nobody`);
+    for (const pgno of owners.keys())
+      if (pgno >= audit.pages) problems.push(`page ${pgno} lies behind the end of the file`);
   }
   return problems;
 }

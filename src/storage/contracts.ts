@@ -214,19 +214,45 @@ export interface Store {
   scan(): LeafScan;
 
   /** OK, EXISTS, NEED (also: waits for another transaction's row of this key). */
-  insert(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;
+  insert(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    record: Uint8Array,
+    start: number,
+    length: number,
+  ): number;
   /**
    * Replaces the record of a live row whose write lock is free or own (call `lockRow` first and do not suspend in between,
    * or be ready for NEED). `mode` is ROW_UPDATE when key columns change, else ROW_NO_KEY_UPDATE.
    */
-  update(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number, mode: RowLockMode): number;
+  update(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    record: Uint8Array,
+    start: number,
+    length: number,
+    mode: RowLockMode,
+  ): number;
   /** Flags a live row as deleted. `movedTo`: its new key, when this delete is half of an update of the primary key. */
   remove(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, movedTo: Uint8Array | undefined): number;
   /**
    * Locks the newest version of a row. OK and `row` filled with it; NONE if it is gone (or moved: `row.movedTo`);
    * WOULD_BLOCK; NEED. With `record` false the lock only has to be free now, because the caller writes the row at once.
    */
-  lockRow(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, mode: RowLockMode, policy: LockPolicy, record: boolean, row: Row): number;
+  lockRow(
+    t: Transaction,
+    tree: TreeId,
+    key: Uint8Array,
+    keyLength: number,
+    mode: RowLockMode,
+    policy: LockPolicy,
+    record: boolean,
+    row: Row,
+  ): number;
   /**
    * Is a key with these first bytes free, in the newest state? OK = free; EXISTS and `row` filled with the live entry;
    * NEED (also: waits for a transaction that is inserting or deleting such an entry). Do not suspend between OK and insert.

@@ -98,11 +98,15 @@ function decode(file: VfsFile, at: number): FileHeader | undefined {
   const bytes = new Uint8Array(FILE_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   if (file.read(bytes, 0, FILE_HEADER_BYTES, at) < FILE_HEADER_BYTES) return undefined;
-  if (new TextDecoder('latin1').decode(bytes.subarray(FILE_MAGIC_AT, FILE_MAGIC_AT + 8)) !== FILE_MAGIC) return undefined;
+  if (new TextDecoder('latin1').decode(bytes.subarray(FILE_MAGIC_AT, FILE_MAGIC_AT + 8)) !== FILE_MAGIC)
+    return undefined;
   if (view.getUint32(FILE_CHECKSUM_AT, true) !== crc32(bytes.subarray(0, FILE_CHECKSUM_AT))) return undefined;
   const version = view.getUint16(FILE_VERSION_AT, true);
   if (version !== FORMAT_VERSION) {
-    throw fail('feature_not_supported', `file "${file.path}" has format version ${version}, this program knows ${FORMAT_VERSION}`);
+    throw fail(
+      'feature_not_supported',
+      `file "${file.path}" has format version ${version}, this program knows ${FORMAT_VERSION}`,
+    );
   }
   const header = new FileHeader();
   header.clean = view.getUint8(FILE_STATE_AT) === FILE_CLEAN;

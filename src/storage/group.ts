@@ -102,7 +102,18 @@ export class Group {
     putBytes(log, key, 0, keyBytes);
     putBytes(log, record, start, length);
     closeRecord(log, at);
-    insertNode(this.cache.bytes[frame]!, this.cache.views[frame]!, slot, 0, key, keyBytes, record, start, length, length);
+    insertNode(
+      this.cache.bytes[frame]!,
+      this.cache.views[frame]!,
+      slot,
+      0,
+      key,
+      keyBytes,
+      record,
+      start,
+      length,
+      length,
+    );
   }
 
   replaceNode(frame: number, slot: number, record: Uint8Array, start: number, length: number): void {

@@ -13,7 +13,15 @@ import { assert } from '../base/assert.ts';
 import type { BTree } from './btree.ts';
 import { type KeyBound, type LeafScan, NEED, NONE, OK, type Row, type Snapshot } from './contracts.ts';
 import type { Core } from './core.ts';
-import { PAGE_FLAGGED_AT, PAGE_LSN_AT, PAGE_NEWEST_AT, PAGE_NEXT_AT, PAGE_PREV_AT, PAGE_TREE_AT, readU64 } from './layout.ts';
+import {
+  PAGE_FLAGGED_AT,
+  PAGE_LSN_AT,
+  PAGE_NEWEST_AT,
+  PAGE_NEXT_AT,
+  PAGE_PREV_AT,
+  PAGE_TREE_AT,
+  readU64,
+} from './layout.ts';
 import { compareBytes, copyKey, searchPage, slotCount } from './page.ts';
 import { makeRow, type RowVersions } from './row-versions.ts';
 import type { Tree } from './tree.ts';
@@ -55,7 +63,13 @@ export class TreeScan implements LeafScan {
     this.#versions = versions;
   }
 
-  open(treeId: number, from: KeyBound | undefined, to: KeyBound | undefined, backward: boolean, snapshot: Snapshot): void {
+  open(
+    treeId: number,
+    from: KeyBound | undefined,
+    to: KeyBound | undefined,
+    backward: boolean,
+    snapshot: Snapshot,
+  ): void {
     this.close();
     this.#tree = this.#core.tree(treeId);
     this.#tree.users++;
@@ -83,7 +97,16 @@ export class TreeScan implements LeafScan {
   resolve(slot: number): boolean {
     const length = copyKey(this.bytes, this.view, slot, this.key);
     assert(this.#tree !== undefined && this.#snapshot !== undefined, 'scan is open');
-    return this.#versions.resolve(this.#tree.id, this.bytes, this.view, slot, this.key, length, this.#snapshot, this.row);
+    return this.#versions.resolve(
+      this.#tree.id,
+      this.bytes,
+      this.view,
+      slot,
+      this.key,
+      length,
+      this.#snapshot,
+      this.row,
+    );
   }
 
   keyAt(slot: number): number {
@@ -137,7 +160,11 @@ export class TreeScan implements LeafScan {
     const cache = this.#core.cache;
     const frame = cache.peek(this.#pgno);
     const view = frame < 0 ? undefined : cache.views[frame]!;
-    if (view === undefined || readU64(view, PAGE_LSN_AT) !== this.#lsn || view.getUint32(PAGE_TREE_AT, true) !== tree.id) {
+    if (
+      view === undefined ||
+      readU64(view, PAGE_LSN_AT) !== this.#lsn ||
+      view.getUint32(PAGE_TREE_AT, true) !== tree.id
+    ) {
       this.#state = SEEKING;
       return this.#seek(tree);
     }
@@ -188,7 +215,8 @@ export class TreeScan implements LeafScan {
     this.from = from;
     this.to = to;
     assert(this.#snapshot !== undefined, 'scan is open');
-    this.plain = view.getUint16(PAGE_FLAGGED_AT, true) === 0 && readU64(view, PAGE_NEWEST_AT) < this.#snapshot.oldestOpen;
+    this.plain =
+      view.getUint16(PAGE_FLAGGED_AT, true) === 0 && readU64(view, PAGE_NEWEST_AT) < this.#snapshot.oldestOpen;
     return OK;
   }
 

@@ -151,10 +151,7 @@ export class Locks {
   }
 
   tableRequest(locker: Locker, objectId: number, mode: TableLockMode): Request {
-    return this.#request(
-      REQUEST_TABLE_LOCK,
-      () => new Waiter(locker, mode, this.#table(objectId), undefined),
-    );
+    return this.#request(REQUEST_TABLE_LOCK, () => new Waiter(locker, mode, this.#table(objectId), undefined));
   }
 
   /** Frees the locks that a transaction took after its first `keep` ones. */
@@ -233,7 +230,11 @@ export class Locks {
     if (waiter.locker.waiting === waiter) waiter.locker.waiting = undefined;
     if (waiter.transaction !== undefined) {
       const list = this.#ends.get(waiter.transaction);
-      if (list !== undefined) this.#ends.set(waiter.transaction, list.filter((w) => w !== waiter));
+      if (list !== undefined)
+        this.#ends.set(
+          waiter.transaction,
+          list.filter((w) => w !== waiter),
+        );
     }
     if (waiter.resource !== undefined && waiter.resource.queue.includes(waiter)) {
       waiter.resource.queue = waiter.resource.queue.filter((w) => w !== waiter);

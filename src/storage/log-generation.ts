@@ -52,7 +52,11 @@ export function writeGenerationHeader(generation: Generation, fileId: Uint8Array
 }
 
 /** Generations found beside a database file, ascending; those of other databases are only counted. */
-export function findGenerations(vfs: Vfs, directory: string, fileId: Uint8Array): { ours: Generation[]; foreign: number } {
+export function findGenerations(
+  vfs: Vfs,
+  directory: string,
+  fileId: Uint8Array,
+): { ours: Generation[]; foreign: number } {
   const ours: Generation[] = [];
   let foreign = 0;
   for (const name of vfs.list(directory)) {
@@ -88,7 +92,13 @@ export interface GroupAt {
 
 /** Reads the groups of consecutive generations in order, from a position to the log's end. */
 export class LogReader {
-  readonly group: GroupAt = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), lsn: 0, from: 0, to: 0 };
+  readonly group: GroupAt = {
+    bytes: new Uint8Array(0),
+    view: new DataView(new ArrayBuffer(0)),
+    lsn: 0,
+    from: 0,
+    to: 0,
+  };
   readonly #generations: readonly Generation[];
   #index: number;
   #offset: number;
@@ -149,7 +159,9 @@ export class LogReader {
     if (view.getUint32(offset + GROUP_GENERATION_AT, true) !== generation.number) return false;
     if (readU64(view, offset + GROUP_LSN_AT) !== generation.start + offset) return false;
     if (chain !== undefined && view.getUint32(offset + GROUP_CHAIN_AT, true) !== chain) return false;
-    return view.getUint32(offset + GROUP_CHECKSUM_AT, true) === crc32(this.#content.subarray(offset + 4, offset + bytes));
+    return (
+      view.getUint32(offset + GROUP_CHECKSUM_AT, true) === crc32(this.#content.subarray(offset + 4, offset + bytes))
+    );
   }
 
   /** Looks behind the end for groups that prove that more had been acknowledged. */
@@ -161,7 +173,10 @@ export class LogReader {
         if (!this.#isGroup(at, undefined)) continue;
         if (readU64(this.#view, at + GROUP_DURABLE_AT) <= stop) continue;
         const path = this.#generations[index]!.file.path;
-        throw fail('data_corrupted', `log file "${path}" is damaged at position ${stop}: groups that were durable are missing`);
+        throw fail(
+          'data_corrupted',
+          `log file "${path}" is damaged at position ${stop}: groups that were durable are missing`,
+        );
       }
     }
   }

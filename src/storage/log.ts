@@ -177,13 +177,13 @@ export class Log {
     };
     return new StoreRequest(REQUEST_ROOM, this.#clock, now, (done) => {
       const spares = (error?: unknown): void => {
-        if (error !== undefined) return done(error);
+        let outcome = error;
         try {
-          while (!emergency && this.#spares.length < 2) this.addSpare();
+          while (outcome === undefined && !emergency && this.#spares.length < 2) this.addSpare();
         } catch (failure) {
-          return done(failure);
+          outcome = failure;
         }
-        done();
+        done(outcome);
       };
       if (this.#end + bytes > BUFFER_BYTES) this.requestFlush(spares);
       else this.#clock.soon(spares);
@@ -228,7 +228,10 @@ export class Log {
     const upTo = this.#tail;
     const groupEnd = this.#groupEnd;
     // Nothing buffered: the end may still have moved, to the next generation's beginning.
-    if (this.#end === 0) return this.#durableUpTo(upTo, groupEnd);
+    if (this.#end === 0) {
+      this.#durableUpTo(upTo, groupEnd);
+      return;
+    }
     if (this.#durable === upTo) return;
     try {
       for (const s of this.#segments) {

@@ -9,8 +9,8 @@
  */
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
-import { EXISTS, NEED, NONE, OK, type Row } from './contracts.ts';
 import type { BTree } from './btree.ts';
+import { EXISTS, NEED, NONE, OK, type Row } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
   LONG_CHUNK_KEY_BYTES,
@@ -65,7 +65,15 @@ export class LongValues {
     yield* this.#insert(t, tree, key.slice(), LONG_HEAD_BYTES, head, 0, LENGTH_BYTES);
     for (let chunk = 0, at = 0; at < length; chunk++, at += this.#chunkBytes) {
       longKey(key, id, chunk);
-      yield* this.#insert(t, tree, key, LONG_CHUNK_KEY_BYTES, bytes, start + at, Math.min(this.#chunkBytes, length - at));
+      yield* this.#insert(
+        t,
+        tree,
+        key,
+        LONG_CHUNK_KEY_BYTES,
+        bytes,
+        start + at,
+        Math.min(this.#chunkBytes, length - at),
+      );
     }
     return id;
   }

@@ -23,7 +23,18 @@ import {
   usableBytes,
   writeU64,
 } from './layout.ts';
-import { appendNodes, bytesUnderPrefix, commonBytes, copyKey, initFromPart, initPage, insertNode, nodeAt, partPrefix, slotCount } from './page.ts';
+import {
+  appendNodes,
+  bytesUnderPrefix,
+  commonBytes,
+  copyKey,
+  initFromPart,
+  initPage,
+  insertNode,
+  nodeAt,
+  partPrefix,
+  slotCount,
+} from './page.ts';
 import type { Tree } from './tree.ts';
 
 /** Two pages are joined when the result fills at most this part of a page: so that it does not split again at once. */
@@ -100,7 +111,8 @@ export class Merge {
       if (leftFrame < 0 || rightFrame < 0) return NEED;
       const after = cache.views[rightFrame]!.getUint32(PAGE_NEXT_AT, true);
       if (after !== 0 && cache.peek(after) < 0) return this.#core.wantPage(after);
-      if (this.#fits(leftFrame, rightFrame)) return { parent, left: leftFrame, right: rightFrame, slot: left, collapse: false };
+      if (this.#fits(leftFrame, rightFrame))
+        return { parent, left: leftFrame, right: rightFrame, slot: left, collapse: false };
     }
     return NONE;
   }
@@ -183,7 +195,10 @@ export class Merge {
     const rootView = cache.views[pair.parent]!;
     const child = cache.bytes[pair.right]!;
     const childView = cache.views[pair.right]!;
-    assert(childView.getUint32(PAGE_PREV_AT, true) === 0 && childView.getUint32(PAGE_NEXT_AT, true) === 0, 'an only child has no neighbours');
+    assert(
+      childView.getUint32(PAGE_PREV_AT, true) === 0 && childView.getUint32(PAGE_NEXT_AT, true) === 0,
+      'an only child has no neighbours',
+    );
     const childPgno = cache.pgnoOf(pair.right);
     const level = childView.getUint8(PAGE_LEVEL_AT);
     const count = slotCount(childView);

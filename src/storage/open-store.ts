@@ -13,6 +13,7 @@ import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import { directoryOf, type Vfs, type VfsFile, type VfsLock } from '../io/vfs.ts';
 import { BTree } from './btree.ts';
+import { undoRun } from './bulk-appender.ts';
 import { BulkRuns } from './bulk-runs.ts';
 import { Checkpoint } from './checkpoint.ts';
 import { NEED } from './contracts.ts';
@@ -35,7 +36,6 @@ import { Transactions } from './transactions.ts';
 import { Tree } from './tree.ts';
 import { TreeCatalog } from './tree-catalog.ts';
 import { VERSION_RUN, VersionStore } from './version-store.ts';
-import { undoRun } from './bulk-appender.ts';
 
 export interface StoreOptions {
   readonly vfs: Vfs;
@@ -116,7 +116,14 @@ function* openFile(options: StoreOptions, file: VfsFile, lock: VfsLock): Task<Fi
   const logDirectory = `${path}-log`;
   const generations = ownGenerations(options, header, logDirectory);
   const log = new Log(vfs, clock, logDirectory, header.fileId);
-  const cache = new PageCache(file, clock, log, header.fileId, header.pageBytes, options.cacheBytes ?? CACHE_BYTES_DEFAULT);
+  const cache = new PageCache(
+    file,
+    clock,
+    log,
+    header.fileId,
+    header.pageBytes,
+    options.cacheBytes ?? CACHE_BYTES_DEFAULT,
+  );
   const versions = new VersionStore(options.versionBytes ?? VERSION_BYTES_DEFAULT);
   const core = new Core(clock, file, header, cache, log, versions, options.allocator);
   core.readOnly = options.readOnly === true;
@@ -147,7 +154,9 @@ function ownGenerations(options: StoreOptions, header: FileHeader, directory: st
   const { ours, foreign } = findGenerations(vfs, directory, header.fileId);
   const hint = 'Move the log directory away if you are sure that it is not needed.';
   if (foreign > 0) {
-    throw fail('object_not_in_prerequisite_state', `directory "${directory}" holds the log of another database`, { hint });
+    throw fail('object_not_in_prerequisite_state', `directory "${directory}" holds the log of another database`, {
+      hint,
+    });
   }
   if (!header.clean) {
     if (options.readOnly === true) {
@@ -196,7 +205,16 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
   const long = new LongValues(core, btree, rows, catalog);
   const checkpoint = new Checkpoint(core, transactions, catalog);
   const parts: StoreParts = {
-    core, btree, transactions, versions, purge, rows, catalog, long, checkpoint, finish: finished,
+    core,
+    btree,
+    transactions,
+    versions,
+    purge,
+    rows,
+    catalog,
+    long,
+    checkpoint,
+    finish: finished,
   };
   transactions.hooks = {
     undoNewest: (t) => (core.versions.kindOf(t.newest) === VERSION_RUN ? undoRun(parts, t) : rows.undo(t)),

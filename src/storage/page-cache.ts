@@ -178,19 +178,14 @@ export class PageCache {
     const load = (): void => {
       this.#usage[this.load(pgno)] = usage;
     };
-    return new StoreRequest(
-      REQUEST_PAGE,
-      this.#clock,
-      load,
-      (done) => {
-        const read = (error?: unknown): void => {
-          if (error === undefined) this.#clock.soon(() => settle(done, load));
-          else done(error);
-        };
-        if (this.ensureFree(1)) read();
-        else this.#log.requestFlush(read);
-      },
-    );
+    return new StoreRequest(REQUEST_PAGE, this.#clock, load, (done) => {
+      const read = (error?: unknown): void => {
+        if (error === undefined) this.#clock.soon(() => settle(done, load));
+        else done(error);
+      };
+      if (this.ensureFree(1)) read();
+      else this.#log.requestFlush(read);
+    });
   }
 
   /** A request after which at least `CLEAN_BATCH` more frames can be freed. */

@@ -313,7 +313,11 @@ export function trimSlack(bytes: Uint8Array, view: DataView, slot: number): void
   const capacity = view.getUint16(at + NODE_CAPACITY_AT, true);
   const length = view.getUint16(at + NODE_RECORD_BYTES_AT, true);
   const stored = view.getUint16(at + NODE_KEY_AT, true) & NODE_KEY_BYTES_MASK;
-  bytes.copyWithin(at + NODE_RECORD_AT + length, at + NODE_RECORD_AT + capacity, at + NODE_RECORD_AT + capacity + stored);
+  bytes.copyWithin(
+    at + NODE_RECORD_AT + length,
+    at + NODE_RECORD_AT + capacity,
+    at + NODE_RECORD_AT + capacity + stored,
+  );
   view.setUint16(at + NODE_CAPACITY_AT, length, true);
   view.setUint16(PAGE_FREE_AT, view.getUint16(PAGE_FREE_AT, true) + capacity - length, true);
 }
@@ -380,7 +384,8 @@ export function initFromPart(
     initPage(bytes, view, pgno, tree, level, source.slice(source.length - own), own);
   } else {
     const prefix = new Uint8Array(8192);
-    if (prefixBytes > 0) assert(copyKey(source, sourceView, from, prefix) >= prefixBytes, 'prefix longer than the first key');
+    if (prefixBytes > 0)
+      assert(copyKey(source, sourceView, from, prefix) >= prefixBytes, 'prefix longer than the first key');
     initPage(bytes, view, pgno, tree, level, prefix, prefixBytes);
   }
   appendNodes(bytes, view, source, sourceView, from, to);
@@ -456,7 +461,8 @@ export function pageProblem(bytes: Uint8Array, view: DataView): string | undefin
     used += NODE_HEADER_BYTES + capacity + stored;
     if ((nodeFlags(view, slot) & NODE_DELETED) !== 0) flagged++;
     const keyBytes = copyKey(bytes, view, slot, key);
-    if (beforeBytes >= 0 && compareBytes(before, 0, beforeBytes, key, 0, keyBytes) >= 0) return `keys of slots ${slot - 1} and ${slot} do not ascend`;
+    if (beforeBytes >= 0 && compareBytes(before, 0, beforeBytes, key, 0, keyBytes) >= 0)
+      return `keys of slots ${slot - 1} and ${slot} do not ascend`;
     before.set(key.subarray(0, keyBytes));
     beforeBytes = keyBytes;
   }

@@ -23,8 +23,8 @@ import {
   PAGE_NEXT_AT,
   TREE_DROPPED,
 } from './layout.ts';
-import { compareBytes, copyKey, nodeAt, nodeBytes, nodeFlags, searchPage, slotCount } from './page.ts';
 import { isSparse, Merge } from './merge.ts';
+import { compareBytes, copyKey, nodeAt, nodeBytes, nodeFlags, searchPage, slotCount } from './page.ts';
 import type { RowVersions } from './row-versions.ts';
 import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
 import type { Tree } from './tree.ts';
@@ -72,7 +72,10 @@ export class Purge {
     }
     const holder = this.#transactions.horizonHolder;
     throw fail('configuration_limit_exceeded', 'version store is full', {
-      detail: holder === undefined ? undefined : `The session with process id ${holder} holds the oldest snapshot or transaction.`,
+      detail:
+        holder === undefined
+          ? undefined
+          : `The session with process id ${holder} holds the oldest snapshot or transaction.`,
       hint: 'End long transactions, or raise the size of the version store.',
     });
   }

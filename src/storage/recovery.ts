@@ -14,7 +14,7 @@ import { BulkRun, type BulkRuns } from './bulk-runs.ts';
 import { ROW_NO_KEY_UPDATE, ROW_UPDATE } from './contracts.ts';
 import type { Core } from './core.ts';
 import { NO_BYTES } from './group.ts';
-import { ROOT_TREE, TREE_CATALOG, TREE_ROW_BYTES, readU64 } from './layout.ts';
+import { ROOT_TREE, readU64, TREE_CATALOG, TREE_ROW_BYTES } from './layout.ts';
 import { type Generation, type GroupAt, LogReader } from './log-generation.ts';
 import {
   END_TRANSACTION_AT,
@@ -84,7 +84,10 @@ export class Recovery {
     this.chain = reader.chain;
     const [pgno] = this.#redo.unreadable;
     if (pgno !== undefined) {
-      throw fail('data_corrupted', `page ${pgno} in file "${this.#core.file.path}" is damaged and the log has no image of it`);
+      throw fail(
+        'data_corrupted',
+        `page ${pgno} in file "${this.#core.file.path}" is damaged and the log has no image of it`,
+      );
     }
     cache.evictClean();
   }
@@ -129,10 +132,22 @@ export class Recovery {
     const keyChanged = (view.getUint8(at + RECORD_FLAGS_AT) & ROW_KEY_CHANGED) !== 0;
     const kind = type === LOG_ROW_INSERT ? VERSION_INSERT : type === LOG_ROW_DELETE ? VERSION_DELETE : VERSION_UPDATE;
     const mode = kind === VERSION_UPDATE && !keyChanged ? ROW_NO_KEY_UPDATE : ROW_UPDATE;
-    const moved = movedBytes === 0 ? undefined : bytes.slice(beforeAt + beforeBytes, beforeAt + beforeBytes + movedBytes);
+    const moved =
+      movedBytes === 0 ? undefined : bytes.slice(beforeAt + beforeBytes, beforeAt + beforeBytes + movedBytes);
     txn.newest = this.#core.versions.add(
-      kind, mode, txn.id, txn.newest, group.lsn, view.getUint32(at + ROW_COMMAND_AT, true),
-      view.getUint32(at + ROW_TREE_AT, true), this.#key, keyBytes, bytes, beforeAt, beforeBytes, moved,
+      kind,
+      mode,
+      txn.id,
+      txn.newest,
+      group.lsn,
+      view.getUint32(at + ROW_COMMAND_AT, true),
+      view.getUint32(at + ROW_TREE_AT, true),
+      this.#key,
+      keyBytes,
+      bytes,
+      beforeAt,
+      beforeBytes,
+      moved,
     );
   }
 
@@ -154,7 +169,19 @@ export class Recovery {
     txn.runs.push(run);
     this.#runs.add(run);
     txn.newest = this.#core.versions.add(
-      VERSION_RUN, ROW_UPDATE, txn.id, txn.newest, group.lsn, command, treeId, NO_BYTES, 0, NO_BYTES, 0, 0, undefined,
+      VERSION_RUN,
+      ROW_UPDATE,
+      txn.id,
+      txn.newest,
+      group.lsn,
+      command,
+      treeId,
+      NO_BYTES,
+      0,
+      NO_BYTES,
+      0,
+      0,
+      undefined,
     );
   }
 

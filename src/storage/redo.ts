@@ -6,16 +6,8 @@
  * has one in the log, before anything that builds on it.
  */
 import { fail } from '../base/errors.ts';
-import {
-  NODE_DELETED,
-  NODE_VERSIONED,
-  PAGE_LSN_AT,
-  PAGE_NEXT_AT,
-  PAGE_PREV_AT,
-  readU64,
-  writeU64,
-} from './layout.ts';
 import { noteTransaction, reclaimNodes } from './group.ts';
+import { NODE_DELETED, NODE_VERSIONED, PAGE_LSN_AT, PAGE_NEXT_AT, PAGE_PREV_AT, readU64, writeU64 } from './layout.ts';
 import type { GroupAt } from './log-generation.ts';
 import {
   LOG_HANDLED,

@@ -5,8 +5,9 @@
  * one goes back from the page until the change that made a state is visible; what lies before the last invisible change is
  * the answer. The end of the chain is visible to everyone, unless an open or later bulk run inserted the key.
  */
-import type { Row, Snapshot } from './contracts.ts';
+
 import type { BulkRun, BulkRuns } from './bulk-runs.ts';
+import type { Row, Snapshot } from './contracts.ts';
 import { NODE_DELETED, NODE_KEY_AT, NODE_RECORD_AT, NODE_RECORD_BYTES_AT, NODE_VERSIONED } from './layout.ts';
 import { nodeAt } from './page.ts';
 import type { Transactions, Txn } from './transactions.ts';
@@ -73,8 +74,16 @@ export class RowVersions {
   }
 
   /** The run that made a node's newest state, when no entry of its own is newer. */
-  runOf(tree: number, view: DataView, slot: number, key: Uint8Array, keyBytes: number, entry: number): BulkRun | undefined {
-    if (entry !== 0 || (view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_VERSIONED) === 0) return undefined;
+  runOf(
+    tree: number,
+    view: DataView,
+    slot: number,
+    key: Uint8Array,
+    keyBytes: number,
+    entry: number,
+  ): BulkRun | undefined {
+    if (entry !== 0 || (view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_VERSIONED) === 0)
+      return undefined;
     return this.runs.find(tree, key, keyBytes);
   }
 

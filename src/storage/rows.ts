@@ -201,8 +201,23 @@ export class Rows {
     const lsn = group.begin();
     const last = this.#lastLsn(t);
     group.row(
-      LOG_ROW_DELETE, 0, slot, frame, t.id, last, t.command, tree.id, key, keyBytes,
-      NO_BYTES, 0, 0, bytes, before, length, movedTo,
+      LOG_ROW_DELETE,
+      0,
+      slot,
+      frame,
+      t.id,
+      last,
+      t.command,
+      tree.id,
+      key,
+      keyBytes,
+      NO_BYTES,
+      0,
+      0,
+      bytes,
+      before,
+      length,
+      movedTo,
     );
     this.#version(VERSION_DELETE, ROW_UPDATE, t, lsn, tree, key, keyBytes, bytes, before, length, movedTo);
     setFlags(view, slot, NODE_VERSIONED | NODE_DELETED);
@@ -242,7 +257,8 @@ export class Rows {
       row.commitSeq = 0;
       if (!this.#versions.fillBefore(this.#oldestOf(entry, writerId), row)) return NONE;
     } else {
-      row.commitSeq = writerId === t.id && writerId !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writerId);
+      row.commitSeq =
+        writerId === t.id && writerId !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writerId);
       if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) !== 0) {
         if (entry !== 0) row.movedTo = this.#core.versions.movedOf(entry);
         return NONE;
@@ -277,7 +293,8 @@ export class Rows {
       const other = this.#versions.otherWriter(writer, t);
       if (other !== undefined) return this.#core.want(this.#locks.endRequest(t, other));
       if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) === 0) {
-        row.commitSeq = writer === t.id && writer !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writer);
+        row.commitSeq =
+          writer === t.id && writer !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writer);
         fillFromPage(bytes, view, slot, row);
         return EXISTS;
       }
@@ -296,7 +313,9 @@ export class Rows {
       const view = this.#core.cache.views[frame]!;
       const found = searchPage(bytes, view, key, keyBytes);
       const wanted =
-        found >= 0 ? growth(view, found, length) : this.#wantedForNew(tree, bytes, view, -found - 1, key, keyBytes, length);
+        found >= 0
+          ? growth(view, found, length)
+          : this.#wantedForNew(tree, bytes, view, -found - 1, key, keyBytes, length);
       if (wanted > view.getUint16(PAGE_FREE_AT, true)) {
         if (this.#makeRoom(tree, frame, key, keyBytes, wanted) === NEED) return NEED;
         continue;
@@ -305,8 +324,23 @@ export class Rows {
       const group = this.#core.group;
       group.begin();
       group.row(
-        LOG_PUT, found >= 0 ? ROW_NODE_EXISTS : 0, slot, frame, 0, 0, 0, tree.id, key, keyBytes,
-        record, start, length, NO_BYTES, 0, 0, undefined,
+        LOG_PUT,
+        found >= 0 ? ROW_NODE_EXISTS : 0,
+        slot,
+        frame,
+        0,
+        0,
+        0,
+        tree.id,
+        key,
+        keyBytes,
+        record,
+        start,
+        length,
+        NO_BYTES,
+        0,
+        0,
+        undefined,
       );
       if (found >= 0) replaceRecord(bytes, view, slot, 0, record, start, length);
       else insertNode(bytes, view, slot, 0, key, keyBytes, record, start, length, length);
@@ -341,8 +375,23 @@ export class Rows {
     const group = this.#core.group;
     group.begin();
     group.row(
-      LOG_UNDO, insert ? UNDO_DELETED : UNDO_RECORD, slot, frame, t.id, previous === 0 ? 0 : versions.lsnOf(previous),
-      versions.commandOf(entry), tree.id, undoKey, keyBytes, source, start, length, NO_BYTES, 0, 0, undefined,
+      LOG_UNDO,
+      insert ? UNDO_DELETED : UNDO_RECORD,
+      slot,
+      frame,
+      t.id,
+      previous === 0 ? 0 : versions.lsnOf(previous),
+      versions.commandOf(entry),
+      tree.id,
+      undoKey,
+      keyBytes,
+      source,
+      start,
+      length,
+      NO_BYTES,
+      0,
+      0,
+      undefined,
     );
     if (insert) setFlags(view, slot, NODE_VERSIONED | NODE_DELETED);
     else replaceRecord(bytes, view, slot, NODE_VERSIONED, source, start, length);
@@ -365,7 +414,9 @@ export class Rows {
     const max = tree.kind === TREE_LONG ? this.#chunkBytesMax : this.#recordBytesMax;
     if (keyBytes > this.#keyBytesMax) {
       const detail = `The key has ${keyBytes} bytes.`;
-      throw fail('program_limit_exceeded', `index row size exceeds the maximum of ${this.#keyBytesMax} bytes`, { detail });
+      throw fail('program_limit_exceeded', `index row size exceeds the maximum of ${this.#keyBytesMax} bytes`, {
+        detail,
+      });
     }
     if (length > max) {
       throw fail('program_limit_exceeded', `row is too big: size ${length}, maximum size ${max}`);
@@ -384,7 +435,8 @@ export class Rows {
   ): number {
     const wanted = nodeBytes(length, storedKeyBytes(bytes, view, key, keyBytes));
     const count = slotCount(view);
-    if (slot < count || count === 0 || view.getUint32(PAGE_NEXT_AT, true) !== 0 || tree.fillPercent >= 100) return wanted;
+    if (slot < count || count === 0 || view.getUint32(PAGE_NEXT_AT, true) !== 0 || tree.fillPercent >= 100)
+      return wanted;
     const usable = usableBytes(bytes.length);
     const used = usable - view.getUint16(PAGE_FREE_AT, true);
     return (used + wanted) * 100 > usable * tree.fillPercent ? usable + 1 : wanted;
@@ -460,7 +512,19 @@ export class Rows {
   ): void {
     if (t.firstLsn === 0) t.firstLsn = lsn;
     t.newest = this.#core.versions.add(
-      kind, mode, t.id, t.newest, lsn, t.command, tree.id, key, keyBytes, before, start, length, moved,
+      kind,
+      mode,
+      t.id,
+      t.newest,
+      lsn,
+      t.command,
+      tree.id,
+      key,
+      keyBytes,
+      before,
+      start,
+      length,
+      moved,
     );
   }
 
@@ -483,8 +547,23 @@ export class Rows {
     const group = this.#core.group;
     const lsn = group.begin();
     group.row(
-      LOG_ROW_INSERT, exists ? ROW_NODE_EXISTS : 0, slot, frame, t.id, this.#lastLsn(t), t.command, tree.id, key, keyBytes,
-      record, start, length, NO_BYTES, 0, 0, undefined,
+      LOG_ROW_INSERT,
+      exists ? ROW_NODE_EXISTS : 0,
+      slot,
+      frame,
+      t.id,
+      this.#lastLsn(t),
+      t.command,
+      tree.id,
+      key,
+      keyBytes,
+      record,
+      start,
+      length,
+      NO_BYTES,
+      0,
+      0,
+      undefined,
     );
     if (exists) replaceRecord(bytes, view, slot, NODE_VERSIONED, record, start, length);
     else {
@@ -518,8 +597,23 @@ export class Rows {
     const lsn = group.begin();
     const flags = mode === ROW_NO_KEY_UPDATE ? 0 : ROW_KEY_CHANGED;
     group.row(
-      LOG_ROW_UPDATE, flags, slot, frame, t.id, this.#lastLsn(t), t.command, tree.id, key, keyBytes,
-      record, start, length, bytes, beforeAt, beforeBytes, undefined,
+      LOG_ROW_UPDATE,
+      flags,
+      slot,
+      frame,
+      t.id,
+      this.#lastLsn(t),
+      t.command,
+      tree.id,
+      key,
+      keyBytes,
+      record,
+      start,
+      length,
+      bytes,
+      beforeAt,
+      beforeBytes,
+      undefined,
     );
     this.#version(VERSION_UPDATE, mode, t, lsn, tree, key, keyBytes, bytes, beforeAt, beforeBytes, undefined);
     replaceRecord(bytes, view, slot, NODE_VERSIONED, record, start, length);

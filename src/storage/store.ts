@@ -1,10 +1,12 @@
 /**
  * One open database file: the contract's `Store`, put together from its parts.
  */
+
+import { assert } from '../base/assert.ts';
 import type { Request, Task } from '../base/task.ts';
 import { runTask } from '../base/task.ts';
-import { BulkWriter } from './bulk-appender.ts';
 import type { BTree } from './btree.ts';
+import { BulkWriter } from './bulk-appender.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import {
   type BulkAppender,
@@ -31,7 +33,6 @@ import type { RowVersions } from './row-versions.ts';
 import type { Rows } from './rows.ts';
 import { sliceRequest, type Transactions, Txn } from './transactions.ts';
 import type { TreeCatalog } from './tree-catalog.ts';
-import { assert } from '../base/assert.ts';
 
 /** Log bytes after which background work runs a checkpoint; bounds the time of recovery. */
 const CHECKPOINT_BYTES = 64 << 20;

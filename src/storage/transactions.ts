@@ -11,11 +11,11 @@
 import { assert, broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import { REQUEST_FLUSH, type Request, type Task } from '../base/task.ts';
+import type { BulkRun } from './bulk-runs.ts';
 import { LOCK_WAIT, type LockPolicy, NEED, type Snapshot, type TableLockMode, type Transaction } from './contracts.ts';
 import type { Core } from './core.ts';
 import type { Hold, Locks, Waiter } from './locks.ts';
 import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-records.ts';
-import type { BulkRun } from './bulk-runs.ts';
 import type { Tree } from './tree.ts';
 
 export const TXN_ACTIVE = 0;

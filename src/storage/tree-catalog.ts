@@ -18,6 +18,7 @@ import type { Core } from './core.ts';
 import {
   FIRST_USER_TREE,
   NODE_RECORD_AT,
+  PAGE_FREE_AT,
   PAGE_LEVEL_AT,
   PAGE_NEXT_AT,
   ROOT_TREE,
@@ -26,7 +27,6 @@ import {
   TREE_DROPPED,
   TREE_LIVE,
   TREE_ROW_BYTES,
-  PAGE_FREE_AT,
 } from './layout.ts';
 import { closeRecord, LOG_ROOT_ROW, openRecord, putBytes, putU32 } from './log-records.ts';
 import { copyKey, initPage, nodeAt, nodeBytes, searchPage, slotCount, storedKeyBytes } from './page.ts';
@@ -127,7 +127,12 @@ export class TreeCatalog {
       if (status === NEED) yield core.need;
       else if (status === OK) break;
     }
-    this.#birth(CATALOG_TREE, { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 }, core.tree(ROOT_TREE), TREE_LIVE);
+    this.#birth(
+      CATALOG_TREE,
+      { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 },
+      core.tree(ROOT_TREE),
+      TREE_LIVE,
+    );
   }
 
   /** The long-value tree of a table, made when first needed and live at once: it belongs to no transaction. */
@@ -194,14 +199,17 @@ export class TreeCatalog {
   }
 
   drop(txn: Txn, tree: Tree): void {
-    if (tree.id <= CATALOG_TREE || tree.state === TREE_DROPPED) throw fail('undefined_object', `tree ${tree.id} does not exist`);
+    if (tree.id <= CATALOG_TREE || tree.state === TREE_DROPPED)
+      throw fail('undefined_object', `tree ${tree.id} does not exist`);
     txn.dropped.push(tree);
     for (const child of this.childrenOf(tree)) if (!txn.dropped.includes(child)) txn.dropped.push(child);
   }
 
   /** Trees whose space comes from this one. */
   childrenOf(tree: Tree): Tree[] {
-    return [...this.#core.trees.values()].filter((t) => t.parent === tree.id && t.id > CATALOG_TREE && t.state !== TREE_DROPPED);
+    return [...this.#core.trees.values()].filter(
+      (t) => t.parent === tree.id && t.id > CATALOG_TREE && t.state !== TREE_DROPPED,
+    );
   }
 
   /** Brings the leaves with these trees' rows into the cache. An attempt; nothing may suspend before they are changed. */

@@ -12,8 +12,8 @@ import { runNow } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { openDatabaseFile } from '../../src/space/open-database-file.ts';
 import type { SpaceAllocator } from '../../src/space/space-allocator.ts';
-import { NEED, OK, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
 import { checkStore } from '../../src/storage/check.ts';
+import { NEED, OK, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
 import type { FileStore } from '../../src/storage/store.ts';
 
 const PATH = 'db/crash.extent';
@@ -117,7 +117,8 @@ export class CrashWorkload {
     }
     const pending = this.#pending;
     const alsoDifferent = pending === undefined ? 'no commit was in flight' : this.#difference(store, pending);
-    if (alsoDifferent !== undefined) throw new Violation(`rows: ${different}; with the commit in flight: ${alsoDifferent}`);
+    if (alsoDifferent !== undefined)
+      throw new Violation(`rows: ${different}; with the commit in flight: ${alsoDifferent}`);
     if (pending !== undefined) this.#state = pending;
     this.#pending = undefined;
   }
@@ -145,8 +146,10 @@ export class CrashWorkload {
             rows.set(decoder.decode(scan.key.subarray(0, scan.keyAt(slot))), value);
           }
         }
-        for (const [key, value] of table) if (rows.get(key) !== value) return `tree ${tree} key ${key}: ${rows.get(key)} instead of ${value}`;
-        for (const key of rows.keys()) if (!table.has(key)) return `tree ${tree} has key ${key} that it should not have`;
+        for (const [key, value] of table)
+          if (rows.get(key) !== value) return `tree ${tree} key ${key}: ${rows.get(key)} instead of ${value}`;
+        for (const key of rows.keys())
+          if (!table.has(key)) return `tree ${tree} has key ${key} that it should not have`;
       }
       for (const [name, length] of state.longs) {
         const [tree, id] = name.split('/').map(Number);
@@ -197,7 +200,16 @@ export class CrashWorkload {
     const trees = [...state.tables.keys()];
     if (trees.length === 0 || prng.chance(0.03)) {
       const parent = trees.length > 0 && prng.chance(0.5) ? prng.pick(trees) : 0;
-      state.tables.set(runNow(store.createTree(t, { kind: parent === 0 ? 0 : 1, parent: store.parts.core.trees.get(parent)?.parent === 0 ? parent : 0, fillPercent: 80 })), new Map());
+      state.tables.set(
+        runNow(
+          store.createTree(t, {
+            kind: parent === 0 ? 0 : 1,
+            parent: store.parts.core.trees.get(parent)?.parent === 0 ? parent : 0,
+            fillPercent: 80,
+          }),
+        ),
+        new Map(),
+      );
       return;
     }
     const tree = prng.pick(trees);

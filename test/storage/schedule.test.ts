@@ -7,7 +7,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { type Request, REQUEST_ROW_LOCK, runNow, type Task } from '../../src/base/task.ts';
+import { REQUEST_ROW_LOCK, type Request, runNow, type Task } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
@@ -40,13 +40,24 @@ function* transfer(store: FileStore, tree: TextTree, prng: Prng, serial: number)
   const row = makeRow();
   const [a, b] = [prng.below(ACCOUNTS), prng.below(ACCOUNTS)].sort((x, y) => x - y) as [number, number];
   const amount = prng.below(50);
-  for (const [account, sign] of a === b ? [] : ([[a, -1], [b, 1]] as const)) {
+  for (const [account, sign] of a === b
+    ? []
+    : ([
+        [a, -1],
+        [b, 1],
+      ] as const)) {
     const key = encode(accountKey(account));
     for (;;) {
-      yield* attempt(store, () => store.lockRow(t, tree.tree, key, key.length, ROW_NO_KEY_UPDATE, LOCK_WAIT, true, row));
-      const balance = Number(new TextDecoder().decode(row.bytes.subarray(row.start, row.start + row.length).slice()).trim());
+      yield* attempt(store, () =>
+        store.lockRow(t, tree.tree, key, key.length, ROW_NO_KEY_UPDATE, LOCK_WAIT, true, row),
+      );
+      const balance = Number(
+        new TextDecoder().decode(row.bytes.subarray(row.start, row.start + row.length).slice()).trim(),
+      );
       const record = encode(`${balance + sign * amount}${' '.repeat(prng.below(60))}`);
-      yield* attempt(store, () => store.update(t, tree.tree, key, key.length, record, 0, record.length, ROW_NO_KEY_UPDATE));
+      yield* attempt(store, () =>
+        store.update(t, tree.tree, key, key.length, record, 0, record.length, ROW_NO_KEY_UPDATE),
+      );
       break;
     }
     yield sliceRequest(store.parts.core);
@@ -56,7 +67,9 @@ function* transfer(store: FileStore, tree: TextTree, prng: Prng, serial: number)
 }
 
 function* churn(store: FileStore, tree: TextTree, prng: Prng, serial: number): Task<void> {
-  const keys = Array.from({ length: 40 }, (_, i) => encode(`account${String(prng.below(ACCOUNTS)).padStart(4, '0')}/${serial}/${i}`));
+  const keys = Array.from({ length: 40 }, (_, i) =>
+    encode(`account${String(prng.below(ACCOUNTS)).padStart(4, '0')}/${serial}/${i}`),
+  );
   const t = store.begin(serial);
   for (const key of keys) {
     const record = encode(`0${' '.repeat(prng.below(300))}`);
@@ -154,7 +167,12 @@ test('readers see a constant sum while everything moves, splits and is evicted',
     const prng = new Prng(seed + run);
     const opened = runNow(
       openDatabaseFile({
-        vfs: new MemoryVfs(), clock: new ManualClock(), prng, path: 'db/bank.extent', pageBytes: 4096, cacheBytes: 1,
+        vfs: new MemoryVfs(),
+        clock: new ManualClock(),
+        prng,
+        path: 'db/bank.extent',
+        pageBytes: 4096,
+        cacheBytes: 1,
       }),
     );
     const { store } = opened;

@@ -21,12 +21,14 @@ import {
 } from '../../src/storage/contracts.ts';
 import { makeRow } from '../../src/storage/row-versions.ts';
 import type { FileStore } from '../../src/storage/store.ts';
-import { commit, encode, look, makeTree, openTestStore, TextTree } from './open.ts';
+import { commit, encode, look, makeTree, openTestStore, type TextTree } from './open.ts';
 
 async function openAsync(): Promise<FileStore> {
   const vfs = new MemoryVfs();
   const clock = new SystemClock();
-  const opened = await runTask(openDatabaseFile({ vfs, clock, prng: new Prng(1), path: 'db/a.extent', cacheBytes: 1 << 20 }));
+  const opened = await runTask(
+    openDatabaseFile({ vfs, clock, prng: new Prng(1), path: 'db/a.extent', cacheBytes: 1 << 20 }),
+  );
   return opened.store;
 }
 
@@ -45,7 +47,14 @@ function insert(store: FileStore, t: Transaction, tree: TextTree, key: string, v
   return trying(store, () => store.insert(t, tree.tree, k, k.length, v, 0, v.length));
 }
 
-function lock(store: FileStore, t: Transaction, tree: TextTree, key: string, mode: RowLockMode, policy: 0 | 1 | 2 = LOCK_WAIT): Task<number> {
+function lock(
+  store: FileStore,
+  t: Transaction,
+  tree: TextTree,
+  key: string,
+  mode: RowLockMode,
+  policy: 0 | 1 | 2 = LOCK_WAIT,
+): Task<number> {
   const k = encode(key);
   const row = makeRow();
   return trying(store, () => store.lockRow(t, tree.tree, k, k.length, mode, policy, true, row));
