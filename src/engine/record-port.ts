@@ -17,6 +17,7 @@ export {
 export { RowBuffer, RowMemory } from '../storage/record/row-buffer.ts';
 export { appendFixed, appendKeyPart, appendNull, appendVariable, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
 export {
+  type BulkAppender,
   EXISTS,
   LOCK_NOWAIT,
   LOCK_SKIP,

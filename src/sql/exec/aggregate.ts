@@ -10,10 +10,13 @@ import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { AggregateCall, ColumnId, Expr, SortKey } from '../plan/logical.ts';
 import type { AggregateImpl, Oid, SqlValue } from '../types/contracts.ts';
+import { type CompiledAggregate, compileAggregateLoop } from './codegen/aggregate-code.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
+import { FusedAggregateOperator } from './fused-aggregate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue, appendSortValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { ScanPlan } from './scan.ts';
 import { Shape, travelPhysical } from './shape.ts';
 import { Sorter } from './sort.ts';
 import { Env, type ExecState } from './state.ts';
@@ -65,7 +68,19 @@ export class AggregatePlan implements PlanNode {
   }
 
   start(state: ExecState): Operator {
+    const [input] = this.children;
+    if (input instanceof ScanPlan && input.isWholeTable && input.isWorthCompiling()) {
+      this.#fused ??= { loop: compileAggregateLoop(input.options.tableShape, state.session.access(input.options.table), input.options.filter, this.groupExprs, this.#calls) };
+      if (this.#fused.loop !== undefined) return new FusedAggregateOperator(state, this, input, this.#fused.loop);
+    }
     return new AggregateOperator(state, this);
+  }
+
+  #fused: { readonly loop: CompiledAggregate | undefined } | undefined;
+
+  /** Generated code, for EXPLAIN. */
+  get generated(): string | undefined {
+    return this.#fused?.loop?.source;
   }
 }
 

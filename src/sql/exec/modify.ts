@@ -14,8 +14,8 @@ import { assert } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
-import { KeyWriter, LOCK_WAIT, NEED, NONE, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, RowBuffer, type RowLockMode } from '../../engine/record-port.ts';
-import { type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
+import { type BulkAppender, KeyWriter, LOCK_WAIT, NEED, NONE, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, RowBuffer, type RowLockMode } from '../../engine/record-port.ts';
+import { appendRowId, type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
 import type { ColumnId, Expr, Returning, RowRules } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { columnCopier } from './copy.ts';
@@ -80,15 +80,25 @@ class RowRulesPlan {
     return rows.count - 1;
   }
 
-  /** @throws 23502, 23514. */
-  *check(env: Env, rows: RowBuffer, row: number): Task<void> {
-    pointAt(env, rows, row);
-    const { catalog } = env.state.session;
+  /** True when rows are checked or completed beyond NOT NULL. */
+  get checksRows(): boolean {
+    return this.#checks.length > 0 || this.#generated.length > 0;
+  }
+
+  /** Checks the row that `env` points to. @throws 23502. */
+  checkNotNull(env: Env): void {
     const { layout } = this.shape;
     for (let i = 0; i < this.#notNull.length; i++) {
       const { position, name } = this.#notNull[i]!;
-      if (layout.isNull(position, env.b0, env.r0)) throw notNullViolation(catalog, this.table, name, this.values(env), env.state.context);
+      if (layout.isNull(position, env.b0, env.r0)) throw notNullViolation(env.state.session.catalog, this.table, name, this.values(env), env.state.context);
     }
+  }
+
+  /** @throws 23502, 23514. */
+  *check(env: Env, rows: RowBuffer, row: number): Task<void> {
+    pointAt(env, rows, row);
+    this.checkNotNull(env);
+    const { catalog } = env.state.session;
     for (const c of this.#checks) {
       const passed = yield* evaluateRow(env, () => c.evaluate(env));
       if (passed === false) throw checkViolation(catalog, this.table, c.name, this.values(env), env.state.context);
@@ -111,6 +121,12 @@ class RowRulesPlan {
       return true;
     };
   }
+}
+
+function samePhysical(a: Shape, b: Shape, column: number): boolean {
+  const x = a.columns[column]!.physical;
+  const y = b.columns[column]!.physical;
+  return x.kind === y.kind && x.scale === y.scale;
 }
 
 /** What all three have in common. */
@@ -185,6 +201,10 @@ export class ModifyPlan implements PlanNode {
     this.build = options.kind === 'delete' ? undefined : rowBuilder(this.rules.shape, options.values, over);
     this.recheck = options.kind === 'insert' || options.recheck === undefined ? undefined : compileEval(options.recheck, over);
     this.returning = returning === undefined ? undefined : rowBuilder(this.shape, returning.exprs, { ...scope, shape0: this.rules.shape, shape1: input.shape });
+    this.sameColumns =
+      options.kind === 'insert' &&
+      input.shape.columns.length === this.rules.shape.columns.length &&
+      options.values.every((v, i) => v.kind === 'column' && v.id === input.shape.columns[i]!.id && samePhysical(input.shape, this.rules.shape, i));
     const conflict = options.kind === 'insert' ? options.onConflict : undefined;
     if (conflict?.update !== undefined) {
       this.existingShape = new Shape(
@@ -196,6 +216,15 @@ export class ModifyPlan implements PlanNode {
       this.conflictWhere = conflict.where === undefined ? undefined : compileEval(conflict.where, both);
     }
   }
+
+  /** True when new rows need no check, no index entry and no answer: they can be appended leaf by leaf. */
+  get appendsOnly(): boolean {
+    const { options } = this;
+    return options.kind === 'insert' && options.onConflict === undefined && options.returning === undefined && options.access.secondary.length === 0 && !this.rules.checksRows;
+  }
+
+  /** True when the input's rows are the table's rows already. */
+  readonly sameColumns: boolean;
 
   start(state: ExecState): Operator {
     return new ModifyOperator(state, this);
@@ -270,9 +299,15 @@ export class ModifyOperator extends Operator implements Affected {
 
   *#run(): Task<void> {
     const { options } = this.#plan;
+    const bulk = this.#plan.appendsOnly && !this.#foreign!.concerned ? this.state.session.store.appender(this.state.session.transaction, this.#access.table.tree) : undefined;
     for (;;) {
       const rows = yield* this.#input.next();
       if (rows === undefined) break;
+      if (bulk !== undefined) {
+        yield* this.#append(rows, bulk);
+        if (this.state.spent(rows.count * 2)) yield this.state.session.slice();
+        continue;
+      }
       for (let i = 0; i < rows.count; i++) {
         this.#new.clear();
         this.#old.clear();
@@ -281,8 +316,62 @@ export class ModifyOperator extends Operator implements Affected {
         if (this.state.spent(4)) yield this.state.session.slice();
       }
     }
+    if (bulk !== undefined) while (bulk.flush() === NEED) yield this.state.session.need();
     yield* this.#foreign!.finish();
     this.#ran = true;
+  }
+
+  /**
+   * Appends a batch leaf by leaf: for tables whose rows need nothing but their key. A row that does not go to the right edge,
+   * or is too large, takes the ordinary way.
+   */
+  *#append(rows: RowBuffer, bulk: BulkAppender): Task<void> {
+    const env = this.#env;
+    const { build, rules, sameColumns } = this.#plan;
+    const access = this.#access;
+    const { session } = this.state;
+    const key = this.#followed;
+    for (let i = 0; i < rows.count; i++) {
+      let source = rows;
+      let row = i;
+      if (!sameColumns) {
+        this.#new.clear();
+        pointAt(env, rows, i);
+        yield* evaluateRow(
+          env,
+          () => {
+            this.#new.start();
+            build!(env, this.#new);
+            this.#new.finish();
+          },
+          () => this.#new.abandon(),
+        );
+        source = this.#new;
+        row = 0;
+      }
+      pointAt(env, source, row);
+      rules.checkNotNull(env);
+      const length = access.toStored(env.b0, env.v0, env.r0);
+      key.length = 0;
+      if (access.primaryParts === undefined) appendRowId(key, session.database.rowIds.take(access.table.tree));
+      else access.appendPrimaryKey(key, env.b0, env.v0, env.r0);
+      let status = length < 0 ? NONE : bulk.add(key.bytes, key.length, access.stored, 0, length);
+      while (status === NEED) {
+        yield session.need();
+        access.toStored(env.b0, env.v0, env.r0);
+        status = bulk.add(key.bytes, key.length, access.stored, 0, length);
+      }
+      if (status === NONE) {
+        while (bulk.flush() === NEED) yield session.need();
+        if (sameColumns) {
+          this.#new.clear();
+          this.#new.appendRow(env.b0, env.v0, env.r0);
+        }
+        const conflict = yield* this.#writer!.insert(this.#new, this.#new.index[0]!);
+        if (conflict !== undefined) throw this.#duplicate(0, conflict);
+      }
+      this.affected++;
+    }
   }
 
   // ── insert ──

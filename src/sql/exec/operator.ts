@@ -24,6 +24,8 @@ export interface PlanNode {
   /** Further lines of EXPLAIN: `Filter: …`. */
   readonly details: readonly string[];
   readonly children: readonly PlanNode[];
+  /** The JavaScript that runs it, once generated. */
+  readonly generated?: string | undefined;
   start(state: ExecState): Operator;
 }
 

@@ -15,6 +15,7 @@ import { type KeyPart, KeyWriter, type LeafScan, NEED, NODE_RECORD_AT, NONE, OK,
 import type { TableAccess } from '../../engine/table-access.ts';
 import type { ColumnId, Expr } from '../plan/logical.ts';
 import { PgArray } from '../types/array.ts';
+import { type CompiledLoop, compileScanLoop, type LeafLoop } from './codegen/scan-code.ts';
 import { type Copier, rowCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendPart, type BoundValue, EXACT, type KeyRange, rangeAfter } from './key-values.ts';
@@ -111,7 +112,40 @@ export class ScanPlan implements PlanNode {
   start(state: ExecState): Operator {
     return new ScanOperator(state, this);
   }
+
+  /** True when every row of the table is read, in any order. */
+  get isWholeTable(): boolean {
+    return this.range === undefined && this.keyPosition < 0 && this.tableOidPosition < 0;
+  }
+
+  #starts = 0;
+
+  /** Counts executions; true when generating code pays: many rows, or often run. */
+  isWorthCompiling(): boolean {
+    this.#starts++;
+    return this.options.cost >= COMPILE_ROWS || this.#starts >= COMPILE_STARTS;
+  }
+
+  #loop: { readonly compiled: CompiledLoop | undefined } | undefined;
+
+  /** The generated leaf loop, when there is one by now. */
+  leafLoop(access: TableAccess): CompiledLoop | undefined {
+    if (this.#loop === undefined) {
+      if (this.keyPosition >= 0 || this.tableOidPosition >= 0 || this.options.range?.index !== undefined || this.options.backward || !this.isWorthCompiling()) return undefined;
+      this.#loop = { compiled: compileScanLoop(this.options.tableShape, access, this.shape, this.options.filter) };
+    }
+    return this.#loop.compiled;
+  }
+
+  /** Generated code, for EXPLAIN. */
+  get generated(): string | undefined {
+    return this.#loop?.compiled?.source;
+  }
 }
+
+/** Generated code takes over at about this many rows, or at this execution. */
+const COMPILE_ROWS = 1000;
+const COMPILE_STARTS = 3;
 
 function titleOf(options: ScanOptions): string {
   const name = options.alias === options.table.name ? options.table.name : `${options.table.name} ${options.alias}`;
@@ -134,6 +168,7 @@ class ScanOperator extends Operator {
   #open = false;
   #inLeaf = false;
   #slot = 0;
+  readonly #loop: LeafLoop | undefined;
 
   constructor(state: ExecState, plan: ScanPlan) {
     super(state);
@@ -142,6 +177,7 @@ class ScanOperator extends Operator {
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#scan = state.session.store.scan();
+    this.#loop = plan.leafLoop(this.#access)?.fn;
   }
 
   *open(): Task<void> {
@@ -168,6 +204,12 @@ class ScanOperator extends Operator {
       }
       if (status === NONE) {
         this.#closeScan();
+        continue;
+      }
+      if (this.#loop !== undefined) {
+        this.#loop(this.#scan, this.#access, this.state, out);
+        if (out.count >= BATCH_ROWS) break;
+        if (this.state.spent(this.#scan.to - this.#scan.from)) yield this.state.session.slice();
         continue;
       }
       if (!this.#inLeaf) this.#enterLeaf();

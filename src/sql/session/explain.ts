@@ -43,6 +43,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     describe(planned.plan, 0, lines, counts);
     lines.push(`Execution Time: ${(sql.engine.database.clock.monotonicMs() - began).toFixed(3)} ms`);
   } else describe(planned.plan, 0, lines, undefined);
+  if (flags.get('codegen') === true) listCode(planned.plan, lines);
   yield* sendRows(sql, sink, [textColumn('QUERY PLAN')], lines.map((l) => [l]));
   sink.complete('EXPLAIN');
 }
@@ -68,4 +69,10 @@ function describe(node: PlanNode, depth: number, lines: string[], counts: Map<Pl
   lines.push(`${indent}${node.title}  (rows=${Math.round(node.rows)})${actual === undefined ? '' : ` (actual rows=${actual.rows})`}`);
   for (const detail of node.details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
   for (const child of node.children) describe(child, depth + 1, lines, counts);
+}
+
+/** Lists the code of every node that has some; EXPLAIN without ANALYZE has only what an earlier execution made. */
+function listCode(node: PlanNode, lines: string[]): void {
+  if (node.generated !== undefined) lines.push(`Code of ${node.title}:`, ...node.generated.split('\n').map((l) => `  ${l}`));
+  for (const child of node.children) listCode(child, lines);
 }
