@@ -236,7 +236,7 @@ export class Locks {
           list.filter((w) => w !== waiter),
         );
     }
-    if (waiter.resource !== undefined && waiter.resource.queue.includes(waiter)) {
+    if (waiter.resource?.queue.includes(waiter)) {
       waiter.resource.queue = waiter.resource.queue.filter((w) => w !== waiter);
       this.#grantNext(waiter.resource);
     }

@@ -90,7 +90,7 @@ export function compareBytes(
   bStart: number,
   bBytes: number,
 ): number {
-  const shared = aBytes < bBytes ? aBytes : bBytes;
+  const shared = Math.min(aBytes, bBytes);
   for (let i = 0; i < shared; i++) {
     const d = a[aStart + i]! - b[bStart + i]!;
     if (d !== 0) return d;
@@ -101,7 +101,7 @@ export function compareBytes(
 /** How many of the first bytes of a key agree with the page's prefix: all of them, or where and how they differ. */
 function comparePrefix(bytes: Uint8Array, prefixBytes: number, key: Uint8Array, keyBytes: number): number {
   const prefixAt = bytes.length - prefixBytes;
-  const shared = keyBytes < prefixBytes ? keyBytes : prefixBytes;
+  const shared = Math.min(keyBytes, prefixBytes);
   for (let i = 0; i < shared; i++) {
     const d = key[i]! - bytes[prefixAt + i]!;
     if (d !== 0) return d;
@@ -130,7 +130,7 @@ export function searchPage(bytes: Uint8Array, view: DataView, key: Uint8Array, k
     else {
       let i = 0;
       const rest = keyBytes - prefixBytes;
-      const shared = rest < stored ? rest : stored;
+      const shared = Math.min(rest, stored);
       order = 0;
       while (i < shared && (order = key[prefixBytes + i]! - bytes[storedAt + i]!) === 0) i++;
       if (order === 0) order = rest - stored;
