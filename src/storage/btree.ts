@@ -31,15 +31,14 @@ import {
   commonBytes,
   copyKey,
   fits,
-  initFromPart,
   initPage,
   insertNode,
   nodeBytes,
-  partPrefix,
   searchBranch,
   searchPage,
   slotCount,
 } from './page.ts';
+import { initFromPart, partPrefix } from './page-build.ts';
 import type { Tree } from './tree.ts';
 
 const LEVELS_MAX = 16;

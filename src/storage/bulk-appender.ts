@@ -44,13 +44,12 @@ import {
   nodeAt,
   nodeBytes,
   nodeFlags,
-  partPrefix,
-  rebuildPage,
   searchPage,
   setFlags,
   slotCount,
   storedKeyBytes,
 } from './page.ts';
+import { partPrefix, rebuildPage } from './page-build.ts';
 import type { StoreParts } from './store.ts';
 import type { Txn } from './transactions.ts';
 import type { Tree } from './tree.ts';

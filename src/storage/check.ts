@@ -8,8 +8,9 @@
 import { runNow, type Task } from '../base/task.ts';
 import type { Core } from './core.ts';
 import { PAGE_LEVEL_AT, PAGE_NEXT_AT, PAGE_PREV_AT, PAGE_TREE_AT, TREE_DROPPED } from './layout.ts';
-import { childAt, compareBytes, copyKey, pageProblem, slotCount } from './page.ts';
+import { childAt, compareBytes, copyKey, slotCount } from './page.ts';
 import { PAGE_GOOD } from './page-cache.ts';
+import { pageProblem } from './page-check.ts';
 import type { FileStore } from './store.ts';
 import { sliceRequest } from './transactions.ts';
 import type { Tree } from './tree.ts';

@@ -36,8 +36,10 @@ import {
   putU32,
   putU64,
 } from './log-records.ts';
-import { insertNode, nodeFlags, rebuildPage, removeNode, replaceRecord, trimSlack, verifyPage } from './page.ts';
+import { insertNode, nodeFlags, removeNode, replaceRecord, trimSlack } from './page.ts';
+import { rebuildPage } from './page-build.ts';
 import type { PageCache } from './page-cache.ts';
+import { verifyPage } from './page-check.ts';
 
 const EMPTY = new Uint8Array(0);
 

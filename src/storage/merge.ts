@@ -23,18 +23,8 @@ import {
   usableBytes,
   writeU64,
 } from './layout.ts';
-import {
-  appendNodes,
-  bytesUnderPrefix,
-  commonBytes,
-  copyKey,
-  initFromPart,
-  initPage,
-  insertNode,
-  nodeAt,
-  partPrefix,
-  slotCount,
-} from './page.ts';
+import { bytesUnderPrefix, commonBytes, copyKey, initPage, insertNode, nodeAt, slotCount } from './page.ts';
+import { appendNodes, initFromPart, partPrefix } from './page-build.ts';
 import type { Tree } from './tree.ts';
 
 /** Two pages are joined when the result fills at most this part of a page: so that it does not split again at once. */

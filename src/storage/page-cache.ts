@@ -26,7 +26,7 @@ import {
   pageOffset,
   readU64,
 } from './layout.ts';
-import { verifyPage } from './page.ts';
+import { verifyPage } from './page-check.ts';
 import { StoreRequest } from './store-request.ts';
 
 const SLAB_BYTES = 1 << 20;

@@ -2,15 +2,15 @@
  * One page: nodes sorted by key behind a slot array (bytes: `layout.ts`).
  *
  * Every function here changes one page in memory and is deterministic, because recovery calls the same functions with the
- * same arguments. Reading is by (bytes, view); nothing allocates but rebuilding.
+ * same arguments. Reading is by (bytes, view). Building pages is in `page-build.ts`, judging them in `page-check.ts`.
  *
  * Invariants:
  *   INV-PAGE-1  free bytes = page − header − slots − prefix − nodes; the middle between slots and heap is free.
  *   INV-PAGE-2  keys strictly ascend; flagged counts the nodes with NODE_DELETED.
  *   INV-PAGE-3  the prefix changes only when a page is rebuilt; a node that does not share it has NODE_WHOLE_KEY.
- *   INV-PAGE-4  a node's capacity is at least its record's bytes; slack goes only by `trimSlack` or a rebuild that says so.
+ *   INV-PAGE-4  a node's capacity is at least its record's bytes; slack goes only by `trimSlack`.
  */
-import { assert, broken, VERIFY } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import {
   NODE_CAPACITY_AT,
   NODE_DELETED,
@@ -28,10 +28,8 @@ import {
   PAGE_KIND_AT,
   PAGE_KIND_TREE,
   PAGE_LEVEL_AT,
-  PAGE_NEXT_AT,
   PAGE_PGNO_AT,
   PAGE_PREFIX_BYTES_AT,
-  PAGE_PREV_AT,
   PAGE_SLOTS_AT,
   PAGE_TREE_AT,
   SLOT_BYTES,
@@ -322,93 +320,6 @@ export function trimSlack(bytes: Uint8Array, view: DataView, slot: number): void
   view.setUint16(PAGE_FREE_AT, view.getUint16(PAGE_FREE_AT, true) + capacity - length, true);
 }
 
-const movedKey = new Uint8Array(8192);
-
-/** Appends slots from … to − 1 of another page, keys re-cut to this page's prefix; slack and flags travel along. */
-export function appendNodes(
-  bytes: Uint8Array,
-  view: DataView,
-  source: Uint8Array,
-  sourceView: DataView,
-  from: number,
-  to: number,
-): void {
-  for (let slot = from; slot < to; slot++) {
-    const at = nodeAt(sourceView, slot);
-    const keyBytes = copyKey(source, sourceView, slot, movedKey);
-    const length = sourceView.getUint16(at + NODE_RECORD_BYTES_AT, true);
-    const capacity = sourceView.getUint16(at + NODE_CAPACITY_AT, true);
-    const flags = sourceView.getUint16(at + NODE_KEY_AT, true) & NODE_FLAGS_MASK & ~NODE_WHOLE_KEY;
-    insertNode(bytes, view, slotCount(view), flags, movedKey, keyBytes, source, at + NODE_RECORD_AT, length, capacity);
-  }
-}
-
-/** As a prefix length: the prefix that the page has. */
-export const KEEP_PREFIX = 0xffff;
-
-/**
- * The prefix that serves a part of a page best: what its first and last key share, unless keys that do not share the page's
- * prefix make that so short that the page's own saves more. So a part never takes more room than it has now.
- */
-export function partPrefix(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-  if (from >= to) return 0;
-  const own = view.getUint16(PAGE_PREFIX_BYTES_AT, true);
-  const shared = commonPrefix(bytes, view, from, to - 1);
-  if (shared >= own) return shared;
-  let now = own;
-  let then = shared;
-  for (let slot = from; slot < to; slot++) {
-    const at = nodeAt(view, slot);
-    const stored = view.getUint16(at + NODE_KEY_AT, true) & NODE_KEY_BYTES_MASK;
-    now += nodeBytes(view.getUint16(at + NODE_CAPACITY_AT, true), stored);
-    then += bytesUnderPrefix(view, slot, shared);
-  }
-  return then <= now ? shared : KEEP_PREFIX;
-}
-
-/** Makes a page of slots from … to − 1 of another page. `prefixBytes` as from `partPrefix`. */
-export function initFromPart(
-  bytes: Uint8Array,
-  view: DataView,
-  pgno: number,
-  source: Uint8Array,
-  sourceView: DataView,
-  from: number,
-  to: number,
-  prefixBytes: number,
-): void {
-  const tree = sourceView.getUint32(PAGE_TREE_AT, true);
-  const level = sourceView.getUint8(PAGE_LEVEL_AT);
-  if (prefixBytes === KEEP_PREFIX) {
-    const own = sourceView.getUint16(PAGE_PREFIX_BYTES_AT, true);
-    initPage(bytes, view, pgno, tree, level, source.slice(source.length - own), own);
-  } else {
-    const prefix = new Uint8Array(8192);
-    if (prefixBytes > 0)
-      assert(copyKey(source, sourceView, from, prefix) >= prefixBytes, 'prefix longer than the first key');
-    initPage(bytes, view, pgno, tree, level, prefix, prefixBytes);
-  }
-  appendNodes(bytes, view, source, sourceView, from, to);
-}
-
-/**
- * Rebuilds a page in place, keeping slots from … to − 1 under another prefix. Its header keeps identity, neighbours and LSN.
- * Deterministic, so the log names only the arguments.
- */
-export function rebuildPage(bytes: Uint8Array, view: DataView, from: number, to: number, prefixBytes: number): void {
-  const old = bytes.slice();
-  const oldView = new DataView(old.buffer);
-  initFromPart(bytes, view, view.getUint32(PAGE_PGNO_AT, true), old, oldView, from, to, prefixBytes);
-  // Identity, LSN, newest transaction and neighbours survive; what describes the content was recomputed.
-  for (const [at, length] of KEPT) bytes.set(old.subarray(at, at + length), at);
-  if (VERIFY) verifyPage(bytes, view);
-}
-
-const KEPT: readonly (readonly [number, number])[] = [
-  [0, PAGE_KIND_AT],
-  [PAGE_PREV_AT, PAGE_NEXT_AT + 4 - PAGE_PREV_AT],
-];
-
 /** Length of the longest common prefix of the keys of two slots. */
 export function commonPrefix(bytes: Uint8Array, view: DataView, first: number, last: number): number {
   if (first >= last) return 0;
@@ -431,42 +342,4 @@ export function bytesUnderPrefix(view: DataView, slot: number, prefixBytes: numb
   const stored = keyField & NODE_KEY_BYTES_MASK;
   const whole = (keyField & NODE_WHOLE_KEY) !== 0 ? stored : stored + view.getUint16(PAGE_PREFIX_BYTES_AT, true);
   return nodeBytes(view.getUint16(at + NODE_CAPACITY_AT, true), whole - prefixBytes);
-}
-
-/** O(n) self-check of INV-PAGE-1 … 4; runs in the test suite. */
-export function verifyPage(bytes: Uint8Array, view: DataView): void {
-  const problem = pageProblem(bytes, view);
-  if (problem !== undefined) broken(`page ${view.getUint32(PAGE_PGNO_AT, true)}: ${problem}`);
-}
-
-/** What is wrong with a page's inside, for the checker and the self-check; undefined when nothing is. */
-export function pageProblem(bytes: Uint8Array, view: DataView): string | undefined {
-  const count = slotCount(view);
-  const prefixBytes = view.getUint16(PAGE_PREFIX_BYTES_AT, true);
-  const heap = view.getUint16(PAGE_HEAP_AT, true);
-  const slotsEnd = SLOTS_AT + SLOT_BYTES * count;
-  if (heap < slotsEnd || heap > bytes.length - prefixBytes) return 'heap overlaps slots or prefix';
-  let used = slotsEnd + prefixBytes;
-  let flagged = 0;
-  const before = new Uint8Array(8192);
-  const key = new Uint8Array(8192);
-  let beforeBytes = -1;
-  for (let slot = 0; slot < count; slot++) {
-    const at = nodeAt(view, slot);
-    if (at < heap || at + NODE_HEADER_BYTES > bytes.length - prefixBytes) return `slot ${slot} points outside the heap`;
-    const capacity = view.getUint16(at + NODE_CAPACITY_AT, true);
-    const stored = view.getUint16(at + NODE_KEY_AT, true) & NODE_KEY_BYTES_MASK;
-    if (at + NODE_HEADER_BYTES + capacity + stored > bytes.length - prefixBytes) return `node ${slot} leaves the page`;
-    if (view.getUint16(at + NODE_RECORD_BYTES_AT, true) > capacity) return `node ${slot} exceeds its capacity`;
-    used += NODE_HEADER_BYTES + capacity + stored;
-    if ((nodeFlags(view, slot) & NODE_DELETED) !== 0) flagged++;
-    const keyBytes = copyKey(bytes, view, slot, key);
-    if (beforeBytes >= 0 && compareBytes(before, 0, beforeBytes, key, 0, keyBytes) >= 0)
-      return `keys of slots ${slot - 1} and ${slot} do not ascend`;
-    before.set(key.subarray(0, keyBytes));
-    beforeBytes = keyBytes;
-  }
-  if (flagged !== view.getUint16(PAGE_FLAGGED_AT, true)) return 'wrong count of flagged nodes';
-  if (bytes.length - used !== view.getUint16(PAGE_FREE_AT, true)) return 'wrong count of free bytes';
-  return undefined;
 }

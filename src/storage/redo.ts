@@ -36,7 +36,8 @@ import {
   UNDO_DELETED,
   UNDO_RECORD,
 } from './log-records.ts';
-import { insertNode, nodeFlags, rebuildPage, replaceRecord, setFlags } from './page.ts';
+import { insertNode, nodeFlags, replaceRecord, setFlags } from './page.ts';
+import { rebuildPage } from './page-build.ts';
 import { PAGE_GOOD, type PageCache } from './page-cache.ts';
 
 /** Replays the records of a higher layer. Types from `LOG_HANDLED` on; the record lies in `bytes` from `at`. */
