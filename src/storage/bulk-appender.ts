@@ -51,7 +51,7 @@ import {
 } from './page.ts';
 import { partPrefix, rebuildPage } from './page-build.ts';
 import type { StoreParts } from './store.ts';
-import type { Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
 import { VERSION_RUN } from './version-store.ts';
 

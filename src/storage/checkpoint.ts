@@ -8,8 +8,7 @@
  *
  * Work goes on meanwhile. What the header says of the root's row and of ids is as of R: the log has the rest.
  */
-import type { Task } from '../base/task.ts';
-import { REQUEST_FLUSH } from '../base/task.ts';
+import { REQUEST_FLUSH, type Task } from '../base/task.ts';
 import type { Core } from './core.ts';
 import { ROOT_TREE, TREE_CATALOG } from './layout.ts';
 import { StoreRequest } from './store-request.ts';

@@ -23,9 +23,10 @@ import {
   writeU64,
 } from './layout.ts';
 import { copyKey, nodeAt, searchPage, slotCount } from './page.ts';
+import type { RowReads } from './row-reads.ts';
 import { makeRow } from './row-versions.ts';
 import type { Rows } from './rows.ts';
-import type { Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
 import type { TreeCatalog } from './tree-catalog.ts';
 
@@ -42,14 +43,16 @@ export function longKey(key: Uint8Array, id: number, chunk: number): void {
 export class LongValues {
   readonly #core: Core;
   readonly #btree: BTree;
+  readonly #reads: RowReads;
   readonly #rows: Rows;
   readonly #catalog: TreeCatalog;
   readonly #chunkBytes: number;
   readonly #row: Row = makeRow();
 
-  constructor(core: Core, btree: BTree, rows: Rows, catalog: TreeCatalog) {
+  constructor(core: Core, btree: BTree, reads: RowReads, rows: Rows, catalog: TreeCatalog) {
     this.#core = core;
     this.#btree = btree;
+    this.#reads = reads;
     this.#rows = rows;
     this.#catalog = catalog;
     this.#chunkBytes = longChunkBytes(core.pageBytes);
@@ -162,7 +165,7 @@ export class LongValues {
     longKey(key, id, 0);
     const tree = this.#core.tree(owner.longTree);
     for (;;) {
-      const status = this.#rows.newest(tree, key, LONG_HEAD_BYTES, this.#row);
+      const status = this.#reads.newest(tree, key, LONG_HEAD_BYTES, this.#row);
       if (status === NEED) yield this.#core.need;
       else return status === NONE ? undefined : readU64(this.#row.view, this.#row.start);
     }

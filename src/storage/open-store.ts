@@ -29,6 +29,7 @@ import { PageCache } from './page-cache.ts';
 import { Purge } from './purge.ts';
 import { Recovery } from './recovery.ts';
 import type { RedoHandler } from './redo.ts';
+import { RowReads } from './row-reads.ts';
 import { RowVersions } from './row-versions.ts';
 import { Rows } from './rows.ts';
 import { FileStore, type StoreParts } from './store.ts';
@@ -201,8 +202,9 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
   const transactions = new Transactions(core, new Locks(core.clock));
   const versions = new RowVersions(core.versions, runs, transactions);
   const purge = new Purge(core, btree, versions, transactions);
-  const rows = new Rows(core, btree, transactions, versions, purge);
-  const long = new LongValues(core, btree, rows, catalog);
+  const reads = new RowReads(core, btree, transactions, versions);
+  const rows = new Rows(core, btree, transactions, versions, reads, purge);
+  const long = new LongValues(core, btree, reads, rows, catalog);
   const checkpoint = new Checkpoint(core, transactions, catalog);
   const parts: StoreParts = {
     core,
@@ -210,6 +212,7 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
     transactions,
     versions,
     purge,
+    reads,
     rows,
     catalog,
     long,

@@ -26,7 +26,8 @@ import {
 import { isSparse, Merge } from './merge.ts';
 import { compareBytes, copyKey, nodeAt, nodeBytes, nodeFlags, searchPage, slotCount } from './page.ts';
 import type { RowVersions } from './row-versions.ts';
-import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
+import { sliceRequest, type Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
 import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
 

@@ -46,7 +46,8 @@ import {
   RUN_LAST_BYTES_AT,
 } from './log-records.ts';
 import { isRowChange, Redo, type RedoHandler } from './redo.ts';
-import { sliceRequest, type Transactions, type Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
+import { sliceRequest, type Transactions } from './transactions.ts';
 import { VERSION_DELETE, VERSION_INSERT, VERSION_RUN, VERSION_UPDATE } from './version-store.ts';
 
 const GROUPS_PER_SLICE = 64;

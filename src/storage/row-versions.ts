@@ -5,12 +5,12 @@
  * one goes back from the page until the change that made a state is visible; what lies before the last invisible change is
  * the answer. The end of the chain is visible to everyone, unless an open or later bulk run inserted the key.
  */
-
 import type { BulkRun, BulkRuns } from './bulk-runs.ts';
 import type { Row, Snapshot } from './contracts.ts';
 import { NODE_DELETED, NODE_KEY_AT, NODE_RECORD_AT, NODE_RECORD_BYTES_AT, NODE_VERSIONED } from './layout.ts';
 import { nodeAt } from './page.ts';
-import type { Transactions, Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
+import type { Transactions } from './transactions.ts';
 import { VERSION_INSERT, type VersionStore } from './version-store.ts';
 
 export class RowVersions {

@@ -1,5 +1,5 @@
 /**
- * Reading, changing and undoing single rows: the attempts of the contract.
+ * Changing and undoing single rows: the attempts of the contract that write.
  *
  * Every change goes the same way: reserve (frames, log, versions) → descend → judge what is there → make room, in groups of
  * its own, until the node fits → one group with one row record → page and version. An attempt that lacks something has
@@ -8,21 +8,7 @@
 import { assert } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import type { BTree } from './btree.ts';
-import {
-  EXISTS,
-  LOCK_WAIT,
-  type LockPolicy,
-  NEED,
-  NONE,
-  OK,
-  ROW_NO_KEY_UPDATE,
-  ROW_UPDATE,
-  type Row,
-  type RowLockMode,
-  type Snapshot,
-  TREE_LONG,
-  WOULD_BLOCK,
-} from './contracts.ts';
+import { EXISTS, NEED, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type RowLockMode, TREE_LONG } from './contracts.ts';
 import type { Core } from './core.ts';
 import { NO_BYTES, noteTransaction } from './group.ts';
 import {
@@ -34,13 +20,11 @@ import {
   NODE_RECORD_BYTES_AT,
   NODE_VERSIONED,
   PAGE_FREE_AT,
-  PAGE_NEWEST_AT,
   PAGE_NEXT_AT,
-  readU64,
   recordBytesMax,
   usableBytes,
 } from './layout.ts';
-import { type Locks, rowModesConflict, rowName } from './locks.ts';
+import { type Locks, rowName } from './locks.ts';
 import {
   LOG_PUT,
   LOG_ROW_DELETE,
@@ -53,8 +37,6 @@ import {
   UNDO_RECORD,
 } from './log-records.ts';
 import {
-  compareBytes,
-  copyKey,
   growth,
   insertNode,
   nodeAt,
@@ -66,8 +48,10 @@ import {
   storedKeyBytes,
 } from './page.ts';
 import type { Purge } from './purge.ts';
-import { fillFromPage, type RowVersions } from './row-versions.ts';
-import type { Transactions, Txn } from './transactions.ts';
+import type { RowReads } from './row-reads.ts';
+import type { RowVersions } from './row-versions.ts';
+import type { Txn } from './transaction.ts';
+import type { Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
 import { VERSION_DELETE, VERSION_INSERT, VERSION_UPDATE, type VersionKind } from './version-store.ts';
 
@@ -78,48 +62,29 @@ export class Rows {
   readonly #locks: Locks;
   readonly #versions: RowVersions;
   readonly #purge: Purge;
+  readonly #reads: RowReads;
   readonly #keyBytesMax: number;
   readonly #recordBytesMax: number;
   readonly #chunkBytesMax: number;
 
-  constructor(core: Core, trees: BTree, transactions: Transactions, versions: RowVersions, purge: Purge) {
+  constructor(
+    core: Core,
+    trees: BTree,
+    transactions: Transactions,
+    versions: RowVersions,
+    reads: RowReads,
+    purge: Purge,
+  ) {
     this.#core = core;
     this.#trees = trees;
     this.#transactions = transactions;
     this.#locks = transactions.locks;
     this.#versions = versions;
     this.#purge = purge;
+    this.#reads = reads;
     this.#keyBytesMax = keyBytesMax(core.pageBytes);
     this.#recordBytesMax = recordBytesMax(core.pageBytes);
     this.#chunkBytesMax = longChunkBytes(core.pageBytes);
-  }
-
-  find(tree: Tree, key: Uint8Array, keyBytes: number, snapshot: Snapshot, row: Row): number {
-    const frame = this.#trees.descend(tree, key, keyBytes);
-    if (frame < 0) return NEED;
-    const bytes = this.#core.cache.bytes[frame]!;
-    const view = this.#core.cache.views[frame]!;
-    const slot = searchPage(bytes, view, key, keyBytes);
-    if (slot < 0) return NONE;
-    const flags = view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true);
-    if ((flags & NODE_VERSIONED) === 0 || readU64(view, PAGE_NEWEST_AT) < snapshot.oldestOpen) {
-      if ((flags & NODE_DELETED) !== 0) return NONE;
-      fillFromPage(bytes, view, slot, row);
-      return OK;
-    }
-    return this.#versions.resolve(tree.id, bytes, view, slot, key, keyBytes, snapshot, row) ? OK : NONE;
-  }
-
-  /** The newest state of a key, whoever made it. */
-  newest(tree: Tree, key: Uint8Array, keyBytes: number, row: Row): number {
-    const frame = this.#trees.descend(tree, key, keyBytes);
-    if (frame < 0) return NEED;
-    const bytes = this.#core.cache.bytes[frame]!;
-    const view = this.#core.cache.views[frame]!;
-    const slot = searchPage(bytes, view, key, keyBytes);
-    if (slot < 0 || (view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) !== 0) return NONE;
-    fillFromPage(bytes, view, slot, row);
-    return OK;
   }
 
   insert(
@@ -224,82 +189,6 @@ export class Rows {
     group.end();
     tree.rows--;
     return OK;
-  }
-
-  lockRow(
-    t: Txn,
-    tree: Tree,
-    key: Uint8Array,
-    keyBytes: number,
-    mode: RowLockMode,
-    policy: LockPolicy,
-    record: boolean,
-    row: Row,
-  ): number {
-    row.movedTo = undefined;
-    const frame = this.#trees.descend(tree, key, keyBytes);
-    if (frame < 0) return NEED;
-    const bytes = this.#core.cache.bytes[frame]!;
-    const view = this.#core.cache.views[frame]!;
-    const slot = searchPage(bytes, view, key, keyBytes);
-    if (slot < 0) return NONE;
-    const entry = this.#versions.newest(tree.id, view, slot, key, keyBytes);
-    const writerId = this.#versions.writerId(tree.id, view, slot, key, keyBytes, entry);
-    const writer = this.#versions.otherWriter(writerId, t);
-    const writerMode = entry === 0 ? ROW_UPDATE : this.#core.versions.modeOf(entry);
-    if (this.#isBlocked(t, tree, key, keyBytes, mode, writer, writerMode)) {
-      if (policy !== LOCK_WAIT) return WOULD_BLOCK;
-      const name = rowName(tree.id, key, keyBytes);
-      return this.#core.want(this.#locks.rowRequest(t, name, mode, writer, writerMode));
-    }
-    if (writer !== undefined) {
-      // Its lock does not conflict with ours, so what it replaced is the newest state that counts.
-      row.commitSeq = 0;
-      if (!this.#versions.fillBefore(this.#oldestOf(entry, writerId), row)) return NONE;
-    } else {
-      row.commitSeq =
-        writerId === t.id && writerId !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writerId);
-      if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) !== 0) {
-        if (entry !== 0) row.movedTo = this.#core.versions.movedOf(entry);
-        return NONE;
-      }
-      fillFromPage(bytes, view, slot, row);
-    }
-    if (record) this.#locks.grantRow(t, rowName(tree.id, key, keyBytes), mode);
-    return OK;
-  }
-
-  checkUnique(t: Txn, tree: Tree, prefix: Uint8Array, prefixBytes: number, row: Row): number {
-    let frame = this.#trees.descend(tree, prefix, prefixBytes);
-    if (frame < 0) return NEED;
-    const cache = this.#core.cache;
-    let slot = searchPage(cache.bytes[frame]!, cache.views[frame]!, prefix, prefixBytes);
-    if (slot < 0) slot = -slot - 1;
-    for (;;) {
-      const bytes = cache.bytes[frame]!;
-      const view = cache.views[frame]!;
-      if (slot >= slotCount(view)) {
-        const next = view.getUint32(PAGE_NEXT_AT, true);
-        if (next === 0) return OK;
-        frame = cache.frameOf(next);
-        if (frame < 0) return this.#core.wantPage(next);
-        slot = 0;
-        continue;
-      }
-      row.keyLength = copyKey(bytes, view, slot, row.key);
-      if (row.keyLength < prefixBytes || compareBytes(row.key, 0, prefixBytes, prefix, 0, prefixBytes) !== 0) return OK;
-      const entry = this.#versions.newest(tree.id, view, slot, row.key, row.keyLength);
-      const writer = this.#versions.writerId(tree.id, view, slot, row.key, row.keyLength, entry);
-      const other = this.#versions.otherWriter(writer, t);
-      if (other !== undefined) return this.#core.want(this.#locks.endRequest(t, other));
-      if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) === 0) {
-        row.commitSeq =
-          writer === t.id && writer !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writer);
-        fillFromPage(bytes, view, slot, row);
-        return EXISTS;
-      }
-      slot++;
-    }
   }
 
   /** Inserts or replaces outside any transaction: redone, never undone, seen by all. */
@@ -447,20 +336,6 @@ export class Rows {
     return this.#trees.makeRoom(tree, key, keyBytes, wanted);
   }
 
-  #isBlocked(
-    t: Txn,
-    tree: Tree,
-    key: Uint8Array,
-    keyBytes: number,
-    mode: RowLockMode,
-    writer: Txn | undefined,
-    writerMode: number,
-  ): boolean {
-    if (writer !== undefined && rowModesConflict(mode, writerMode)) return true;
-    if (!this.#locks.anyRows) return false;
-    return this.#locks.rowBlocked(t, rowName(tree.id, key, keyBytes), mode, writer, writerMode);
-  }
-
   /** The row must be live, and its write lock free or own; else NEED with a wait for it. */
   #writable(
     t: Txn,
@@ -476,7 +351,7 @@ export class Rows {
     const writerId = this.#versions.writerId(tree.id, view, slot, key, keyBytes, entry);
     const writer = this.#versions.otherWriter(writerId, t);
     const writerMode = entry === 0 ? ROW_UPDATE : this.#core.versions.modeOf(entry);
-    if (this.#isBlocked(t, tree, key, keyBytes, mode, writer, writerMode)) {
+    if (this.#reads.isBlocked(t, tree, key, keyBytes, mode, writer, writerMode)) {
       return this.#core.want(this.#locks.rowRequest(t, rowName(tree.id, key, keyBytes), mode, writer, writerMode));
     }
     assert((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) === 0, 'the row to change is live');
@@ -485,16 +360,6 @@ export class Rows {
 
   #lastLsn(t: Txn): number {
     return t.newest === 0 ? 0 : this.#core.versions.lsnOf(t.newest);
-  }
-
-  /** The oldest entry in a row of entries of one transaction. */
-  #oldestOf(entry: number, transaction: number): number {
-    const versions = this.#core.versions;
-    for (let older = versions.olderOf(entry); older !== 0; older = versions.olderOf(entry)) {
-      if (versions.transactionOf(older) !== transaction) break;
-      entry = older;
-    }
-    return entry;
   }
 
   #version(

@@ -1,10 +1,8 @@
 /**
  * One open database file: the contract's `Store`, put together from its parts.
  */
-
 import { assert } from '../base/assert.ts';
-import type { Request, Task } from '../base/task.ts';
-import { runTask } from '../base/task.ts';
+import { type Request, runTask, type Task } from '../base/task.ts';
 import type { BTree } from './btree.ts';
 import { BulkWriter } from './bulk-appender.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -29,9 +27,11 @@ import { keyBytesMax, recordBytesMax } from './layout.ts';
 import { TreeScan } from './leaf-scan.ts';
 import type { LongValues } from './long-values.ts';
 import type { Purge } from './purge.ts';
+import type { RowReads } from './row-reads.ts';
 import type { RowVersions } from './row-versions.ts';
 import type { Rows } from './rows.ts';
-import { sliceRequest, type Transactions, Txn } from './transactions.ts';
+import { Txn } from './transaction.ts';
+import { sliceRequest, type Transactions } from './transactions.ts';
 import type { TreeCatalog } from './tree-catalog.ts';
 
 /** Log bytes after which background work runs a checkpoint; bounds the time of recovery. */
@@ -44,6 +44,7 @@ export interface StoreParts {
   readonly transactions: Transactions;
   readonly versions: RowVersions;
   readonly purge: Purge;
+  readonly reads: RowReads;
   readonly rows: Rows;
   readonly catalog: TreeCatalog;
   readonly long: LongValues;
@@ -114,7 +115,7 @@ export class FileStore implements Store {
   }
 
   find(tree: TreeId, key: Uint8Array, keyLength: number, snapshot: Snapshot, row: Row): number {
-    return this.parts.rows.find(this.parts.core.tree(tree), key, keyLength, snapshot, row);
+    return this.parts.reads.find(this.parts.core.tree(tree), key, keyLength, snapshot, row);
   }
 
   scan(): LeafScan {
@@ -160,11 +161,11 @@ export class FileStore implements Store {
     record: boolean,
     row: Row,
   ): number {
-    return this.parts.rows.lockRow(own(t), this.parts.core.tree(tree), key, keyLength, mode, policy, record, row);
+    return this.parts.reads.lockRow(own(t), this.parts.core.tree(tree), key, keyLength, mode, policy, record, row);
   }
 
   checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number {
-    return this.parts.rows.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row);
+    return this.parts.reads.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row);
   }
 
   appender(t: Transaction, tree: TreeId): BulkAppender {

@@ -9,18 +9,13 @@
  * sequence that a registered snapshot sees: what was replaced at or below it, nobody can see any more.
  */
 import { assert, broken } from '../base/assert.ts';
-import { fail } from '../base/errors.ts';
 import { REQUEST_FLUSH, type Request, type Task } from '../base/task.ts';
-import type { BulkRun } from './bulk-runs.ts';
-import { LOCK_WAIT, type LockPolicy, NEED, type Snapshot, type TableLockMode, type Transaction } from './contracts.ts';
+import { NEED, type Snapshot } from './contracts.ts';
 import type { Core } from './core.ts';
-import type { Hold, Locks, Waiter } from './locks.ts';
+import type { Locks } from './locks.ts';
 import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-records.ts';
+import { Snap, TXN_ACTIVE, TXN_COMMITTING, TXN_ENDED, Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
-
-export const TXN_ACTIVE = 0;
-export const TXN_COMMITTING = 1;
-export const TXN_ENDED = 2;
 
 /** What the transaction table asks of those who own trees and rows. */
 export interface TransactionHooks {
@@ -39,117 +34,6 @@ function unset(): never {
 }
 
 const UNSET: TransactionHooks = { undoNewest: unset, prepareTrees: unset, settleTrees: unset, abandonTrees: unset };
-
-class Snap implements Snapshot {
-  readonly commitSeq: number;
-  readonly oldestOpen: number;
-  readonly transaction: Txn;
-  readonly command: number;
-  newer: Snap | undefined;
-  older: Snap | undefined;
-  registered = true;
-
-  constructor(commitSeq: number, oldestOpen: number, transaction: Txn, command: number) {
-    this.commitSeq = commitSeq;
-    this.oldestOpen = oldestOpen;
-    this.transaction = transaction;
-    this.command = command;
-  }
-}
-
-interface Mark {
-  /** End of the log when it was set. */
-  readonly lsn: number;
-  readonly entry: number;
-  readonly locks: number;
-  readonly born: number;
-  readonly dropped: number;
-}
-
-export class Txn implements Transaction {
-  id = 0;
-  command = 0;
-  lockTimeoutMs = 0;
-  durable = true;
-  readonly owner: number;
-  readonly locks: Hold[] = [];
-  waiting: Waiter | undefined;
-  state = TXN_ACTIVE;
-  /** Address of its newest version entry; 0 = none. */
-  newest = 0;
-  /** Position of its first row record; 0 = none. The log is kept from there. */
-  firstLsn = 0;
-  commitLsn = 0;
-  commitSeq = 0;
-  readonly born: Tree[] = [];
-  readonly dropped: Tree[] = [];
-  readonly runs: BulkRun[] = [];
-  onEnded: (() => void)[] = [];
-  #marks: Mark[] = [];
-  readonly #table: Transactions;
-
-  constructor(table: Transactions, owner: number) {
-    this.#table = table;
-    this.owner = owner;
-  }
-
-  snapshot(): Snapshot {
-    return this.#table.snapshot(this);
-  }
-
-  release(snapshot: Snapshot): void {
-    this.#table.release(snapshot);
-  }
-
-  mark(): number {
-    this.#marks.push({
-      lsn: this.#table.tail,
-      entry: this.newest,
-      locks: this.locks.length,
-      born: this.born.length,
-      dropped: this.dropped.length,
-    });
-    return this.#marks.length - 1;
-  }
-
-  *rollbackTo(mark: number): Task<void> {
-    const to = this.#marks[mark];
-    if (to === undefined) throw fail('invalid_savepoint_specification', 'savepoint does not exist');
-    this.#marks.length = mark + 1;
-    yield* this.#table.undoTo(this, to.entry);
-    this.dropped.length = to.dropped;
-    const born = this.born.splice(to.born);
-    yield* this.#table.hooks.abandonTrees(born);
-    this.#table.locks.releaseAfter(this, to.locks);
-  }
-
-  /** Was something logged at `lsn` after every savepoint? Then what is added to it is undone with it. */
-  isAfterMarks(lsn: number): boolean {
-    const mark = this.#marks[this.#marks.length - 1];
-    return mark === undefined || mark.lsn <= lsn;
-  }
-
-  releaseMark(mark: number): void {
-    if (mark < this.#marks.length) this.#marks.length = mark;
-  }
-
-  commit(): Task<void> {
-    return this.#table.commit(this);
-  }
-
-  rollback(): Task<void> {
-    return this.#table.rollback(this);
-  }
-
-  *lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean> {
-    const locks = this.#table.locks;
-    if (locks.tryTable(this, objectId, mode)) return true;
-    if (policy !== LOCK_WAIT) return false;
-    // When the wait is over the lock is held.
-    yield locks.tableRequest(this, objectId, mode);
-    return true;
-  }
-}
 
 export class Transactions {
   readonly locks: Locks;

@@ -30,7 +30,7 @@ import {
 } from './layout.ts';
 import { closeRecord, LOG_ROOT_ROW, openRecord, putBytes, putU32 } from './log-records.ts';
 import { copyKey, initPage, nodeAt, nodeBytes, searchPage, slotCount, storedKeyBytes } from './page.ts';
-import type { Txn } from './transactions.ts';
+import type { Txn } from './transaction.ts';
 import { Tree, treeKey } from './tree.ts';
 
 const NO_KEY = new Uint8Array(0);
