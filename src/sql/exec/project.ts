@@ -40,6 +40,7 @@ export class ProjectPlan implements PlanNode {
   readonly details: readonly string[];
   readonly children: readonly PlanNode[];
   readonly predicate: Eval | undefined;
+  readonly exprs: readonly Expr[];
   readonly build: ColumnStep;
 
   constructor(input: PlanNode, shape: Shape, predicate: Expr | undefined, exprs: readonly Expr[], scope: Scope, rows: number, details: readonly string[]) {
@@ -48,6 +49,7 @@ export class ProjectPlan implements PlanNode {
     this.title = predicate === undefined ? 'Project' : 'Filter';
     this.details = details;
     this.children = [input];
+    this.exprs = exprs;
     this.predicate = predicate === undefined ? undefined : compileEval(predicate, scope);
     this.build = rowBuilder(shape, exprs, scope);
   }

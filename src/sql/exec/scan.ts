@@ -20,6 +20,7 @@ import { type Copier, rowCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendPart, type BoundValue, EXACT, type KeyRange, rangeAfter } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode } from './operator.ts';
+import { PointScanOperator } from './point-scan.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState, newRow, SUSPEND } from './state.ts';
 import type { Eval } from './values.ts';
@@ -97,6 +98,7 @@ export class ScanPlan implements PlanNode {
     this.keyPosition = options.keyColumn === undefined ? -1 : options.shape.position(options.keyColumn);
     this.tableOidPosition = options.tableOidColumn === undefined ? -1 : options.shape.position(options.tableOidColumn);
     const spec = options.range;
+    this.isPoint = spec !== undefined && spec.index === undefined && spec.anyOf === undefined && spec.lower === undefined && spec.upper === undefined && spec.equals.length === spec.parts.length;
     this.range =
       spec === undefined
         ? undefined
@@ -110,8 +112,11 @@ export class ScanPlan implements PlanNode {
   }
 
   start(state: ExecState): Operator {
-    return new ScanOperator(state, this);
+    return this.isPoint ? new PointScanOperator(state, this) : new ScanOperator(state, this);
   }
+
+  /** True when the whole primary key is given: at most one row. */
+  readonly isPoint: boolean;
 
   /** True when every row of the table is read, in any order. */
   get isWholeTable(): boolean {

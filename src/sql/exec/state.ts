@@ -77,6 +77,11 @@ export class Env {
     this.#next = 0;
   }
 
+  /** For operators: the evaluation just unwound waits for something. */
+  get isWaiting(): boolean {
+    return this.#pending !== undefined;
+  }
+
   /** For operators: the row is done. */
   rowDone(): void {
     if (this.#log.length !== 0) {

@@ -9,6 +9,10 @@ import type { Catalog } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import type { BoundResult, LiteralParameter } from '../bind/binding.ts';
 import type { PlanNode } from '../exec/operator.ts';
+import { PointReader } from '../exec/point-scan.ts';
+import { ProjectPlan } from '../exec/project.ts';
+import { ScanPlan } from '../exec/scan.ts';
+import { RenamePlan } from '../exec/sets.ts';
 import type { LiteralValue, ScalarClass } from '../lexer/normalize.ts';
 import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
@@ -49,6 +53,39 @@ export class PlannedStatement {
       if (now > rows * SIZE_FACTOR + 1000 || now * SIZE_FACTOR + 1000 < rows) return false;
     }
     return true;
+  }
+
+  #point: PointReader | null | undefined;
+
+  /** The statement as a bare look-up by primary key, when it is one: `SELECT columns FROM t WHERE key = $1`. */
+  pointReader(session: Session): PointReader | undefined {
+    if (this.#point === undefined) this.#point = this.#findPoint(session) ?? null;
+    return this.#point ?? undefined;
+  }
+
+  #findPoint(session: Session): PointReader | undefined {
+    let { plan } = this;
+    const { shape } = plan;
+    const ids: number[] = shape.columns.map((c) => c.id);
+    while (!(plan instanceof ScanPlan)) {
+      const [input] = plan.children;
+      if (input === undefined || plan.children.length !== 1) return undefined;
+      if (plan instanceof RenamePlan) {
+        for (let i = 0; i < ids.length; i++) ids[i] = input.shape.columns[plan.shape.require(ids[i]!)]!.id;
+      } else if (plan instanceof ProjectPlan && plan.predicate === undefined) {
+        for (let i = 0; i < ids.length; i++) {
+          const expr = plan.exprs[plan.shape.require(ids[i]!)]!;
+          if (expr.kind !== 'column') return undefined;
+          ids[i] = expr.id;
+        }
+      } else return undefined;
+      plan = input;
+    }
+    if (!plan.isPoint || plan.filter !== undefined || plan.keyPosition >= 0 || plan.tableOidPosition >= 0 || !this.readsOnly) return undefined;
+    const parameters = plan.options.range!.equals.map((e) => (e?.kind === 'param' ? e.index : -1));
+    if (parameters.includes(-1)) return undefined;
+    const { tableShape, table } = plan.options;
+    return new PointReader(plan, ids.map((id) => tableShape.require(id)), parameters, session.store, session.access(table));
   }
 
   /** True when it changes nothing and locks no rows. */

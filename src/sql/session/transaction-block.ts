@@ -33,6 +33,8 @@ interface DeferredCheck {
 export class TransactionBlock {
   state: BlockState = 'idle';
   readOnly = false;
+  /** True while a commit is under way: it can no longer be cancelled. */
+  committing = false;
   readonly #session: Session;
   readonly #settings: Settings;
   readonly #context: SessionContext;
@@ -120,12 +122,15 @@ export class TransactionBlock {
     if (this.state === 'idle') return 'COMMIT';
     try {
       yield* this.#runDeferred();
+      this.committing = true;
       yield* this.#session.commit();
     } catch (error) {
+      this.committing = false;
       if (this.#session.inTransaction) yield* this.#session.rollback();
       this.#end(false);
       throw error;
     }
+    this.committing = false;
     this.#end(true);
     return 'COMMIT';
   }
