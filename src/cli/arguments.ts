@@ -1,0 +1,87 @@
+/** Words of the command line as a command. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+export interface ServeCommand {
+  readonly kind: 'serve';
+  readonly data: string;
+  readonly host: string;
+  /** Undefined = 5432, or the next free one. */
+  readonly port: number | undefined;
+}
+
+export interface RunCommand {
+  readonly kind: 'run';
+  readonly file: string;
+  readonly script: string;
+}
+
+export interface FileCommand<K extends 'shell' | 'check'> {
+  readonly kind: K;
+  readonly file: string;
+}
+
+export type Command = { readonly kind: 'help' | 'version' } | ServeCommand | RunCommand | FileCommand<'shell'> | FileCommand<'check'>;
+
+/** Words that make no command; shown in one line, with exit status 2. */
+export class UsageError extends Error {}
+
+const COMMON = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } } as const;
+const SERVE = { ...COMMON, data: { type: 'string', short: 'D' }, port: { type: 'string', short: 'p' }, host: { type: 'string' } } as const;
+
+/** @throws UsageError */
+export function parseCommand(words: readonly string[]): Command {
+  const [name, ...rest] = words;
+  if (name === undefined) return { kind: 'help' };
+  if (name.startsWith('-')) {
+    const { values, positionals } = parsed(words, COMMON);
+    if (positionals.length > 0) throw new UsageError(`options of a command stand behind it: extentdb ${positionals[0]} …`);
+    return { kind: values['version'] === true ? 'version' : 'help' };
+  }
+  switch (name) {
+    case 'serve':
+      return serveCommand(rest);
+    case 'run': {
+      const files = positionalsOf(rest, ['FILE.extent', 'SCRIPT.sql'], 'run');
+      return files === undefined ? { kind: 'help' } : { kind: 'run', file: files[0]!, script: files[1]! };
+    }
+    case 'shell':
+    case 'check': {
+      const files = positionalsOf(rest, ['FILE.extent'], name);
+      return files === undefined ? { kind: 'help' } : { kind: name, file: files[0]! };
+    }
+    default:
+      throw new UsageError(`there is no command "${name}"`);
+  }
+}
+
+function serveCommand(words: readonly string[]): Command {
+  const { values, positionals } = parsed(words, SERVE);
+  if (values['help'] === true) return { kind: 'help' };
+  if (values['version'] === true) return { kind: 'version' };
+  if (positionals.length > 0) throw new UsageError(`serve takes no argument "${positionals[0]}"`);
+  const { data, host, port } = values;
+  return { kind: 'serve', data: typeof data === 'string' ? data : './extentdb-data', host: typeof host === 'string' ? host : '127.0.0.1', port: typeof port === 'string' ? portNumber(port) : undefined };
+}
+
+function portNumber(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65535) throw new UsageError(`--port wants a number from 0 to 65535, not "${text}"`);
+  return port;
+}
+
+/** Exactly the named arguments; undefined when help was asked for. */
+function positionalsOf(words: readonly string[], names: readonly string[], command: string): string[] | undefined {
+  const { values, positionals } = parsed(words, COMMON);
+  if (values['help'] === true) return undefined;
+  if (positionals.length < names.length) throw new UsageError(`${command} wants ${names[positionals.length]}`);
+  if (positionals.length > names.length) throw new UsageError(`${command} takes no argument "${positionals[names.length]}"`);
+  return positionals;
+}
+
+function parsed(words: readonly string[], options: NonNullable<ParseArgsConfig['options']>): { readonly values: Record<string, unknown>; readonly positionals: string[] } {
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message.replace(/\. To specify a positional[\s\S]*$/, '') : String(error), { cause: error });
+  }
+}

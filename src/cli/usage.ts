@@ -1,0 +1,24 @@
+/** What the program says about itself. */
+import { createRequire } from 'node:module';
+
+const manifest: unknown = createRequire(import.meta.url)('../../package.json');
+
+/** The package's version. */
+export const VERSION: string = typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0';
+
+export const USAGE = `ExtentDB: Postgres-speaking SQL in one file.
+
+Usage:
+  extentdb serve [--data DIR] [--port N] [--host H]   serve a directory of databases to any Postgres client
+  extentdb run FILE.extent SCRIPT.sql                 run a script on one database file ("-" reads standard input)
+  extentdb shell FILE.extent                          type statements against one database file
+  extentdb check FILE.extent                          prove that a database file is sound
+  extentdb --help | --version
+
+Options of serve:
+  --data DIR    the directory; made when it is missing (default ./extentdb-data)
+  --port N      TCP port; without it 5432, or the next free one
+  --host H      address to listen on (default 127.0.0.1); only connections from this machine are let in
+
+Exit status: 0 done, 1 failed, 2 wrong usage.
+`;
