@@ -5,6 +5,7 @@
  *   split    one group changes one page, its new right neighbour, the old right neighbour's link and the parent, whose room
  *            was made before by a group of its own. The root keeps its page: it moves its content one level down (vertical).
  *   append   a split at the right edge of the tree moves nothing: the new page starts empty
+ *   hotpoint inserts that go on right behind one another inside the tree: what lies behind them moves away, once
  *
  * A descent leaves its path in `pgnos` and `slots`, valid until the next descent. Every page of it is resident.
  */
@@ -244,7 +245,8 @@ export class BTree {
     const next = view.getUint32(PAGE_NEXT_AT, true);
     const nextFrame = next === 0 ? -1 : cache.peek(next);
     if (next !== 0 && nextFrame < 0) return this.#core.wantPage(next);
-    const cut = splitPoint(view, position, wanted, next === 0);
+    const hot = depth === this.depth && tree.isHot(this.pgnos[depth]!, position);
+    const cut = splitPoint(view, position, wanted, next === 0, hot);
     const separatorBytes = this.#separate(bytes, view, cut, key, keyBytes);
     const parent = this.#frame(depth - 1);
     if (!fits(cache.bytes[parent]!, cache.views[parent]!, this.#separator, separatorBytes, CHILD_BYTES)) {
@@ -366,11 +368,13 @@ function compareKeys(a: Uint8Array, aBytes: number, b: Uint8Array, bBytes: numbe
  * Where to cut: behind everything when the tree grows at its right edge; else where both sides are about equal, the new node
  * counted where it will go. A page with one node is cut beside it.
  */
-function splitPoint(view: DataView, position: number, wanted: number, rightmost: boolean): number {
+function splitPoint(view: DataView, position: number, wanted: number, rightmost: boolean, hot: boolean): number {
   const count = slotCount(view);
   // A branch is never empty: its last child moves along.
   if (position === count && rightmost && view.getUint8(PAGE_LEVEL_AT) > 0) return Math.max(1, count - 1);
-  if (position === count && (rightmost || count <= 1)) return count;
+  if (position === count && (rightmost || hot || count <= 1)) return count;
+  // What lies behind a hot point moves away at once; what comes next fills this page, and then pages of its own.
+  if (hot && position > 0) return position;
   if (count <= 1) return position === 0 ? 0 : count;
   const prefixBytes = view.getUint16(PAGE_PREFIX_BYTES_AT, true);
   const total = view.byteLength - SLOTS_AT - view.getUint16(PAGE_FREE_AT, true) + wanted;

@@ -1,0 +1,197 @@
+import { expect, test } from 'vitest';
+import { Prng } from '../../src/base/prng.ts';
+import { runNow } from '../../src/base/task.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { checkStoreNow } from '../../src/storage/check.ts';
+import { EXISTS, NONE, OK, type Transaction } from '../../src/storage/contracts.ts';
+import { makeRow } from '../../src/storage/row-versions.ts';
+import type { FileStore } from '../../src/storage/store.ts';
+import { attempt, commit, encode, look, makeTree, openTestStore, seedOf, TextTree } from './open.ts';
+
+function name(i: number): string {
+  return `key${String(i).padStart(7, '0')}`;
+}
+
+/** Appends keys from … to − 1 in bulk. */
+function append(store: FileStore, t: Transaction, tree: TextTree, from: number, to: number): void {
+  const appender = store.appender(t, tree.tree);
+  for (let i = from; i < to; i++) {
+    const key = encode(name(i));
+    const record = encode(`value ${i}`);
+    expect(attempt(store, () => appender.add(key, key.length, record, 0, record.length))).toBe(OK);
+  }
+  attempt(store, () => appender.flush());
+}
+
+test('ascending inserts fill pages to the fill percent, and move nothing', () => {
+  for (const fillPercent of [50, 90, 100]) {
+    const store = openTestStore();
+    const tree = makeTree(store, fillPercent);
+    commit(store, (t) => {
+      for (let i = 0; i < 5000; i++) tree.insert(t, name(i), 'x'.repeat(60));
+    });
+    const { leafPages, rows } = store.facts(tree.tree);
+    expect(rows).toBe(5000);
+    const perPage = (5000 * (60 + 8 + 4)) / leafPages / 4032;
+    expect(perPage).toBeGreaterThan(fillPercent / 100 - 0.12);
+    expect(perPage).toBeLessThan(fillPercent / 100 + 0.02);
+    expect(checkStoreNow(store)).toEqual([]);
+  }
+});
+
+test('inserts that go on behind one another inside a tree fill their pages too', () => {
+  const store = openTestStore();
+  const tree = makeTree(store, 100);
+  commit(store, (t) => {
+    for (let i = 0; i < 1000; i++) tree.insert(t, `a${name(i)}`, 'x'.repeat(60));
+    for (let i = 0; i < 1000; i++) tree.insert(t, `z${name(i)}`, 'x'.repeat(60));
+  });
+  const before = store.facts(tree.tree).leafPages;
+  commit(store, (t) => {
+    for (let i = 0; i < 3000; i++) tree.insert(t, `m${name(i)}`, 'x'.repeat(60));
+  });
+  const used = (3000 * (60 + 8 + 4)) / (store.facts(tree.tree).leafPages - before) / 4032;
+  expect(used).toBeGreaterThan(0.85);
+  expect(checkStoreNow(store)).toEqual([]);
+});
+
+test('a bulk run is one version: invisible until its commit, gone with its rollback, savepoints included', async () => {
+  const vfs = new MemoryVfs();
+  const store = openTestStore({ vfs });
+  const tree = makeTree(store);
+  const t = store.begin(1);
+  append(store, t, tree, 0, 2000);
+  expect(store.parts.core.versions.entries).toBe(1);
+  expect(look(store, (s) => tree.all(s))).toEqual([]);
+  const mark = t.mark();
+  append(store, t, tree, 2000, 4000);
+  t.command++;
+  const own = t.snapshot();
+  expect(tree.all(own)).toHaveLength(4000);
+  t.release(own);
+  runNow(t.rollbackTo(mark));
+  append(store, t, tree, 4000, 4100);
+  runNow(t.commit());
+  expect(look(store, (s) => tree.all(s))).toHaveLength(2100);
+  const u = store.begin(1);
+  append(store, u, tree, 5000, 9000);
+  runNow(u.rollback());
+  while (runNow(store.background()));
+  expect(store.facts(tree.tree).rows).toBe(2100);
+  expect(look(store, (s) => tree.all(s)).map(([key]) => key)).toEqual([
+    ...Array.from({ length: 2000 }, (_, i) => name(i)),
+    ...Array.from({ length: 100 }, (_, i) => name(4000 + i)),
+  ]);
+  expect(checkStoreNow(store)).toEqual([]);
+  await store.close();
+});
+
+test('a row that someone inserts between the keys of an open run is not part of it', () => {
+  const store = openTestStore();
+  const tree = makeTree(store);
+  const t = store.begin(1);
+  const appender = store.appender(t, tree.tree);
+  for (let i = 0; i < 400; i += 2) {
+    const key = encode(name(i));
+    expect(attempt(store, () => appender.add(key, key.length, key, 0, key.length))).toBe(OK);
+  }
+  attempt(store, () => appender.flush());
+  commit(store, (u) => expect(tree.insert(u, name(101), 'mine')).toBe(OK));
+  while (runNow(store.background()));
+  expect(look(store, (s) => tree.all(s))).toEqual([[name(101), 'mine']]);
+  runNow(t.rollback());
+  while (runNow(store.background()));
+  expect(look(store, (s) => tree.all(s))).toEqual([[name(101), 'mine']]);
+});
+
+test('appending below the last key is refused, and rows that came between are worked around', () => {
+  const store = openTestStore();
+  const tree = makeTree(store);
+  commit(store, (t) => tree.insert(t, name(500), 'x'));
+  const t = store.begin(1);
+  const appender = store.appender(t, tree.tree);
+  const low = encode(name(1));
+  expect(attempt(store, () => appender.add(low, low.length, low, 0, low.length))).toBe(NONE);
+  for (let i = 600; i < 610; i++) {
+    const key = encode(name(i));
+    expect(attempt(store, () => appender.add(key, key.length, key, 0, key.length))).toBe(OK);
+  }
+  commit(store, (u) => tree.insert(u, name(605).concat('x'), 'between'));
+  attempt(store, () => appender.flush());
+  runNow(t.commit());
+  expect(look(store, (s) => tree.all(s))).toHaveLength(12);
+  expect(checkStoreNow(store)).toEqual([]);
+});
+
+test('putNow is seen by everyone at once and survives a rollback and a power cut', () => {
+  const disk = new MemoryVfs();
+  const store = openTestStore({ vfs: disk });
+  const tree = makeTree(store);
+  const key = encode('sequence');
+  const t = store.begin(1);
+  tree.insert(t, 'row', 'x');
+  for (const value of ['1', '2', 'three']) {
+    const record = encode(value);
+    expect(attempt(store, () => store.putNow(tree.tree, key, key.length, record, 0, record.length))).toBe(OK);
+    expect(look(store, (s) => tree.all(s))).toEqual([['sequence', value]]);
+  }
+  runNow(t.rollback());
+  store.parts.core.log.flushNow();
+  const again = openTestStore({ vfs: disk.afterPowerCut(new Prng(seedOf(1))) });
+  expect(look(again, (s) => new TextTree(again, tree.tree).all(s))).toEqual([['sequence', 'three']]);
+});
+
+test('checkUnique knows live, own, deleted and moving entries', () => {
+  const store = openTestStore();
+  const tree = makeTree(store);
+  commit(store, (t) => {
+    tree.insert(t, 'ab/1', 'x');
+    tree.insert(t, 'ac/1', 'x');
+  });
+  const row = makeRow();
+  const unique = (t: Transaction, prefix: string): number => {
+    const p = encode(prefix);
+    return attempt(store, () => store.checkUnique(t, tree.tree, p, p.length, row));
+  };
+  commit(store, (t) => {
+    expect(unique(t, 'ab/')).toBe(EXISTS);
+    expect(new TextDecoder().decode(row.key.subarray(0, row.keyLength))).toBe('ab/1');
+    expect(unique(t, 'aa/')).toBe(OK);
+    expect(unique(t, 'ad/')).toBe(OK);
+    tree.remove(t, 'ab/1');
+    expect(unique(t, 'ab/')).toBe(OK);
+    tree.insert(t, 'ab/2', 'x');
+    expect(unique(t, 'ab/')).toBe(EXISTS);
+    const other = store.begin(2);
+    expect(() => unique(other, 'ab/')).toThrow(expect.objectContaining({ sqlstate: '55P03' }));
+    runNow(other.rollback());
+  });
+});
+
+test('long values are read by range, and go when nobody sees them any more', async () => {
+  const vfs = new MemoryVfs();
+  const store = openTestStore({ vfs });
+  const tree = makeTree(store);
+  const bytes = new Uint8Array(100_000);
+  new Prng(1).fill(bytes);
+  const t = store.begin(1);
+  const id = runNow(store.writeLong(t, tree.tree, bytes, 100, 90_000));
+  runNow(t.commit());
+  const part = new Uint8Array(5000);
+  runNow(store.readLong(tree.tree, id, 33_333, 4000, part, 10));
+  expect(part.subarray(10, 4010)).toEqual(bytes.slice(33_433, 37_433));
+  const reader = store.begin(2);
+  const snapshot = reader.snapshot();
+  const u = store.begin(1);
+  runNow(store.removeLong(u, tree.tree, id));
+  runNow(u.commit());
+  while (runNow(store.background()));
+  runNow(store.readLong(tree.tree, id, 0, 4000, part, 0));
+  expect(part.subarray(0, 4000)).toEqual(bytes.slice(100, 4100));
+  reader.release(snapshot);
+  while (runNow(store.background()));
+  expect(() => runNow(store.readLong(tree.tree, id, 0, 4000, part, 0))).toThrow(/missing chunk/);
+  expect(store.facts(store.parts.core.tree(tree.tree).longTree).leafPages).toBeLessThan(3);
+  expect(checkStoreNow(store)).toEqual([]);
+  await store.close();
+});
