@@ -1,4 +1,5 @@
 /** How a catalog relation is described: its columns and the function that makes its rows. */
+import { broken } from '../../base/assert.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
@@ -10,24 +11,49 @@ export interface ViewSource {
   readonly session: SqlSession;
 }
 
+/** A row by column names (ours, never a user's); what is left out is NULL. */
+export type NamedRow = Readonly<Record<string, SqlValue>>;
+
+/** Makes the rows of one relation. */
+export type RowMaker = (source: ViewSource) => Iterable<NamedRow>;
+
 export interface ViewDefinition {
   readonly oid: Oid;
-  readonly schema: 'pg_catalog' | 'information_schema' | 'extentdb' | 'sys';
+  readonly schema: string;
   readonly name: string;
   /** r for catalogs, v for views: pg_class.relkind. */
-  readonly kind: 'r' | 'v';
+  readonly kind: string;
   readonly columns: readonly { readonly name: string; readonly type: Oid; readonly typmod: number }[];
   rows(source: ViewSource): Iterable<readonly SqlValue[]>;
 }
 
-/** `relname name, relnamespace oid, relkind "char"` → columns. Types are pg_type names. */
-export function columnsFrom(text: string): ViewDefinition['columns'] {
-  return text.split(',').map((item) => {
-    const [name, type] = item.trim().split(/\s+/);
-    const array = type!.endsWith('[]');
-    const bare = (array ? type!.slice(0, -2) : type!).replaceAll('"', '');
-    const entry = bare === 'char' ? registry.type(18) : registry.typeNamed(bare);
-    if (entry === undefined) throw new TypeError(`catalog column ${name} has the unknown type ${type}`);
-    return { name: name!, type: array ? entry.arrayOid : entry.oid, typmod: -1 };
+const CHAR_OID = 18;
+
+function typeOf(text: string): Oid {
+  const array = text.endsWith('[]');
+  const bare = array ? text.slice(0, -2) : text;
+  const entry = bare === 'char' ? registry.type(CHAR_OID) : registry.typeNamed(bare);
+  if (entry === undefined) broken(`catalog columns use the unknown type ${text}`);
+  return array ? entry.arrayOid : entry.oid;
+}
+
+/** Reads a line of `catalog-relations.ts`; a relation without a maker is empty. */
+export function definitionOf(line: string, makers: ReadonlyMap<string, RowMaker>): ViewDefinition {
+  const [oid, schema, name, kind, columnText] = line.split('|') as [string, string, string, string, string];
+  const columns = columnText.split(', ').map((item) => {
+    const [column, type] = item.split(' ') as [string, string];
+    return { name: column, type: typeOf(type), typmod: -1 };
   });
+  const make = makers.get(`${schema}.${name}`);
+  return {
+    oid: Number(oid),
+    schema,
+    name,
+    kind,
+    columns,
+    *rows(source) {
+      if (make === undefined) return;
+      for (const row of make(source)) yield columns.map((c) => row[c.name] ?? null);
+    },
+  };
 }

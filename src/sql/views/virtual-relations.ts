@@ -1,46 +1,52 @@
 /**
- * Catalog relations by name and oid. Each file of this folder lists some; nothing is computed before it is asked for.
+ * Catalog relations by name and oid. `catalog-relations.ts` lists them, the files beside it make their rows; those of things
+ * that ExtentDB does not have are empty. Nothing is computed before it is asked for.
  */
 import type { ExecState } from '../exec/state.ts';
 import type { VirtualRelation } from '../plan/logical.ts';
 import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
-import type { ViewDefinition } from './definition.ts';
-import { OBJECT_VIEWS } from './object-views.ts';
+import { CATALOG_RELATIONS } from './catalog-relations.ts';
+import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
+import { informationSchema } from './information-schema.ts';
+import { objectCatalogs } from './object-catalogs.ts';
+import { registryCatalogs } from './registry-catalogs.ts';
+import { serverViews } from './server-views.ts';
 
-let byName: Map<string, ViewDefinition> | undefined;
-let byOid: Map<Oid, ViewDefinition> | undefined;
+let views: readonly ViewDefinition[] | undefined;
+let byName: ReadonlyMap<string, ViewDefinition> = new Map();
+let byOid: ReadonlyMap<Oid, ViewDefinition> = new Map();
 
-/** All catalog relations. */
+/** All catalog relations, read when first needed. */
 export function allViews(): readonly ViewDefinition[] {
-  return OBJECT_VIEWS;
-}
-
-function names(): Map<string, ViewDefinition> {
-  byName ??= new Map(allViews().map((v) => [`${v.schema}.${v.name}`, v]));
-  return byName;
-}
-
-function oids(): Map<Oid, ViewDefinition> {
-  byOid ??= new Map(allViews().map((v) => [v.oid, v]));
-  return byOid;
+  if (views === undefined) {
+    const makers = new Map<string, RowMaker>([...objectCatalogs(allViews), ...registryCatalogs(), ...serverViews(), ...informationSchema()]);
+    views = CATALOG_RELATIONS.map((line) => definitionOf(line, makers));
+    byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
+    byOid = new Map(views.map((v) => [v.oid, v]));
+  }
+  return views;
 }
 
 export function virtualRelation(schema: string, name: string): VirtualRelation | undefined {
-  return names().get(`${schema}.${name}`);
+  allViews();
+  return byName.get(`${schema}.${name}`);
 }
 
 /** Oid of a catalog relation; without a schema it is looked for in pg_catalog. 0 = none. */
 export function virtualOid(schema: string | undefined, name: string): Oid {
-  return names().get(`${schema ?? 'pg_catalog'}.${name}`)?.oid ?? 0;
+  allViews();
+  return byName.get(`${schema ?? 'pg_catalog'}.${name}`)?.oid ?? 0;
 }
 
 /** Its name as regclass prints it. */
 export function virtualName(oid: Oid): string | undefined {
-  const view = oids().get(oid);
+  allViews();
+  const view = byOid.get(oid);
   return view === undefined ? undefined : view.schema === 'pg_catalog' ? view.name : `${view.schema}.${view.name}`;
 }
 
 export function virtualRows(relation: VirtualRelation, _state: ExecState, session: SqlSession): Iterable<readonly SqlValue[]> {
-  return oids().get(relation.oid)!.rows({ catalog: session.engine.catalog, session });
+  allViews();
+  return byOid.get(relation.oid)!.rows({ catalog: session.engine.catalog, session });
 }
