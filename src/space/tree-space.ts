@@ -1,0 +1,103 @@
+/**
+ * The space of one tree that has space trees, and what is done to it: joining free extents, keeping pages for splits.
+ *
+ * These functions stand between the allocator and its trees; all of them keep INV-SPACE-1 … 3 (`space-allocator.ts`).
+ */
+import { assert } from '../base/assert.ts';
+import { fail } from '../base/errors.ts';
+import type { BTree } from '../storage/btree.ts';
+import { NEED, NONE, OK } from '../storage/contracts.ts';
+import type { Core } from '../storage/core.ts';
+import { EXTENT_AT_HAND, TREE_RESERVE_AT, TREE_RESERVE_SLOTS } from '../storage/layout.ts';
+import type { Tree } from '../storage/tree.ts';
+import type { TreeCatalog } from '../storage/tree-catalog.ts';
+import type { ExtentTree } from './extent-tree.ts';
+
+/** A tree's space, with its trees opened. */
+export interface Space {
+  readonly owner: Tree;
+  /** Undefined for the root, which owns the file. */
+  readonly owned: ExtentTree | undefined;
+  readonly available: ExtentTree;
+}
+
+/** What the functions here need beside a space. */
+export interface SpaceParts {
+  readonly core: Core;
+  readonly btree: BTree;
+  readonly catalog: TreeCatalog;
+}
+
+/** Puts pages aside until the space trees can split: OK, NONE (one was put aside: again), NEED. */
+export function refill(parts: SpaceParts, space: Space): number {
+  const { core, catalog } = parts;
+  const forOwned = space.owned === undefined ? 0 : space.owned.reserveWanted();
+  const forAvailable = space.available.reserveWanted();
+  if (forOwned === NEED || forAvailable === NEED) return NEED;
+  const wanted = Math.min(forOwned + forAvailable, TREE_RESERVE_SLOTS);
+  let slot = -1;
+  let held = 0;
+  for (let i = 0; i < TREE_RESERVE_SLOTS; i++) {
+    if (reserveAt(space.owner, i) !== 0) held++;
+    else slot = i;
+  }
+  if (held >= wanted || slot < 0) return OK;
+  const status = space.available.find(0);
+  if (status === NEED || catalog.locate(space.owner) < 0) return NEED;
+  // Nothing to put aside now: the next extent will bring some, before anything can split.
+  if (status === NONE || space.available.state !== EXTENT_AT_HAND) return OK;
+  core.group.begin();
+  const pgno = space.available.takeFirst(space.available.last, space.available.pages);
+  space.owner.view.setUint32(TREE_RESERVE_AT + 4 * slot, pgno, true);
+  catalog.writeRow(space.owner);
+  core.group.end();
+  return NONE;
+}
+
+/** Takes a page that was put aside, for a space tree that splits. Inside a group. */
+export function takeReserve(parts: SpaceParts, space: Space): number {
+  for (let i = 0; i < TREE_RESERVE_SLOTS; i++) {
+    const pgno = reserveAt(space.owner, i);
+    if (pgno === 0) continue;
+    space.owner.view.setUint32(TREE_RESERVE_AT + 4 * i, 0, true);
+    parts.catalog.writeRow(space.owner);
+    return pgno;
+  }
+  throw fail('internal_error', 'a space tree must split and its reserve is empty');
+}
+
+/** Room for an extent first … last, and its neighbours resident. */
+export function roomAround(available: ExtentTree, first: number, last: number): number {
+  const room = available.room(last);
+  if (room !== OK) return room;
+  if (available.findEnd(first - 1) === NEED || available.find(last + 1) === NEED) return NEED;
+  return OK;
+}
+
+/** Adds first … last, joined with what touches it inside low … high; true when the whole of low … high is free now. */
+export function coalesce(available: ExtentTree, first: number, last: number, low: number, high: number): boolean {
+  let from = first;
+  if (first > low && available.findEnd(first - 1) === OK && available.state === EXTENT_AT_HAND) {
+    from = Math.max(available.first, low);
+    const rest = from - available.first;
+    available.remove(first - 1);
+    assert(rest === 0, 'available extent lies inside one owned extent');
+  }
+  if (
+    last < high &&
+    available.find(last + 1) === OK &&
+    available.first === last + 1 &&
+    available.state === EXTENT_AT_HAND
+  ) {
+    const end = available.last;
+    available.setPages(end, end - from + 1);
+    return from === low && end === high;
+  }
+  available.insert(last, last - from + 1);
+  return from === low && last === high;
+}
+
+/** The page in a place of a tree's reserve; 0 = none. */
+export function reserveAt(tree: Tree, slot: number): number {
+  return tree.view.getUint32(TREE_RESERVE_AT + 4 * slot, true);
+}
