@@ -216,6 +216,7 @@ export class Settings {
     if (known === undefined && !isCustom(name)) throw unknown(name);
     if (known?.fixed === true) throw fail('cant_change_runtime_param', `parameter "${known.name}" cannot be changed`);
     const before = this.get(name);
+    if (!local && this.#session === this.#beforeTransaction) this.#session = new Map(this.#session);
     const target = local ? this.#local : this.#session;
     if (value === undefined) {
       this.#local.delete(key);
@@ -230,7 +231,7 @@ export class Settings {
 
   resetAll(): void {
     const before = new Map(ENTRIES.filter((e) => e.reported).map((e) => [e, this.get(e.name)]));
-    this.#session.clear();
+    this.#session = new Map();
     this.#local.clear();
     for (const [e, value] of before) this.#changed(e, value);
     this.version++;
@@ -243,18 +244,20 @@ export class Settings {
     if (now !== before) this.onReport(known.name, now);
   }
 
+  /** What SET has given so far is kept as it is; the first SET of the transaction continues on a copy. */
   beginTransaction(): void {
-    this.#beforeTransaction = new Map(this.#session);
+    this.#beforeTransaction = this.#session;
   }
 
   /** Ends a transaction: SET LOCAL is gone; after a rollback so is SET. */
   endTransaction(committed: boolean): void {
-    const before = new Map(ENTRIES.filter((e) => e.reported).map((e) => [e, this.get(e.name)]));
-    const changed = this.#local.size > 0 || (!committed && this.#beforeTransaction !== undefined);
-    this.#local.clear();
-    if (!committed && this.#beforeTransaction !== undefined) this.#session = this.#beforeTransaction;
+    const kept = this.#beforeTransaction;
     this.#beforeTransaction = undefined;
-    if (!changed) return;
+    const undone = !committed && kept !== undefined && kept !== this.#session;
+    if (this.#local.size === 0 && !undone) return;
+    const before = new Map(ENTRIES.filter((e) => e.reported).map((e) => [e, this.get(e.name)]));
+    this.#local.clear();
+    if (undone) this.#session = kept;
     for (const [e, value] of before) this.#changed(e, value);
     this.version++;
   }

@@ -43,6 +43,10 @@ export class TransactionBlock {
   /** SET CONSTRAINTS of this transaction: by oid; undefined key 0 = ALL. */
   readonly #constraintModes = new Map<number, boolean>();
   #allDeferred: boolean | undefined;
+  /** What the settings of this version say about new transactions. */
+  #settingsVersion = -1;
+  #isolation: Isolation = 'read committed';
+  #readOnlyDefault = false;
   /** True once a statement has run: isolation can no longer change. */
   #used = false;
   /** Called when a transaction ends: portals and temporary things go. */
@@ -69,10 +73,16 @@ export class TransactionBlock {
   }
 
   #open(): void {
-    this.#session.lockTimeoutMs = this.#settings.number('lock_timeout');
-    this.#session.durable = this.#settings.get('synchronous_commit') !== 'off';
-    this.#session.begin(this.#settings.get('default_transaction_isolation') === 'repeatable read' ? 'repeatable read' : 'read committed');
-    this.readOnly = this.#settings.get('default_transaction_read_only') === 'on';
+    const settings = this.#settings;
+    if (settings.version !== this.#settingsVersion) {
+      this.#settingsVersion = settings.version;
+      this.#session.lockTimeoutMs = settings.number('lock_timeout');
+      this.#session.durable = settings.get('synchronous_commit') !== 'off';
+      this.#isolation = settings.get('default_transaction_isolation') === 'repeatable read' ? 'repeatable read' : 'read committed';
+      this.#readOnlyDefault = settings.get('default_transaction_read_only') === 'on';
+    }
+    this.#session.begin(this.#isolation);
+    this.readOnly = this.#readOnlyDefault;
     this.#settings.beginTransaction();
     this.#context.beginTransaction();
     this.#used = false;
