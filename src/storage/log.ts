@@ -15,7 +15,7 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import { REQUEST_FLUSH, REQUEST_ROOM, type Request } from '../base/task.ts';
-import type { Vfs, VfsFile } from '../io/vfs.ts';
+import type { Vfs } from '../io/vfs.ts';
 import {
   GROUP_BYTES_AT,
   GROUP_CHAIN_AT,
@@ -27,12 +27,11 @@ import {
   LOG_HEADER_BYTES,
   writeU64,
 } from './layout.ts';
-import { type Generation, writeGenerationHeader } from './log-generation.ts';
+import type { Generation } from './log-generation.ts';
+import { LogSpares } from './log-spares.ts';
 import { StoreRequest } from './store-request.ts';
 
 const BUFFER_BYTES = 4 << 20;
-const GENERATION_BYTES_MIN = 1 << 20;
-const GENERATION_BYTES_MAX = 32 << 20;
 /** Position of the first generation's header. */
 export const FIRST_LSN = 4096;
 
@@ -49,14 +48,10 @@ export class Log {
   readonly #vfs: Vfs;
   readonly #clock: Clock;
   readonly #directory: string;
-  readonly #fileId: Uint8Array;
   #current: Generation | undefined;
-  #spares: Generation[] = [];
+  readonly #spares: LogSpares;
   /** Older generations, still needed. */
   #kept: Generation[] = [];
-  #recycled: VfsFile[] = [];
-  #nextBytes = GENERATION_BYTES_MIN;
-  #nextSlot = 1;
   #segments: Segment[] = [];
   #groupAt = 0;
   #end = 0;
@@ -77,7 +72,7 @@ export class Log {
     this.#vfs = vfs;
     this.#clock = clock;
     this.#directory = directory;
-    this.#fileId = fileId;
+    this.#spares = new LogSpares(vfs, clock, directory, fileId, (error) => this.#fail(error));
   }
 
   /** While recovery replays, everything up to here was read from disk. */
@@ -101,12 +96,11 @@ export class Log {
 
   /** Numbers that the next generation must not fall below; for a file that is closed. */
   get nextGeneration(): number {
-    return this.#last().number + 1;
+    return this.#spares.nextNumber;
   }
 
   get nextStart(): number {
-    const last = this.#last();
-    return last.start + last.bytes;
+    return this.#spares.nextStart;
   }
 
   /** The first generation kept. */
@@ -137,15 +131,11 @@ export class Log {
    * @param chain - checksum of the last group before.
    */
   open(generation: number, start: number, kept: Generation[], chain: number): void {
-    this.#vfs.makeDirectory(this.#directory);
     this.#kept = kept;
-    this.#nextSlot = 1 + Math.max(0, ...this.#vfs.list(this.#directory).map((name) => Number.parseInt(name, 10) || 0));
     this.#chain = chain;
-    const current = this.#make(generation, start);
-    this.#current = current;
-    this.#tail = current.start + LOG_HEADER_BYTES;
+    this.#current = this.#spares.open(generation, start);
+    this.#tail = start + LOG_HEADER_BYTES;
     this.#durable = this.#tail;
-    this.addSpare();
   }
 
   /**
@@ -159,8 +149,8 @@ export class Log {
     if (this.#failure !== undefined) throw this.#fatal();
     if (this.#end + bytes > BUFFER_BYTES) return false;
     if (this.#tail + bytes <= current.start + current.bytes) return true;
-    if (this.#spares.length < (emergency ? 1 : 2)) return false;
-    const next = this.#spares.shift();
+    if (this.#spares.ready < (emergency ? 1 : 2)) return false;
+    const next = this.#spares.take();
     assert(next !== undefined, 'spare generation');
     assert(bytes + LOG_HEADER_BYTES <= next.bytes, 'group larger than a generation');
     this.#kept.push(current);
@@ -171,23 +161,22 @@ export class Log {
 
   /** After it, `room(bytes, emergency)` is true: flushes, makes generations. @throws `disk_full` (53100). */
   roomRequest(bytes: number, emergency: boolean): Request {
+    const buffer = (): boolean => this.#end + bytes <= BUFFER_BYTES;
+    const spares = (): boolean => this.#spares.ready >= (emergency ? 1 : 2);
     const now = (): void => {
-      if (this.#end + bytes > BUFFER_BYTES) this.flushNow();
-      while (!emergency && this.#spares.length < 2) this.addSpare();
+      if (!buffer()) this.flushNow();
+      while (!spares()) this.#spares.add();
     };
-    return new StoreRequest(REQUEST_ROOM, this.#clock, now, (done) => {
-      const spares = (error?: unknown): void => {
-        let outcome = error;
-        try {
-          while (outcome === undefined && !emergency && this.#spares.length < 2) this.addSpare();
-        } catch (failure) {
-          outcome = failure;
-        }
-        done(outcome);
+    const begin = (done: Done): void => {
+      const next = (error?: unknown): void => {
+        if (error !== undefined) done(error);
+        else if (!buffer()) this.requestFlush(next);
+        else if (!spares()) this.#spares.start(next);
+        else done();
       };
-      if (this.#end + bytes > BUFFER_BYTES) this.requestFlush(spares);
-      else this.#clock.soon(spares);
-    });
+      this.#clock.soon(next);
+    };
+    return new StoreRequest(REQUEST_ROOM, this.#clock, now, begin);
   }
 
   /** Opens a group and returns its LSN. `room` must have said yes. */
@@ -266,22 +255,11 @@ export class Log {
     );
   }
 
-  /** Makes one more spare generation, from a recycled file if there is one. @throws `disk_full` (53100). */
-  addSpare(): void {
-    const last = this.#last();
-    this.#spares.push(this.#make(last.number + 1, last.start + last.bytes));
-  }
-
   /** Gives up the generations that end at or before `lsn`; their files are used again. */
   release(lsn: number): void {
     while (this.#kept.length > 0 && this.#kept[0]!.start + this.#kept[0]!.bytes <= lsn) {
       const old = this.#kept.shift();
-      assert(old !== undefined, 'kept generation');
-      if (this.#recycled.length < 2 && old.bytes >= this.#nextBytes) this.#recycled.push(old.file);
-      else {
-        old.file.close();
-        this.#vfs.unlink(old.file.path);
-      }
+      if (old !== undefined) this.#spares.recycle(old);
     }
   }
 
@@ -300,40 +278,11 @@ export class Log {
   }
 
   close(): void {
-    for (const generation of [...this.#kept, ...(this.#current ? [this.#current] : []), ...this.#spares]) {
-      generation.file.close();
-    }
-    for (const file of this.#recycled) file.close();
+    for (const generation of this.#kept) generation.file.close();
     this.#kept = [];
-    this.#spares = [];
-    this.#recycled = [];
+    this.#current?.file.close();
     this.#current = undefined;
-  }
-
-  #last(): Generation {
-    const last = this.#spares[this.#spares.length - 1] ?? this.#current;
-    assert(last !== undefined, 'log is not open');
-    return last;
-  }
-
-  #make(number: number, start: number): Generation {
-    const reused = this.#recycled.pop();
-    const file = reused ?? this.#vfs.open(`${this.#directory}/${this.#nextSlot}.log`, 'new');
-    if (reused === undefined) this.#nextSlot++;
-    const bytes = reused === undefined ? this.#nextBytes : reused.size();
-    const generation: Generation = { number, start, bytes, file };
-    try {
-      if (reused === undefined) file.allocate(0, bytes);
-      writeGenerationHeader(generation, this.#fileId);
-      file.syncData();
-      if (reused === undefined) this.#vfs.syncDirectory(this.#directory);
-    } catch (error) {
-      file.close();
-      if (this.#vfs.exists(file.path)) this.#vfs.unlink(file.path);
-      throw error;
-    }
-    this.#nextBytes = Math.min(this.#nextBytes * 2, GENERATION_BYTES_MAX);
-    return generation;
+    this.#spares.close();
   }
 
   #startFlush(): void {
