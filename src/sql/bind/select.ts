@@ -12,7 +12,6 @@ import type { GroupItem, LockingClause, Query, SelectBody } from '../ast/queries
 import type { Column, Expr, LockNode, Logical, SortKey } from '../plan/logical.ts';
 import { hasSubquery, isVolatile } from '../plan/walk.ts';
 import { type Binding, columnRef } from './binding.ts';
-import { declareWindows } from './calls.ts';
 import { coerceToBoolean, resolveUntyped } from './coerce.ts';
 import { keyOf } from './expression-keys.ts';
 import { bindExpression } from './expressions.ts';
@@ -24,6 +23,7 @@ import { expandStar } from './references.ts';
 import { inClause, Level, type ScopeColumn } from './scope.ts';
 import { checkOrderable, outputColumn, sortKey } from './sorting.ts';
 import { limited } from './tails.ts';
+import { declareWindows } from './windows.ts';
 
 interface Target {
   readonly name: string;

@@ -5,10 +5,11 @@ import type { PlannableStatement } from '../ast/queries.ts';
 import type { CopyStatement, FetchStatement, Statement } from '../ast/statements.ts';
 import { INTEGER, STRING } from '../lexer/lexer.ts';
 import { parseDelete, parseInsert, parseUpdate } from './changes.ts';
+import { parseWith } from './common-tables.ts';
 import { CLOSE, type Cursor, OPEN } from './cursor.ts';
 import { parseExpression } from './expressions.ts';
 import { flag, parseUtilityOptions, stringOption } from './options.ts';
-import { parseQuery, parseWith } from './queries.ts';
+import { parseQuery } from './queries.ts';
 import { parseTypeName } from './type-names.ts';
 
 /** A query or DML statement, with WITH or without. */

@@ -12,30 +12,18 @@
  * INTERSECT and EXCEPT. Set operations come back flat; INTERSECT's higher rank is applied here.
  */
 
-import { fail, unsupported } from '../../base/errors.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { QualifiedName } from '../ast/names.ts';
-import type {
-  CommonTable,
-  GroupItem,
-  LockingClause,
-  NamedWindow,
-  PlannableStatement,
-  Query,
-  QueryBody,
-  SelectBody,
-  SelectTarget,
-  WithClause,
-} from '../ast/queries.ts';
+import type { GroupItem, NamedWindow, Query, QueryBody, SelectBody, SelectTarget } from '../ast/queries.ts';
 import { PUNCTUATION } from '../lexer/lexer.ts';
-import { parseDelete, parseInsert, parseUpdate } from './changes.ts';
-import { CLOSE, COMMA, type Cursor, OPEN } from './cursor.ts';
+import { parseWith } from './common-tables.ts';
+import { CLOSE, type Cursor, OPEN } from './cursor.ts';
 import { parseExpression } from './expressions.ts';
 import { liftFrom, parseRelation, writeFrom } from './from-items.ts';
-import { parsePrimary } from './primaries.ts';
 import type { SkeletonArm, SkeletonQuery } from './skeleton.ts';
 import { SkeletonWriter } from './skeleton-writer.ts';
-import { parseNamedWindows, parseSortItem } from './windows.ts';
+import { addTail, liftTail, type Tail, writeList, writeTail } from './tails.ts';
+import { parseNamedWindows } from './windows.ts';
 
 const QUERY_WORDS = new Set(['select', 'values', 'with', 'table']);
 const TAIL_WORDS = new Set(['union', 'intersect', 'except', 'order', 'limit', 'offset', 'fetch', 'for']);
@@ -78,86 +66,6 @@ export function parseQuery(c: Cursor): Query {
   return statement;
 }
 
-/** WITH … and the statement that it introduces. */
-export function parseWith(c: Cursor): PlannableStatement {
-  const at = c.offset;
-  const w = new SkeletonWriter(c);
-  const hints: (boolean | null)[] = [];
-  const columns: CommonTable['columns'][] = [];
-  w.emit('WITH ');
-  c.expect('with');
-  const recursive = c.accept('recursive');
-  if (recursive) w.emit('RECURSIVE ');
-  do {
-    if (hints.length > 0) w.emit(', ');
-    const token = c.at;
-    w.place('n', { kind: 'name', value: c.name() }, token);
-    columns.push(c.isPunctuation(OPEN) ? c.parenthesized(() => c.name()) : []);
-    c.expect('as');
-    hints.push(parseMaterialized(c));
-    w.emit(' AS (SELECT ');
-    w.place('q', { kind: 'statement', value: parseCommonTable(c) }, token);
-    w.emit(')');
-    if (c.is('search') || c.is('cycle')) throw unsupported(c.is('search') ? 'SEARCH' : 'CYCLE', c.position(c.at));
-  } while (c.acceptPunctuation(COMMA));
-  w.emit(' SELECT ');
-  const token = c.at;
-  w.place('q', { kind: 'statement', value: parseMain(c) }, token);
-  const skeleton = w.parse('query');
-  const ctes = skeleton.ctes.map(
-    (cte, i): CommonTable => ({
-      name: w.value(cte.name, 'name'),
-      columns: columns[i]!,
-      materialized: hints[i]!,
-      statement: w.value(cte.query, 'statement'),
-    }),
-  );
-  const main = w.value(skeleton.arms[0]!.targets[0]!.item, 'statement');
-  return attachWith(c, main, { at, recursive: skeleton.recursive, ctes }, token);
-}
-
-function attachWith(c: Cursor, main: PlannableStatement, clause: WithClause, token: number): PlannableStatement {
-  if (main.with !== null) throw c.errorAt('multiple WITH clauses not allowed', token);
-  switch (main.kind) {
-    case 'query':
-      return { ...main, with: clause };
-    case 'insert':
-      return { ...main, with: clause };
-    case 'update':
-      return { ...main, with: clause };
-    case 'delete':
-      return { ...main, with: clause };
-  }
-}
-
-function parseMaterialized(c: Cursor): boolean | null {
-  if (c.accept('materialized')) return true;
-  return c.acceptAll('not', 'materialized') ? false : null;
-}
-
-function parseCommonTable(c: Cursor): PlannableStatement {
-  return c.nested(() => {
-    c.expectPunctuation(OPEN);
-    const statement = c.is('with') ? parseWith(c) : parseMain(c);
-    c.expectPunctuation(CLOSE);
-    return statement;
-  });
-}
-
-/** A query or DML statement without WITH. */
-function parseMain(c: Cursor): PlannableStatement {
-  switch (c.word()) {
-    case 'insert':
-      return parseInsert(c);
-    case 'update':
-      return parseUpdate(c);
-    case 'delete':
-      return parseDelete(c);
-    default:
-      return parseBody(c);
-  }
-}
-
 /** What a select core leaves beside its skeleton. */
 interface CoreExtras {
   readonly at: number;
@@ -166,17 +74,13 @@ interface CoreExtras {
   readonly into: QualifiedName | null;
 }
 
-interface Tail {
-  readonly withTies: boolean;
-  readonly locking: readonly LockingClause[];
-}
-
 interface Operation {
   readonly all: boolean;
   readonly at: number;
 }
 
-function parseBody(c: Cursor): Query {
+/** A query without WITH. */
+export function parseBody(c: Cursor): Query {
   const at = c.offset;
   const core = new SkeletonWriter(c);
   const extras = c.is('select') ? writeCore(c, core) : null;
@@ -327,14 +231,6 @@ function writeCore(c: Cursor, w: SkeletonWriter): CoreExtras {
   return { at, groupDistinct, windows, into };
 }
 
-function writeList(c: Cursor, w: SkeletonWriter, item: () => void): void {
-  item();
-  while (c.acceptPunctuation(COMMA)) {
-    w.emit(', ');
-    item();
-  }
-}
-
 function writeDistinct(c: Cursor, w: SkeletonWriter): void {
   const token = c.at;
   if (!c.accept('distinct')) {
@@ -423,139 +319,5 @@ function liftArm(w: SkeletonWriter, arm: SkeletonArm, extras: CoreExtras): Selec
     having: w.optional(arm.having, 'expression'),
     windows: extras.windows,
     into: extras.into,
-  };
-}
-
-// ── the tail ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const DIRECTIONS = { asc: ' ASC', desc: ' DESC', using: '', default: '' } as const;
-const NULLS = { first: ' NULLS FIRST', last: ' NULLS LAST', default: '' } as const;
-
-function writeTail(c: Cursor, w: SkeletonWriter): Tail {
-  const orderToken = c.at;
-  if (c.acceptAll('order', 'by')) {
-    w.emit(' ORDER BY ', orderToken);
-    writeList(c, w, () => {
-      const token = c.at;
-      const item = parseSortItem(c);
-      w.place('e', { kind: 'sort', value: item }, token);
-      w.emit(DIRECTIONS[item.direction] + NULLS[item.nulls]);
-    });
-  }
-  const locking: LockingClause[] = [];
-  while (c.is('for')) locking.push(...parseLocking(c));
-  const limits = parseLimits(c);
-  while (c.is('for')) locking.push(...parseLocking(c));
-  if (limits.limit !== null) {
-    w.emit(' LIMIT ');
-    w.place('', { kind: 'expression', value: limits.limit }, c.at);
-  }
-  if (limits.offset !== null) {
-    w.emit(' OFFSET ');
-    w.place('', { kind: 'expression', value: limits.offset }, c.at);
-  }
-  return { withTies: limits.withTies, locking };
-}
-
-interface Limits {
-  limit: Expression | null;
-  offset: Expression | null;
-  withTies: boolean;
-}
-
-/** LIMIT or FETCH, and OFFSET, in either order. */
-function parseLimits(c: Cursor): Limits {
-  const limits: Limits = { limit: null, offset: null, withTies: false };
-  let sawLimit = false;
-  for (;;) {
-    const token = c.at;
-    if (c.is('limit') || c.is('fetch')) {
-      if (sawLimit) throw c.errorAt('multiple LIMIT clauses not allowed', token);
-      sawLimit = true;
-      if (c.accept('limit')) parseLimit(c, limits, token);
-      else parseFetch(c, limits);
-    } else if (c.accept('offset')) {
-      if (limits.offset !== null) throw c.errorAt('multiple OFFSET clauses not allowed', token);
-      limits.offset = parseExpression(c);
-      if (c.is('row') || c.is('rows')) c.at++;
-    } else return limits;
-  }
-}
-
-function parseLimit(c: Cursor, limits: Limits, token: number): void {
-  if (!c.accept('all')) limits.limit = parseExpression(c);
-  if (c.isPunctuation(COMMA)) {
-    throw fail('syntax_error', 'LIMIT #,# syntax is not supported', {
-      hint: 'Use separate LIMIT and OFFSET clauses.',
-      position: c.position(token),
-    });
-  }
-}
-
-function parseFetch(c: Cursor, limits: Limits): void {
-  c.expect('fetch');
-  c.oneOf('first', 'next');
-  const at = c.offset;
-  limits.limit =
-    c.is('row') || c.is('rows') ? { kind: 'literal', at, literal: 'integer', text: '1', slot: -1 } : parseFetchCount(c);
-  c.oneOf('row', 'rows');
-  if (c.accept('only')) return;
-  c.expect('with', 'ties');
-  limits.withTies = true;
-}
-
-function parseFetchCount(c: Cursor): Expression {
-  const at = c.offset;
-  if (!c.isOperator(43) && !c.isOperator(45)) return parsePrimary(c);
-  const { schema, name } = c.operatorName();
-  return { kind: 'operator', at, schema, operator: name, left: null, right: parsePrimary(c) };
-}
-
-/** One locking clause; FOR READ ONLY is none. */
-function parseLocking(c: Cursor): LockingClause[] {
-  const at = c.offset;
-  c.expect('for');
-  if (c.acceptAll('read', 'only')) return [];
-  const strength = parseStrength(c);
-  const of = c.accept('of') ? c.list(() => c.qualifiedName()) : [];
-  const wait = c.accept('nowait') ? 'nowait' : c.acceptAll('skip', 'locked') ? 'skip locked' : 'wait';
-  return [{ at, strength, of, wait }];
-}
-
-function parseStrength(c: Cursor): LockingClause['strength'] {
-  if (c.acceptAll('no', 'key', 'update')) return 'no key update';
-  if (c.acceptAll('key', 'share')) return 'key share';
-  return c.oneOf('update', 'share');
-}
-
-function liftTail(
-  w: SkeletonWriter,
-  skeleton: SkeletonQuery,
-  tail: Tail,
-): Pick<Query, 'orderBy' | 'limit' | 'offset' | 'withTies' | 'locking'> {
-  return {
-    orderBy: skeleton.orderBy.map(({ item, direction, nulls }) => {
-      const sort = w.value(item, 'sort');
-      return { ...sort, nulls, direction: sort.direction === 'using' ? 'using' : direction };
-    }),
-    limit: w.optional(skeleton.limit, 'expression'),
-    offset: w.optional(skeleton.offset, 'expression'),
-    ...tail,
-  };
-}
-
-/** A tail behind a query in parentheses joins the tail inside, as long as no clause comes twice. */
-function addTail(c: Cursor, query: Query, tail: ReturnType<typeof liftTail>): Query {
-  const refuse = (what: string) => c.errorAt(`multiple ${what} clauses not allowed`, c.at - 1);
-  if (query.orderBy.length > 0 && tail.orderBy.length > 0) throw refuse('ORDER BY');
-  if (query.limit !== null && tail.limit !== null) throw refuse('LIMIT');
-  if (query.offset !== null && tail.offset !== null) throw refuse('OFFSET');
-  return {
-    ...query,
-    orderBy: [...query.orderBy, ...tail.orderBy],
-    limit: query.limit ?? tail.limit,
-    offset: query.offset ?? tail.offset,
-    withTies: query.withTies || tail.withTies,
-    locking: [...query.locking, ...tail.locking],
   };
 }
