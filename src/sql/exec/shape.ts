@@ -30,7 +30,7 @@ export function travelPhysical(type: Oid, typmod: number): Physical {
   if (physical !== undefined) return physical;
   if (entry.name === 'record') return { kind: KIND_RECORD, scale: 0 };
   if (entry.elementOid !== 0 || entry.name === 'anyarray') return { kind: KIND_ARRAY, scale: 0 };
-  if (['unknown', 'void', 'cstring'].includes(entry.name)) return TEXT_PHYSICAL;
+  if (['unknown', 'void', 'cstring', 'pg_node_tree'].includes(entry.name)) return TEXT_PHYSICAL;
   throw unsupported(`a column of type ${entry.displayName}`);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Names, oids and columns of PostgreSQL 15's catalog relations, so that what clients select is there and has its type.
- * Types that ExtentDB cannot store are shown as what clients can read: access lists as text[], node trees and log positions
- * as text, transaction ids as int8.
+ * Types that ExtentDB cannot store are shown as what clients can read: access lists as text[], log positions as text,
+ * transaction ids as int8.
  *
  * Each entry: oid | schema | name | kind | columns.
  */
@@ -16,7 +16,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'amoppurpose char, amopopr oid, amopmethod oid, amopsortfamily oid',
   '2603|pg_catalog|pg_amproc|r|oid oid, amprocfamily oid, amproclefttype oid, amprocrighttype oid, ' +
     'amprocnum int2, amproc regproc',
-  '2604|pg_catalog|pg_attrdef|r|oid oid, adrelid oid, adnum int2, adbin text',
+  '2604|pg_catalog|pg_attrdef|r|oid oid, adrelid oid, adnum int2, adbin pg_node_tree',
   '1249|pg_catalog|pg_attribute|r|attrelid oid, attname name, atttypid oid, attstattarget int4, attlen int2, ' +
     'attnum int2, attndims int4, attcacheoff int4, atttypmod int4, attbyval bool, attalign char, ' +
     'attstorage char, attcompression char, attnotnull bool, atthasdef bool, atthasmissing bool, ' +
@@ -36,7 +36,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'relkind char, relnatts int2, relchecks int2, relhasrules bool, relhastriggers bool, relhassubclass bool, ' +
     'relrowsecurity bool, relforcerowsecurity bool, relispopulated bool, relreplident char, ' +
     'relispartition bool, relrewrite oid, relfrozenxid int8, relminmxid int8, relacl text[], reloptions text[], ' +
-    'relpartbound text',
+    'relpartbound pg_node_tree',
   '3456|pg_catalog|pg_collation|r|oid oid, collname name, collnamespace oid, collowner oid, ' +
     'collprovider char, collisdeterministic bool, collencoding int4, collcollate text, collctype text, ' +
     'colliculocale text, collversion text',
@@ -44,7 +44,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'condeferred bool, convalidated bool, conrelid oid, contypid oid, conindid oid, conparentid oid, ' +
     'confrelid oid, confupdtype char, confdeltype char, confmatchtype char, conislocal bool, coninhcount int4, ' +
     'connoinherit bool, conkey int2[], confkey int2[], conpfeqop oid[], conppeqop oid[], conffeqop oid[], ' +
-    'confdelsetcols int2[], conexclop oid[], conbin text',
+    'confdelsetcols int2[], conexclop oid[], conbin pg_node_tree',
   '2607|pg_catalog|pg_conversion|r|oid oid, conname name, connamespace oid, conowner oid, ' +
     'conforencoding int4, contoencoding int4, conproc regproc, condefault bool',
   '12077|pg_catalog|pg_cursors|v|name text, statement text, is_holdable bool, is_binary bool, ' +
@@ -73,7 +73,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'indisunique bool, indnullsnotdistinct bool, indisprimary bool, indisexclusion bool, indimmediate bool, ' +
     'indisclustered bool, indisvalid bool, indcheckxmin bool, indisready bool, indislive bool, ' +
     'indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector, indoption int2vector, ' +
-    'indexprs text, indpred text',
+    'indexprs pg_node_tree, indpred pg_node_tree',
   '12043|pg_catalog|pg_indexes|v|schemaname name, tablename name, indexname name, tablespace name, ' +
     'indexdef text',
   '2611|pg_catalog|pg_inherits|r|inhrelid oid, inhparent oid, inhseqno int4, inhdetachpending bool',
@@ -94,9 +94,9 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'oprcode regproc, oprrest regproc, oprjoin regproc',
   '2753|pg_catalog|pg_opfamily|r|oid oid, opfmethod oid, opfname name, opfnamespace oid, opfowner oid',
   '3350|pg_catalog|pg_partitioned_table|r|partrelid oid, partstrat char, partnatts int2, partdefid oid, ' +
-    'partattrs int2vector, partclass oidvector, partcollation oidvector, partexprs text',
+    'partattrs int2vector, partclass oidvector, partcollation oidvector, partexprs pg_node_tree',
   '3256|pg_catalog|pg_policy|r|oid oid, polname name, polrelid oid, polcmd char, polpermissive bool, ' +
-    'polroles oid[], polqual text, polwithcheck text',
+    'polroles oid[], polqual pg_node_tree, polwithcheck pg_node_tree',
   '12095|pg_catalog|pg_prepared_statements|v|name text, statement text, prepare_time timestamptz, ' +
     'parameter_types regtype[], from_sql bool, generic_plans int8, custom_plans int8',
   '12090|pg_catalog|pg_prepared_xacts|v|transaction int8, gid text, prepared timestamptz, owner name, ' +
@@ -105,18 +105,18 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'procost float4, prorows float4, provariadic oid, prosupport regproc, prokind char, prosecdef bool, ' +
     'proleakproof bool, proisstrict bool, proretset bool, provolatile char, proparallel char, pronargs int2, ' +
     'pronargdefaults int2, prorettype oid, proargtypes oidvector, proallargtypes oid[], proargmodes char[], ' +
-    'proargnames text[], proargdefaults text, protrftypes oid[], prosrc text, probin text, prosqlbody text, ' +
+    'proargnames text[], proargdefaults pg_node_tree, protrftypes oid[], prosrc text, probin text, prosqlbody pg_node_tree, ' +
     'proconfig text[], proacl text[]',
   '6104|pg_catalog|pg_publication|r|oid oid, pubname name, pubowner oid, puballtables bool, pubinsert bool, ' +
     'pubupdate bool, pubdelete bool, pubtruncate bool, pubviaroot bool',
   '6237|pg_catalog|pg_publication_namespace|r|oid oid, pnpubid oid, pnnspid oid',
-  '6106|pg_catalog|pg_publication_rel|r|oid oid, prpubid oid, prrelid oid, prqual text, prattrs int2vector',
+  '6106|pg_catalog|pg_publication_rel|r|oid oid, prpubid oid, prrelid oid, prqual pg_node_tree, prattrs int2vector',
   '12068|pg_catalog|pg_publication_tables|v|pubname name, schemaname name, tablename name, attnames name[], ' +
     'rowfilter text',
   '3541|pg_catalog|pg_range|r|rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, ' +
     'rngsubopc oid, rngcanonical regproc, rngsubdiff regproc',
   '2618|pg_catalog|pg_rewrite|r|oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, ' +
-    'is_instead bool, ev_qual text, ev_action text',
+    'is_instead bool, ev_qual pg_node_tree, ev_action pg_node_tree',
   '12000|pg_catalog|pg_roles|v|rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, ' +
     'rolcreatedb bool, rolcanlogin bool, rolreplication bool, rolconnlimit int4, rolpassword text, ' +
     'rolvaliduntil timestamptz, rolbypassrls bool, rolconfig text[], oid oid',
@@ -162,7 +162,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, ' +
     'autoanalyze_count int8',
   '3381|pg_catalog|pg_statistic_ext|r|oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, ' +
-    'stxstattarget int4, stxkeys int2vector, stxkind char[], stxexprs text',
+    'stxstattarget int4, stxkeys int2vector, stxkind char[], stxexprs pg_node_tree',
   '3429|pg_catalog|pg_statistic_ext_data|r|stxoid oid, stxdinherit bool, stxdndistinct text, ' +
     'stxddependencies text, stxdmcv text, stxdexpr text[]',
   '12053|pg_catalog|pg_stats|v|schemaname name, tablename name, attname name, inherited bool, ' +
@@ -179,7 +179,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
   '3576|pg_catalog|pg_transform|r|oid oid, trftype oid, trflang oid, trffromsql regproc, trftosql regproc',
   '2620|pg_catalog|pg_trigger|r|oid oid, tgrelid oid, tgparentid oid, tgname name, tgfoid oid, tgtype int2, ' +
     'tgenabled char, tgisinternal bool, tgconstrrelid oid, tgconstrindid oid, tgconstraint oid, ' +
-    'tgdeferrable bool, tginitdeferred bool, tgnargs int2, tgattr int2vector, tgargs bytea, tgqual text, ' +
+    'tgdeferrable bool, tginitdeferred bool, tgnargs int2, tgattr int2vector, tgargs bytea, tgqual pg_node_tree, ' +
     'tgoldtable name, tgnewtable name',
   '3602|pg_catalog|pg_ts_config|r|oid oid, cfgname name, cfgnamespace oid, cfgowner oid, cfgparser oid',
   '3600|pg_catalog|pg_ts_dict|r|oid oid, dictname name, dictnamespace oid, dictowner oid, dicttemplate oid, ' +
@@ -193,7 +193,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'typrelid oid, typsubscript regproc, typelem oid, typarray oid, typinput regproc, typoutput regproc, ' +
     'typreceive regproc, typsend regproc, typmodin regproc, typmodout regproc, typanalyze regproc, ' +
     'typalign char, typstorage char, typnotnull bool, typbasetype oid, typtypmod int4, typndims int4, ' +
-    'typcollation oid, typdefaultbin text, typdefault text, typacl text[]',
+    'typcollation oid, typdefaultbin pg_node_tree, typdefault text, typacl text[]',
   '12014|pg_catalog|pg_user|v|usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, ' +
     'usebypassrls bool, passwd text, valuntil timestamptz, useconfig text[]',
   '1418|pg_catalog|pg_user_mapping|r|oid oid, umuser oid, umserver oid, umoptions text[]',
