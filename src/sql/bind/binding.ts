@@ -39,6 +39,12 @@ export interface BindContext {
   virtualRelation(schema: string, name: string): VirtualRelation | undefined;
 }
 
+/** An unqualified name of a relation in a statement's text. */
+export interface RelationReference {
+  readonly at: number;
+  readonly schema: string;
+}
+
 /** A field of a row value. */
 export interface RowField {
   readonly name: string;
@@ -60,6 +66,8 @@ export interface BoundResult extends BoundStatement {
   readonly literals: readonly LiteralParameter[];
   /** How many parameters are the client's. */
   readonly clientParameters: number;
+  /** Where the text names a relation without its schema, and which schema it was found in. */
+  readonly references: readonly RelationReference[];
 }
 
 export type TableLock = BoundStatement['locks'][number]['mode'];
@@ -76,6 +84,7 @@ export class Binding {
   readonly #literals: LiteralParameter[] = [];
   readonly #objects = new Map<Oid, BoundStatement['objects'][number]>();
   readonly #locks = new Map<Oid, TableLock>();
+  readonly #references: RelationReference[] = [];
   #lastColumn = 0;
   #lastCte = 0;
 
@@ -181,6 +190,11 @@ export class Binding {
     if (object.kind === 'table' && object.persistence === 'temporary') this.cacheable = false;
   }
 
+  /** Notes that an unqualified name was found in a schema. */
+  refersTo(at: number, schema: string): void {
+    if (this.text !== null) this.#references.push({ at, schema });
+  }
+
   locks(table: TableObject, mode: TableLock): void {
     this.uses(table);
     const known = this.#locks.get(table.oid);
@@ -203,6 +217,7 @@ export class Binding {
       cacheable: this.cacheable,
       literals: this.#literals,
       clientParameters: this.#clientTypes.length,
+      references: this.#references,
     };
   }
 

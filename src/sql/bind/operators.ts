@@ -39,6 +39,10 @@ export function resolveOperator(
 ): ResolvedOperator {
   const entries = schema === null || schema === 'pg_catalog' ? b.context.registry.operatorsNamed(name) : [];
   const actual = left === null ? [right] : sameWhenUnknown(entries, left, right);
+  const exact = entries.find(
+    (entry) => entry.right === actual.at(-1) && entry.left === (left === null ? 0 : actual[0]),
+  );
+  if (exact !== undefined) return { entry: exact, left: exact.left, right: exact.right, result: exact.result };
   const candidates: Candidate<OperatorEntry>[] = entries
     .filter((entry) => (entry.left === 0) === (left === null))
     .map((entry) => ({ entry, args: left === null ? [entry.right] : [entry.left, entry.right] }));

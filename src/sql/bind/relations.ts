@@ -28,7 +28,9 @@ export function findRelationIfAny(b: Binding, name: QualifiedName): FoundRelatio
   const path = searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath];
   for (const schema of path) {
     const found = inSchema(b, schema, name.name);
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    b.refersTo(name.at, schema);
+    return found;
   }
   return undefined;
 }
