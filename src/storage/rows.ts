@@ -391,6 +391,7 @@ export class Rows {
       length,
       moved,
     );
+    this.#transactions.pruneBehind(t.newest);
   }
 
   #applyInsert(

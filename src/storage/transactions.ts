@@ -17,6 +17,11 @@ import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-reco
 import { Snap, TXN_ACTIVE, TXN_COMMITTING, TXN_ENDED, Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
 
+/** How far back in its transaction's chain an entry is looked for when it is to go early. */
+const CHAIN_STEPS_MAX = 16;
+/** So many transactions without versions are worth a pass over all. */
+const EMPTIED_MIN = 1024;
+
 /** What the transaction table asks of those who own trees and rows. */
 export interface TransactionHooks {
   /** Undoes the newest entry of a transaction. An attempt. */
@@ -43,12 +48,14 @@ export class Transactions {
   nextId = 1;
   #commitSeq = 1;
   readonly #open: Map<number, Txn> = new Map();
-  /** Commit sequences of ended transactions that versions still name. */
-  readonly #ended: Map<number, number> = new Map();
+  /** Committed transactions that versions still name. */
+  readonly #ended: Map<number, Txn> = new Map();
   #committing: Txn[] = [];
   /** Committed transactions with versions to clean, in commit order. */
-  readonly #toClean: Txn[] = [];
+  #toClean: Txn[] = [];
   #cleanAt = 0;
+  /** How many of those to clean were left without versions by `pruneBehind`. */
+  #emptied = 0;
   #oldestSnap: Snap | undefined;
   #newestSnap: Snap | undefined;
 
@@ -147,14 +154,14 @@ export class Transactions {
   isVisible(transaction: number, command: number, snapshot: Snapshot): boolean {
     if (transaction === snapshot.transaction.id) return command < snapshot.command;
     if (transaction < snapshot.oldestOpen) return true;
-    const seq = this.#ended.get(transaction);
-    return seq !== undefined && seq <= snapshot.commitSeq;
+    const ended = this.#ended.get(transaction);
+    return ended !== undefined && ended.commitSeq <= snapshot.commitSeq;
   }
 
   /** Commit sequence of a transaction: 0 = everyone sees it, Infinity = open. */
   commitSeqOf(transaction: number): number {
     if (this.#open.has(transaction)) return Number.POSITIVE_INFINITY;
-    return this.#ended.get(transaction) ?? 0;
+    return this.#ended.get(transaction)?.commitSeq ?? 0;
   }
 
   *commit(txn: Txn): Task<void> {
@@ -236,6 +243,58 @@ export class Transactions {
     }
   }
 
+  /**
+   * A key got a new version: drops the second newest one if no snapshot lies between it and the third, for then nobody sees
+   * what was in between. So a row that changes all the time keeps few versions, however old the oldest snapshot is.
+   */
+  pruneBehind(entry: number): void {
+    const versions = this.#core.versions;
+    const middle = versions.olderOf(entry);
+    const oldest = middle === 0 ? 0 : versions.olderOf(middle);
+    if (oldest === 0) return;
+    const replacer = this.#ended.get(versions.transactionOf(middle));
+    const maker = this.#ended.get(versions.transactionOf(oldest));
+    if (replacer === undefined || maker === undefined) return;
+    for (let s = this.#newestSnap; s !== undefined && s.commitSeq >= maker.commitSeq; s = s.older) {
+      if (s.commitSeq < replacer.commitSeq) return;
+    }
+    if (this.#unchain(replacer, middle)) versions.remove(middle);
+  }
+
+  /** Takes an entry out of its transaction's chain, if it is found within a few steps. */
+  #unchain(txn: Txn, entry: number): boolean {
+    const versions = this.#core.versions;
+    const previous = versions.previousOf(entry);
+    if (txn.newest === entry) {
+      txn.newest = previous;
+      if (previous === 0 && ++this.#emptied * 2 > this.#toClean.length && this.#emptied > EMPTIED_MIN)
+        this.#dropEmptied();
+      return true;
+    }
+    let at = txn.newest;
+    for (let n = 0; n < CHAIN_STEPS_MAX && at !== 0; n++) {
+      const before = versions.previousOf(at);
+      if (before === entry) {
+        versions.setPrevious(at, previous);
+        return true;
+      }
+      at = before;
+    }
+    return false;
+  }
+
+  #dropEmptied(): void {
+    const kept: Txn[] = [];
+    for (let i = this.#cleanAt; i < this.#toClean.length; i++) {
+      const txn = this.#toClean[i]!;
+      if (txn.newest !== 0) kept.push(txn);
+      else this.#ended.delete(txn.id);
+    }
+    this.#toClean = kept;
+    this.#cleanAt = 0;
+    this.#emptied = 0;
+  }
+
   #isCommitting(txn: Txn): boolean {
     return txn.state === TXN_COMMITTING;
   }
@@ -258,7 +317,7 @@ export class Transactions {
       txn.commitSeq = ++this.#commitSeq;
       this.#open.delete(txn.id);
       if (txn.newest !== 0) {
-        this.#ended.set(txn.id, txn.commitSeq);
+        this.#ended.set(txn.id, txn);
         this.#toClean.push(txn);
       }
       this.#end(txn);

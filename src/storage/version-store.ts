@@ -113,6 +113,10 @@ export class VersionStore {
     return this.viewOf(address).getUint32(offsetOf(address) + PREVIOUS_AT, true);
   }
 
+  setPrevious(address: number, previous: number): void {
+    this.viewOf(address).setUint32(offsetOf(address) + PREVIOUS_AT, previous, true);
+  }
+
   kindOf(address: number): number {
     return this.viewOf(address).getUint8(offsetOf(address) + KIND_AT);
   }

@@ -222,6 +222,28 @@ test('a moved row tells its new key to whoever waited', () => {
   expect(row.movedTo).toEqual(encode('b'));
 });
 
+test('a row that changes all the time keeps few versions, however old the oldest snapshot is', () => {
+  const store = openTestStore();
+  const tree = makeTree(store);
+  commit(store, (t) => tree.insert(t, 'a', '0'));
+  const old = store.begin(1);
+  const oldest = old.snapshot();
+  const middle = store.begin(2);
+  let between: ReturnType<typeof middle.snapshot> | undefined;
+  for (let i = 1; i <= 5000; i++) {
+    commit(store, (t) => tree.update(t, 'a', String(i)));
+    if (i === 2500) between = middle.snapshot();
+  }
+  expect(store.parts.core.versions.entries).toBeLessThan(8);
+  expect(tree.get(oldest, 'a')).toBe('0');
+  if (between !== undefined) expect(tree.get(between, 'a')).toBe('2500');
+  expect(look(store, (s) => tree.get(s, 'a'))).toBe('5000');
+  old.release(oldest);
+  if (between !== undefined) middle.release(between);
+  while (runNow(store.background()));
+  expect(store.parts.core.versions.entries).toBe(0);
+});
+
 test('a full version store names the holder of the horizon', () => {
   const store = openTestStore({ versionBytes: 256 << 10 });
   const tree = makeTree(store);
