@@ -16,16 +16,17 @@ import type {
   UpdateStatement,
 } from '../ast/queries.ts';
 import type { Column, Expr, Logical, Returning } from '../plan/logical.ts';
-import { type Binding, columnRef } from './binding.ts';
+import type { Binding } from './binding.ts';
 import { coerceToBoolean, locationOf, resolveUntyped, tryCoerce } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
 import { type BoundFrom, bindFromList, bindScan } from './from.ts';
 import { bindInsert } from './inserts.ts';
-import { bindDraft, bindWith, withNode } from './queries.ts';
+import { bindWith, withNode } from './queries.ts';
 import { findTarget } from './relations.ts';
 import { bindRules, defaultOf, liveColumns, rowColumns, rowItem } from './rules.ts';
 import { checkNames, type Item, inClause, Level } from './scope.ts';
 import { bindTargets } from './select.ts';
+import { scalarsOf } from './subqueries.ts';
 
 export type Change = InsertStatement | UpdateStatement | DeleteStatement;
 
@@ -114,7 +115,7 @@ function spreadValue(b: Binding, { value, targets, at }: Assignment): readonly E
   return value.items;
 }
 
-/** `(a, b) = (SELECT …)`: one scalar sub-query per column, each bound anew so that its columns have numbers of their own. */
+/** `(a, b) = (SELECT …)`. */
 function bindRowQuery(
   b: Binding,
   level: Level,
@@ -122,34 +123,16 @@ function bindRowQuery(
   columns: readonly ColumnObject[],
 ): { number: number; expr: Expr }[] {
   if (value.kind !== 'scalarQuery') throw b.unsupported('this assignment', at);
-  return columns.map((column, i) => {
-    checkAssignable(b, column);
-    const draft = bindDraft(b, value.query, level);
-    if (draft.exprs.length !== columns.length) {
-      throw b.error('syntax_error', 'number of columns does not match number of values', value.at);
-    }
-    const node = draft.build(draft.exprs.map((expr) => resolveUntyped(b, expr)));
-    const source = node.columns[i]!;
-    const single = b.column(source.name, source.type, source.typmod);
-    const plan: Logical = {
-      kind: 'project',
-      input: node,
-      exprs: [columnRef(source)],
-      columns: [single],
-      hasSets: false,
-    };
-    const scalar: Expr = {
-      kind: 'subquery',
-      mode: 'scalar',
-      plan,
-      left: [],
-      operators: [],
-      type: source.type,
-      typmod: source.typmod,
-      at,
-    };
-    return { number: column.number, expr: assign(b, column, scalar, at) };
-  });
+  for (const column of columns) checkAssignable(b, column);
+  const scalars = scalarsOf(
+    b,
+    level,
+    value.query,
+    columns.length,
+    value.at,
+    'number of columns does not match number of values',
+  );
+  return columns.map((column, i) => ({ number: column.number, expr: assign(b, column, scalars[i]!, at) }));
 }
 
 function bindAssigned(b: Binding, level: Level, column: ColumnObject, value: Expression): Expr {

@@ -18,7 +18,7 @@ import { coerce, commonTypeIfAny, isUntyped, resolveUntyped } from './coerce.ts'
 import { bindExpression, bool, negativeConstant } from './expressions.ts';
 import { type Candidate, choose, concrete, elementOf, resolvePolymorphic } from './overloads.ts';
 import type { Level } from './scope.ts';
-import { bindQuantifiedQuery } from './subqueries.ts';
+import { bindQuantifiedQuery, scalarsOf } from './subqueries.ts';
 
 /** An operator with the types it works on here. */
 export interface ResolvedOperator {
@@ -107,6 +107,23 @@ export function bindOperator(b: Binding, level: Level, e: OperatorExpression): E
     if (constant !== null) return constant;
   }
   const left = e.left === null ? null : bindExpression(b, level, e.left);
+  if (left?.kind === 'row' && e.right.kind === 'scalarQuery') {
+    const items = scalarsOf(
+      b,
+      level,
+      e.right.query,
+      left.items.length,
+      e.at,
+      'unequal number of entries in row expressions',
+    );
+    return rowComparison(
+      b,
+      e.operator,
+      left,
+      { kind: 'row', items, names: items.map((_, i) => `f${i + 1}`), type: 2249, typmod: -1 },
+      e.at,
+    );
+  }
   const right = bindExpression(b, level, e.right);
   return operatorCall(b, e.operator, e.schema, left, right, e.at);
 }

@@ -45,6 +45,7 @@ function bindBare(b: Binding, level: Level, name: Name): Expr {
   if (system !== undefined) return system;
   const row = findItem(b, level, null, name);
   if (row !== undefined) return wholeRow(b, row.item, name.at);
+  if (UNKEPT.has(name.text) && level.items.length > 0) throw b.unsupported(`system column "${name.text}"`, name.at);
   throw missingColumn(b, level, null, name);
 }
 

@@ -93,6 +93,27 @@ export function bindQuantifiedQuery(b: Binding, level: Level, e: QuantifiedQuery
   });
 }
 
+/**
+ * A query of one row with several columns as that many scalar sub-queries. Each is bound anew, so that its columns have
+ * numbers of their own.
+ */
+export function scalarsOf(b: Binding, level: Level, query: Query, width: number, at: number, mismatch: string): Expr[] {
+  return Array.from({ length: width }, (_, i): Expr => {
+    const inner = bindInner(b, level, query).node;
+    if (inner.columns.length !== width) throw b.error('syntax_error', mismatch, at);
+    const source = inner.columns[i]!;
+    const { name, type, typmod } = source;
+    const plan: Logical = {
+      kind: 'project',
+      input: inner,
+      exprs: [columnRef(source)],
+      columns: [b.column(name, type, typmod)],
+      hasSets: false,
+    };
+    return { kind: 'subquery', mode: 'scalar', plan, left: [], operators: [], type, typmod, at };
+  });
+}
+
 /** A plan whose columns have these types. */
 export function converted(b: Binding, node: Logical, types: readonly number[]): Logical {
   if (node.columns.every((column, i) => column.type === types[i])) return node;

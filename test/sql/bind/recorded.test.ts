@@ -29,6 +29,8 @@ const recorded: readonly Recorded[] = JSON.parse(
 
 /** Statements whose result differs, and why. */
 const DIFFERENCES: Readonly<Record<string, string>> = {
+  'insert into u (id, a, v, ts, f) select a, a, b, now(), c from t on conflict (id) do update set v = excluded.v where u.a <> excluded.a returning id, (xmax = 0)':
+    'rows have no xmax (0A000)',
   'select t from t': "a whole row has type record: tables' row types are not types of the registry",
   'insert into vt values (1)': 'views cannot be changed through (0A000)',
   'insert into t (a) values (1) on conflict (c) do nothing':
