@@ -27,6 +27,11 @@ export function emptyRow(): Row {
   return { bytes: EMPTY, view: EMPTY_VIEW, start: 0, length: 0, commitSeq: 0, movedTo: undefined, key: EMPTY, keyLength: 0 };
 }
 
+/** A row that `checkUnique` can fill: with room for the longest key. */
+export function emptyKeyedRow(store: Store): Row {
+  return { ...emptyRow(), key: new Uint8Array(store.keyBytesMax * 2) };
+}
+
 /** Called per visible row with the whole key and the record; both are valid during the call only. */
 export type RowVisitor = (key: Uint8Array, keyLength: number, bytes: Uint8Array, view: DataView, start: number, length: number) => void;
 

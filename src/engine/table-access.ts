@@ -17,7 +17,7 @@ import { EXISTS, NEED, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, type Store, 
 import { appendKeyPart, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
 import { LONG_REFERENCE_BYTES, readLongReference, RecordLayout } from '../storage/record/layout.ts';
 import type { RowBuffer } from '../storage/record/row-buffer.ts';
-import { attempt, emptyRow } from './attempt.ts';
+import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { Catalog, ColumnObject, IndexObject, TableObject } from './catalog.ts';
 
 export const ROW_ID_BYTES = 6;
@@ -281,7 +281,7 @@ function keyHasNull(parts: readonly KeyPart[], bytes: Uint8Array, length: number
 export class TableWriter {
   readonly access: TableAccess;
   readonly #store: Store;
-  readonly #t: Transaction;
+  #t: Transaction;
   readonly #nextRowId: () => number;
   readonly #computed: ComputedKeys | undefined;
   /** Key of the row last written. */
@@ -289,7 +289,7 @@ export class TableWriter {
   readonly #newKey = new KeyWriter();
   readonly #indexKey = new KeyWriter();
   readonly #oldIndexKey = new KeyWriter();
-  readonly #row: Row = emptyRow();
+  readonly #row: Row;
   /** After a conflict: the live row's key in the table's tree. */
   readonly conflictKey: KeyWriter = new KeyWriter();
 
@@ -299,6 +299,12 @@ export class TableWriter {
     this.access = access;
     this.#nextRowId = nextRowId;
     this.#computed = computed;
+    this.#row = emptyKeyedRow(store);
+  }
+
+  /** Goes on in another transaction. */
+  enter(t: Transaction): void {
+    this.#t = t;
   }
 
   /**

@@ -7,11 +7,12 @@
  * Immediate constraints are looked at when the statement has ended, deferred ones at commit.
  */
 import type { Task } from '../../base/task.ts';
+import { emptyKeyedRow } from '../../engine/attempt.ts';
 import type { ConstraintObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
 import { EXISTS, KeyWriter, LOCK_WAIT, NEED, OK, ROW_KEY_SHARE } from '../../engine/record-port.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { appendPart, EXACT } from './key-values.ts';
-import { type ExecState, newRow } from './state.ts';
+import type { ExecState } from './state.ts';
 import { missingParent, stillReferenced } from './violations.ts';
 
 interface ParentCheck {
@@ -118,7 +119,7 @@ export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
     const keyPart = { kind: part.physical.kind, column: 0, descending: part.descending, nullsFirst: part.nullsFirst, nullable: !clustered };
     if (appendPart(key, keyPart, part.physical.scale, values[position]!) !== EXACT) throw missingParent(catalog, constraint, values, state.context);
   }
-  const row = newRow();
+  const row = emptyKeyedRow(store);
   for (;;) {
     if (!clustered) {
       const status = store.checkUnique(session.transaction, index.tree, key.bytes, key.length, row);

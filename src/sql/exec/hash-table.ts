@@ -12,6 +12,8 @@ import type { RowMemory } from '../../engine/record-port.ts';
 
 const TABLES = 64;
 const CHUNK_BYTES = 65536;
+const NO_TABLES: (Int32Array | undefined)[] = new Array<Int32Array | undefined>(TABLES).fill(undefined);
+const NO_SIZES = new Int32Array(0);
 
 /** FNV-1a over the bytes, finished as murmur3 does. */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
@@ -28,12 +30,13 @@ export class HashTable {
   /** Entries so far. */
   count = 0;
   readonly #memory: RowMemory;
-  #tables: (Int32Array | undefined)[] = new Array<Int32Array | undefined>(TABLES).fill(undefined);
-  #sizes = new Int32Array(TABLES);
-  #hashes = new Uint32Array(64);
-  #chunkOf = new Uint32Array(64);
-  #offsetOf = new Uint32Array(64);
-  #lengthOf = new Uint32Array(64);
+  /** Made with the first entry: many tables never get one. */
+  #tables: (Int32Array | undefined)[] = NO_TABLES;
+  #sizes = NO_SIZES;
+  #hashes = new Uint32Array(0);
+  #chunkOf = new Uint32Array(0);
+  #offsetOf = new Uint32Array(0);
+  #lengthOf = new Uint32Array(0);
   #chunks: Uint8Array[] = [];
   #free = CHUNK_BYTES;
   #charged = 0;
@@ -57,6 +60,10 @@ export class HashTable {
 
   /** The entry of a key, made if it is new: then it equals the `count` before the call. */
   findOrAdd(key: Uint8Array, length: number): number {
+    if (this.#tables === NO_TABLES) {
+      this.#tables = new Array<Int32Array | undefined>(TABLES).fill(undefined);
+      this.#sizes = new Int32Array(TABLES);
+    }
     const hash = hashBytes(key, 0, length);
     const number = hash >>> 26;
     let table = this.#tables[number];
@@ -108,7 +115,7 @@ export class HashTable {
   }
 
   #growEntries(): void {
-    const size = this.#hashes.length * 2;
+    const size = Math.max(64, this.#hashes.length * 2);
     this.#hashes = larger(this.#hashes, size);
     this.#chunkOf = larger(this.#chunkOf, size);
     this.#offsetOf = larger(this.#offsetOf, size);
@@ -139,15 +146,15 @@ export class HashTable {
     this.#memory.usedBytes -= this.#charged;
     this.#charged = 0;
     this.count = 0;
-    this.#tables = new Array<Int32Array | undefined>(TABLES).fill(undefined);
-    this.#sizes.fill(0);
+    this.#tables = NO_TABLES;
+    this.#sizes = NO_SIZES;
     this.#chunks = [];
     this.#free = CHUNK_BYTES;
     if (this.#hashes.length > 4096) {
-      this.#hashes = new Uint32Array(64);
-      this.#chunkOf = new Uint32Array(64);
-      this.#offsetOf = new Uint32Array(64);
-      this.#lengthOf = new Uint32Array(64);
+      this.#hashes = new Uint32Array(0);
+      this.#chunkOf = new Uint32Array(0);
+      this.#offsetOf = new Uint32Array(0);
+      this.#lengthOf = new Uint32Array(0);
     }
   }
 }

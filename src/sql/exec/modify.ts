@@ -13,7 +13,7 @@
 import { assert } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts';
 import { type BulkAppender, KeyWriter, LOCK_WAIT, NEED, NONE, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, RowBuffer, type RowLockMode } from '../../engine/record-port.ts';
 import { appendRowId, type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
 import type { ColumnId, Expr, Returning, RowRules } from '../plan/logical.ts';
@@ -29,6 +29,9 @@ import { Shape } from './shape.ts';
 import { Env, type ExecState, newRow } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
 import { checkViolation, notNullViolation, uniqueViolation } from './violations.ts';
+
+/** A batch of at least this many rows is worth building leaves for. */
+const BULK_ROWS = 32;
 
 /** The rules of a table's rows, compiled over the wide row. */
 class RowRulesPlan {
@@ -253,6 +256,7 @@ export class ModifyOperator extends Operator implements Affected {
   readonly #done: HashTable;
   #writer: TableWriter | undefined;
   #foreign: ForeignKeyWork | undefined;
+  #catalog: Catalog | undefined;
   #ran = false;
   #delivered = 0;
   readonly #batch: RowBuffer;
@@ -276,11 +280,17 @@ export class ModifyOperator extends Operator implements Affected {
     const { session } = this.state;
     const { table } = this.#access;
     if (this.#access.primaryParts === undefined) yield* session.database.rowIds.load(table.tree, session.transaction);
-    const nextRowId = (): number => session.database.rowIds.take(table.tree);
-    this.#writer = new TableWriter(session.store, session.transaction, this.#access, nextRowId, this.#plan.rules.computedKeys(this.state));
-    this.#foreign = new ForeignKeyWork(this.state, table);
+    if (this.#writer === undefined) this.#writer = new TableWriter(session.store, session.transaction, this.#access, () => session.database.rowIds.take(table.tree), this.#plan.rules.computedKeys(this.state));
+    else this.#writer.enter(session.transaction);
+    if (this.#foreign === undefined || this.#catalog !== session.catalog) {
+      this.#foreign = new ForeignKeyWork(this.state, table);
+      this.#catalog = session.catalog;
+    }
     this.#ran = false;
     this.#delivered = 0;
+    this.affected = 0;
+    this.#out.clear();
+    this.#done.clear();
     yield* this.#input.open();
   }
 
@@ -299,10 +309,13 @@ export class ModifyOperator extends Operator implements Affected {
 
   *#run(): Task<void> {
     const { options } = this.#plan;
-    const bulk = this.#plan.appendsOnly && !this.#foreign!.concerned ? this.state.session.store.appender(this.state.session.transaction, this.#access.table.tree) : undefined;
+    const { session } = this.state;
+    const appends = this.#plan.appendsOnly && !this.#foreign!.concerned;
+    let bulk: BulkAppender | undefined;
     for (;;) {
       const rows = yield* this.#input.next();
       if (rows === undefined) break;
+      if (appends && rows.count >= BULK_ROWS) bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
       if (bulk !== undefined) {
         yield* this.#append(rows, bulk);
         if (this.state.spent(rows.count * 2)) yield this.state.session.slice();

@@ -126,10 +126,10 @@ export class ExecState {
   readonly session: Session;
   readonly context: StatementContext;
   readonly memory: RowMemory;
-  readonly parameters: readonly SqlValue[];
+  parameters: readonly SqlValue[];
   /** Values of the outer columns that sub-plans use, by slot. */
   readonly outer: SqlValue[] = [];
-  readonly snapshot: Snapshot;
+  snapshot: Snapshot;
   /** What the statement can have done by its session: referential actions, deferred checks. */
   readonly services: StatementServices;
   /** Work units since the task last gave way. */
@@ -142,6 +142,12 @@ export class ExecState {
     this.snapshot = snapshot;
     this.memory = new RowMemory(workMemoryBytes);
     this.services = services;
+  }
+
+  /** Begins another execution of the same plan in the same session. */
+  restart(parameters: readonly SqlValue[], snapshot: Snapshot): void {
+    this.parameters = parameters;
+    this.snapshot = snapshot;
   }
 
   /** Counts work; true when the slice is over and the caller should yield {@link Session.slice}. A unit is about a row. */

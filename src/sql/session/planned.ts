@@ -8,17 +8,23 @@ import { fail } from '../../base/errors.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import type { BoundResult, LiteralParameter } from '../bind/binding.ts';
-import type { PlanNode } from '../exec/operator.ts';
+import { AggregatePlan } from '../exec/aggregate.ts';
+import { ModifyPlan } from '../exec/modify.ts';
+import type { Operator, PlanNode } from '../exec/operator.ts';
 import { PointReader } from '../exec/point-scan.ts';
-import { ProjectPlan } from '../exec/project.ts';
+import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
 import { ScanPlan } from '../exec/scan.ts';
 import { RenamePlan } from '../exec/sets.ts';
+import { SortPlan } from '../exec/sort.ts';
+import type { ExecState } from '../exec/state.ts';
 import type { LiteralValue, ScalarClass } from '../lexer/normalize.ts';
 import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import type { ResultColumn } from './results.ts';
 
+/** Operators with more memory than this are not kept for the next execution. */
+const IDLE_BYTES_MAX = 32_768;
 const CACHE_ENTRIES_MAX = 500;
 const CACHE_TEXT_MAX = 1 << 20;
 /** A plan is made anew when a table has grown or shrunk by this factor. */
@@ -39,6 +45,7 @@ export class PlannedStatement {
     this.catalog = session.catalog;
     this.columns = bound.columns.map((c) => ({ name: c.name, type: c.type, typmod: c.typmod, table: c.origin?.table ?? 0, number: c.origin?.number ?? 0 }));
     this.command = commandOf(bound);
+    this.recyclable = isRecyclable(plan);
     this.#sizes = bound.locks.map(({ table }) => {
       const { tree } = session.catalog.table(table);
       return { tree, rows: session.store.facts(tree).rows };
@@ -52,6 +59,24 @@ export class PlannedStatement {
       const now = session.store.facts(tree).rows;
       if (now > rows * SIZE_FACTOR + 1000 || now * SIZE_FACTOR + 1000 < rows) return false;
     }
+    return true;
+  }
+
+  /** True when operators that ran to their end hold nothing but memory. */
+  readonly recyclable: boolean;
+  #idle: { readonly state: ExecState; readonly operator: Operator } | undefined;
+
+  /** Operators left by an earlier execution, to be opened again; plans belong to one session. */
+  takeIdle(): { readonly state: ExecState; readonly operator: Operator } | undefined {
+    const idle = this.#idle;
+    this.#idle = undefined;
+    return idle;
+  }
+
+  /** Keeps the operators of an execution that ended well. False = they must be closed. */
+  keepIdle(state: ExecState, operator: Operator): boolean {
+    if (this.#idle !== undefined || state.memory.usedBytes > IDLE_BYTES_MAX) return false;
+    this.#idle = { state, operator };
     return true;
   }
 
@@ -92,6 +117,11 @@ export class PlannedStatement {
   get readsOnly(): boolean {
     return this.command === 'SELECT' && this.bound.locks.every((l) => l.mode === 'access share') && !hasChange(this.plan);
   }
+}
+
+function isRecyclable(plan: PlanNode): boolean {
+  const fit = plan instanceof ScanPlan || plan instanceof ProjectPlan || plan instanceof RenamePlan || plan instanceof ModifyPlan || plan instanceof ValuesPlan || plan instanceof AggregatePlan || plan instanceof SortPlan;
+  return fit && plan.children.every(isRecyclable);
 }
 
 function hasChange(plan: PlanNode): boolean {

@@ -7,8 +7,8 @@
 import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
 import { ModifyOperator } from '../exec/modify.ts';
-import { evaluateRow, type Operator, pointAt } from '../exec/operator.ts';
-import { Env, ExecState, type StatementContext, type StatementServices } from '../exec/state.ts';
+import { type Operator, pointAt } from '../exec/operator.ts';
+import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';
 import type { Session } from '../../engine/session.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -27,6 +27,7 @@ export class Portal {
   #next = 0;
   #ended = false;
   #closed = false;
+  #affected: number | undefined;
   /** Rows delivered so far. */
   delivered = 0;
 
@@ -35,8 +36,15 @@ export class Portal {
     this.planned = planned;
     this.#session = session;
     this.#snapshot = session.snapshot();
-    this.#state = new ExecState(session, context, parameters, this.#snapshot, workMemoryBytes, services);
-    this.#operator = planned.plan.start(this.#state);
+    const idle = planned.takeIdle();
+    if (idle === undefined) {
+      this.#state = new ExecState(session, context, parameters, this.#snapshot, workMemoryBytes, services);
+      this.#operator = planned.plan.start(this.#state);
+    } else {
+      idle.state.restart(parameters, this.#snapshot);
+      this.#state = idle.state;
+      this.#operator = idle.operator;
+    }
     this.#env = new Env(this.#state);
   }
 
@@ -46,7 +54,7 @@ export class Portal {
 
   /** Rows that the change affected, as its tag counts them. */
   get affected(): number {
-    return this.#operator instanceof ModifyOperator ? this.#operator.affected : this.delivered;
+    return this.#affected ?? (this.#operator instanceof ModifyOperator ? this.#operator.affected : this.delivered);
   }
 
   get operator(): Operator {
@@ -68,17 +76,25 @@ export class Portal {
         this.#batch = yield* this.#operator.next();
         this.#next = 0;
         if (this.#batch === undefined) {
-          this.#ended = true;
-          this.close();
+          this.#finish();
           return true;
         }
       }
       const batch = this.#batch;
       const end = Math.min(batch.count, this.#next + left);
       for (; this.#next < end; this.#next++) {
-        pointAt(this.#env, batch, this.#next);
         const env = this.#env;
-        yield* evaluateRow(env, () => take(env));
+        pointAt(env, batch, this.#next);
+        try {
+          take(env);
+        } catch (thrown) {
+          if (thrown !== SUSPEND) throw thrown;
+          // A long value has to be read first; the row is taken again with it at hand.
+          yield* env.finishWait();
+          this.#next--;
+          continue;
+        }
+        env.rowDone();
         this.delivered++;
         left--;
         const room = sink.room();
@@ -90,8 +106,19 @@ export class Portal {
     }
   }
 
+  /** Everything was delivered: the operators are kept for the next execution where that is worth it. */
+  #finish(): void {
+    this.#affected = this.affected;
+    this.#closed = true;
+    this.#ended = true;
+    closeSubPlans(this.#state);
+    if (!this.planned.recyclable || !this.planned.keepIdle(this.#state, this.#operator)) this.#operator.close();
+    if (this.#session.inTransaction) this.#session.release(this.#snapshot);
+  }
+
   close(): void {
     if (this.#closed) return;
+    this.#affected = this.affected;
     this.#closed = true;
     this.#ended = true;
     this.#operator.close();

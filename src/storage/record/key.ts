@@ -60,7 +60,7 @@ export interface KeyPart {
 
 /** A growing key. Reusable: set `length` to 0. */
 export class KeyWriter {
-  bytes: Uint8Array = new Uint8Array(256);
+  bytes: Uint8Array = new Uint8Array(64);
   view: DataView = new DataView(this.bytes.buffer);
   length = 0;
 

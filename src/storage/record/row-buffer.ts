@@ -16,6 +16,8 @@ import { fail } from '../../base/errors.ts';
 import { type RecordLayout, writeLongReference, type LongReference } from './layout.ts';
 
 export const CHUNK_BYTES = 65536;
+/** A buffer's first chunk: most hold a row or two. */
+const FIRST_CHUNK_BYTES = 2048;
 const POOL_CHUNKS_MAX = 256;
 
 /** Memory that a statement may hold in row buffers; the whole of its memory accounting. */
@@ -39,12 +41,11 @@ interface Chunk {
 }
 
 const pool: Chunk[] = [];
+const smallPool: Chunk[] = [];
 
 function newChunk(size: number): Chunk {
-  if (size === CHUNK_BYTES) {
-    const pooled = pool.pop();
-    if (pooled !== undefined) return pooled;
-  }
+  const pooled = size === CHUNK_BYTES ? pool.pop() : size === FIRST_CHUNK_BYTES ? smallPool.pop() : undefined;
+  if (pooled !== undefined) return pooled;
   const bytes = new Uint8Array(size);
   return { bytes, view: new DataView(bytes.buffer) };
 }
@@ -67,17 +68,12 @@ export class RowBuffer {
   constructor(layout: RecordLayout, memory: RowMemory) {
     this.layout = layout;
     this.memory = memory;
-    const chunk = newChunk(CHUNK_BYTES);
+    const chunk = newChunk(FIRST_CHUNK_BYTES);
     this.bytes = chunk.bytes;
     this.view = chunk.view;
     this.chunks.push(chunk.bytes);
     this.views.push(chunk.view);
-    memory.usedBytes += CHUNK_BYTES;
-  }
-
-  /** Bytes of chunks in use. */
-  get usedBytes(): number {
-    return (this.chunks.length - 1) * CHUNK_BYTES + this.#free;
+    memory.usedBytes += FIRST_CHUNK_BYTES;
   }
 
   /** Begins a row. */
@@ -194,15 +190,20 @@ export class RowBuffer {
     return (address & 8191) << 3;
   }
 
-  /** Empties the buffer and keeps one chunk. */
+  /** Empties the buffer and keeps one chunk, a full-sized one if it had grown. */
   clear(): void {
     this.count = 0;
-    for (let i = this.chunks.length - 1; i > 0; i--) this.#give(i);
-    this.chunks.length = 1;
-    this.views.length = 1;
-    this.bytes = this.chunks[0]!;
-    this.view = this.views[0]!;
     this.#free = 0;
+    const { chunks, views } = this;
+    if (chunks.length === 1) return;
+    const kept = chunks.findIndex((c) => c.length === CHUNK_BYTES);
+    for (let i = chunks.length - 1; i >= 0; i--) if (i !== kept && (kept >= 0 || i > 0)) this.#give(i);
+    this.bytes = chunks[Math.max(kept, 0)]!;
+    this.view = views[Math.max(kept, 0)]!;
+    chunks.length = 1;
+    views.length = 1;
+    chunks[0] = this.bytes;
+    views[0] = this.view;
     if (this.index.length > 1 << 16) this.index = new Uint32Array(16);
   }
 
@@ -218,6 +219,7 @@ export class RowBuffer {
     const bytes = this.chunks[chunk]!;
     this.memory.usedBytes -= bytes.length;
     if (bytes.length === CHUNK_BYTES && pool.length < POOL_CHUNKS_MAX) pool.push({ bytes, view: this.views[chunk]! });
+    else if (bytes.length === FIRST_CHUNK_BYTES && smallPool.length < POOL_CHUNKS_MAX) smallPool.push({ bytes, view: this.views[chunk]! });
   }
 
   #setEnd(variable: number, long: boolean): void {
