@@ -14,6 +14,7 @@ import type { BTree } from './btree.ts';
 import { type KeyBound, type LeafScan, NEED, NONE, OK, type Row, type Snapshot } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
+  keyBytesMax,
   PAGE_FLAGGED_AT,
   PAGE_LSN_AT,
   PAGE_NEWEST_AT,
@@ -39,8 +40,8 @@ export class TreeScan implements LeafScan {
   from = 0;
   to = 0;
   plain = false;
-  readonly row: Row = makeRow();
-  readonly key: Uint8Array = new Uint8Array(8192);
+  readonly row: Row = makeRow(0);
+  readonly key: Uint8Array;
   readonly #core: Core;
   readonly #trees: BTree;
   readonly #versions: RowVersions;
@@ -51,7 +52,7 @@ export class TreeScan implements LeafScan {
   #upper: KeyBound | undefined;
   #state = DONE;
   /** Where to seek: a key (length ≥ 0) and whether it is included; −1 = the end of the tree where the scan starts. */
-  readonly #position = new Uint8Array(8192);
+  #position: Uint8Array;
   #positionBytes = -1;
   #inclusive = true;
   #pgno = 0;
@@ -61,6 +62,8 @@ export class TreeScan implements LeafScan {
     this.#core = core;
     this.#trees = trees;
     this.#versions = versions;
+    this.key = new Uint8Array(keyBytesMax(core.pageBytes));
+    this.#position = new Uint8Array(keyBytesMax(core.pageBytes));
   }
 
   open(
@@ -141,6 +144,8 @@ export class TreeScan implements LeafScan {
   }
 
   #seekTo(key: Uint8Array, length: number, inclusive: boolean): void {
+    // A bound may be longer than any key of the tree.
+    if (length > this.#position.length) this.#position = new Uint8Array(length);
     for (let i = 0; i < length; i++) this.#position[i] = key[i]!;
     this.#positionBytes = length;
     this.#inclusive = inclusive;

@@ -7,11 +7,21 @@
  */
 import type { BulkRun, BulkRuns } from './bulk-runs.ts';
 import type { Row, Snapshot } from './contracts.ts';
-import { NODE_DELETED, NODE_KEY_AT, NODE_RECORD_AT, NODE_RECORD_BYTES_AT, NODE_VERSIONED } from './layout.ts';
+import {
+  keyBytesMax,
+  NODE_DELETED,
+  NODE_KEY_AT,
+  NODE_RECORD_AT,
+  NODE_RECORD_BYTES_AT,
+  NODE_VERSIONED,
+} from './layout.ts';
 import { nodeAt } from './page.ts';
 import type { Txn } from './transaction.ts';
 import type { Transactions } from './transactions.ts';
 import { VERSION_INSERT, type VersionStore } from './version-store.ts';
+
+/** The longest key of the largest pages. */
+const KEY_CAPACITY = keyBytesMax(32768);
 
 export class RowVersions {
   readonly versions: VersionStore;
@@ -121,8 +131,8 @@ export function fillFromPage(bytes: Uint8Array, view: DataView, slot: number, ro
   row.length = view.getUint16(at + NODE_RECORD_BYTES_AT, true);
 }
 
-/** Makes an empty {@link Row} for attempts to fill. */
-export function makeRow(): Row {
+/** Makes an empty {@link Row} for attempts to fill. `checkUnique` needs room for the longest key there is. */
+export function makeRow(keyCapacity = KEY_CAPACITY): Row {
   const bytes = new Uint8Array(0);
   return {
     bytes,
@@ -131,7 +141,7 @@ export function makeRow(): Row {
     length: 0,
     commitSeq: 0,
     movedTo: undefined,
-    key: new Uint8Array(8192),
+    key: new Uint8Array(keyCapacity),
     keyLength: 0,
   };
 }

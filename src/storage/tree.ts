@@ -158,7 +158,12 @@ export class Tree {
   }
 
   facts(): TreeFacts {
-    return { rows: Math.max(0, this.rows), leafPages: this.leaves, pages: this.pages, height: this.height };
+    return {
+      rows: Math.max(0, this.rows),
+      leafPages: this.leaves,
+      pages: this.pages,
+      height: Math.max(1, this.height),
+    };
   }
 }
 

@@ -195,3 +195,43 @@ test('long values are read by range, and go when nobody sees them any more', asy
   expect(checkStoreNow(store)).toEqual([]);
   await store.close();
 });
+
+test('a scan keeps to its bounds, whatever they are, forward and backward', () => {
+  const seed = seedOf(8);
+  const prng = new Prng(seed);
+  const store = openTestStore();
+  const tree = makeTree(store);
+  const keys = Array.from({ length: 800 }, (_, i) => name(i * 2));
+  commit(store, (t) => {
+    for (const key of keys) tree.insert(t, key, 'x'.repeat(30));
+  });
+  const scan = store.scan();
+  for (let i = 0; i < 300; i++) {
+    const [a, b] = [
+      name(prng.below(1700)),
+      name(prng.below(1700)).concat(prng.chance(0.05) ? 'y'.repeat(3000) : ''),
+    ].sort();
+    if (a === undefined || b === undefined) continue;
+    const low = { key: encode(a), length: a.length, inclusive: prng.chance(0.5) };
+    const high = { key: encode(b), length: b.length, inclusive: prng.chance(0.5) };
+    const backward = prng.chance(0.5);
+    const found: string[] = [];
+    look(store, (snapshot) => {
+      scan.open(tree.tree, low, high, backward, snapshot);
+      while (attempt(store, () => scan.next()) === OK) {
+        for (let n = 0; n < scan.to - scan.from; n++) {
+          const slot = backward ? scan.to - 1 - n : scan.from + n;
+          found.push(new TextDecoder().decode(scan.key.subarray(0, scan.keyAt(slot))));
+          if (!prng.chance(0.02)) continue;
+          scan.park(slot, true);
+          break;
+        }
+      }
+      scan.close();
+    });
+    const expected = keys.filter(
+      (k) => (k > a || (k === a && low.inclusive)) && (k < b || (k === b && high.inclusive)),
+    );
+    expect(found, `seed=${seed} ${a} ${b}`).toEqual(backward ? expected.reverse() : expected);
+  }
+});
