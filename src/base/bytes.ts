@@ -1,7 +1,8 @@
 /** Text and bytes: the conversions that hot paths share. */
 import { fail } from './errors.ts';
 
-const utf8Slice = (Buffer.prototype as unknown as { utf8Slice(this: Uint8Array, start: number, end: number): string }).utf8Slice;
+const utf8Slice = (Buffer.prototype as unknown as { utf8Slice(this: Uint8Array, start: number, end: number): string })
+  .utf8Slice;
 
 /** Decodes UTF-8 that is known to be valid. Short ASCII is built directly: a native call costs more than 16 characters. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
@@ -43,9 +44,14 @@ export function decodeClientText(bytes: Uint8Array, start: number, end: number):
   try {
     decoded = strict.decode(bytes.subarray(start, end));
   } catch (cause) {
-    throw fail('character_not_in_repertoire', `invalid byte sequence for encoding "UTF8"${badSequence(bytes, start, end)}`, { cause });
+    throw fail(
+      'character_not_in_repertoire',
+      `invalid byte sequence for encoding "UTF8"${badSequence(bytes, start, end)}`,
+      { cause },
+    );
   }
-  if (decoded.includes('\0')) throw fail('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
+  if (decoded.includes('\0'))
+    throw fail('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
   return decoded;
 }
 
@@ -53,7 +59,16 @@ export function decodeClientText(bytes: Uint8Array, start: number, end: number):
 function badSequence(bytes: Uint8Array, start: number, end: number): string {
   for (let i = start; i < end; ) {
     const lead = bytes[i]!;
-    const length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const length =
+      lead < 0x80
+        ? 1
+        : lead >= 0xc2 && lead < 0xe0
+          ? 2
+          : lead >= 0xe0 && lead < 0xf0
+            ? 3
+            : lead >= 0xf0 && lead < 0xf5
+              ? 4
+              : 0;
     let good = length > 0 && i + length <= end;
     for (let k = 1; good && k < length; k++) good = (bytes[i + k]! & 0xc0) === 0x80;
     if (good && lead === 0xe0) good = bytes[i + 1]! >= 0xa0;

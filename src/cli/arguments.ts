@@ -1,5 +1,5 @@
 /** Words of the command line as a command. */
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 export interface ServeCommand {
   readonly kind: 'serve';
@@ -20,13 +20,23 @@ export interface FileCommand<K extends 'shell' | 'check'> {
   readonly file: string;
 }
 
-export type Command = { readonly kind: 'help' | 'version' } | ServeCommand | RunCommand | FileCommand<'shell'> | FileCommand<'check'>;
+export type Command =
+  | { readonly kind: 'help' | 'version' }
+  | ServeCommand
+  | RunCommand
+  | FileCommand<'shell'>
+  | FileCommand<'check'>;
 
 /** Words that make no command; shown in one line, with exit status 2. */
 export class UsageError extends Error {}
 
 const COMMON = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } } as const;
-const SERVE = { ...COMMON, data: { type: 'string', short: 'D' }, port: { type: 'string', short: 'p' }, host: { type: 'string' } } as const;
+const SERVE = {
+  ...COMMON,
+  data: { type: 'string', short: 'D' },
+  port: { type: 'string', short: 'p' },
+  host: { type: 'string' },
+} as const;
 
 /** @throws UsageError */
 export function parseCommand(words: readonly string[]): Command {
@@ -34,7 +44,8 @@ export function parseCommand(words: readonly string[]): Command {
   if (name === undefined) return { kind: 'help' };
   if (name.startsWith('-')) {
     const { values, positionals } = parsed(words, COMMON);
-    if (positionals.length > 0) throw new UsageError(`options of a command stand behind it: extentdb ${positionals[0]} …`);
+    if (positionals.length > 0)
+      throw new UsageError(`options of a command stand behind it: extentdb ${positionals[0]} …`);
     return { kind: values['version'] === true ? 'version' : 'help' };
   }
   switch (name) {
@@ -60,7 +71,12 @@ function serveCommand(words: readonly string[]): Command {
   if (values['version'] === true) return { kind: 'version' };
   if (positionals.length > 0) throw new UsageError(`serve takes no argument "${positionals[0]}"`);
   const { data, host, port } = values;
-  return { kind: 'serve', data: typeof data === 'string' ? data : './extentdb-data', host: typeof host === 'string' ? host : '127.0.0.1', port: typeof port === 'string' ? portNumber(port) : undefined };
+  return {
+    kind: 'serve',
+    data: typeof data === 'string' ? data : './extentdb-data',
+    host: typeof host === 'string' ? host : '127.0.0.1',
+    port: typeof port === 'string' ? portNumber(port) : undefined,
+  };
 }
 
 function portNumber(text: string): number {
@@ -74,14 +90,21 @@ function positionalsOf(words: readonly string[], names: readonly string[], comma
   const { values, positionals } = parsed(words, COMMON);
   if (values['help'] === true) return undefined;
   if (positionals.length < names.length) throw new UsageError(`${command} wants ${names[positionals.length]}`);
-  if (positionals.length > names.length) throw new UsageError(`${command} takes no argument "${positionals[names.length]}"`);
+  if (positionals.length > names.length)
+    throw new UsageError(`${command} takes no argument "${positionals[names.length]}"`);
   return positionals;
 }
 
-function parsed(words: readonly string[], options: NonNullable<ParseArgsConfig['options']>): { readonly values: Record<string, unknown>; readonly positionals: string[] } {
+function parsed(
+  words: readonly string[],
+  options: NonNullable<ParseArgsConfig['options']>,
+): { readonly values: Record<string, unknown>; readonly positionals: string[] } {
   try {
     return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.replace(/\. To specify a positional[\s\S]*$/, '') : String(error), { cause: error });
+    throw new UsageError(
+      error instanceof Error ? error.message.replace(/\. To specify a positional[\s\S]*$/, '') : String(error),
+      { cause: error },
+    );
   }
 }

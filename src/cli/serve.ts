@@ -1,7 +1,6 @@
 /** `extentdb serve`: a directory of databases on a port, until a signal ends it. */
 import { SystemClock } from '../base/clock.ts';
-import { DEFAULT_DATABASE } from '../engine/instance.ts';
-import { Instance } from '../engine/instance.ts';
+import { DEFAULT_DATABASE, Instance } from '../engine/instance.ts';
 import { Server } from '../server/server.ts';
 import type { ServeCommand } from './arguments.ts';
 import { hostOptions } from './host.ts';
@@ -15,14 +14,18 @@ export async function serve(command: ServeCommand): Promise<number> {
   let server: Server;
   try {
     // A file that someone else holds should be told now, not to the first client.
-    await instance.database(instance.databaseList().find((d) => d.name === DEFAULT_DATABASE)?.name ?? instance.databaseList()[0]!.name);
+    await instance.database(
+      instance.databaseList().find((d) => d.name === DEFAULT_DATABASE)?.name ?? instance.databaseList()[0]!.name,
+    );
     server = await listen(instance, command);
   } catch (error) {
     await instance.close();
     throw error;
   }
   const stopped = signalled();
-  process.stdout.write(`database system is ready to accept connections: psql -h ${server.host} -p ${server.port} -U postgres\n`);
+  process.stdout.write(
+    `database system is ready to accept connections: psql -h ${server.host} -p ${server.port} -U postgres\n`,
+  );
   await stopped;
   await server.close();
   await instance.close();

@@ -31,14 +31,22 @@ function objectKey(oid: Oid, part: number): Uint8Array {
 /** Reads all objects that a snapshot sees. */
 export function* readCatalog(store: Store, snapshot: Snapshot): Task<CatalogObject[]> {
   const texts = new Map<Oid, Uint8Array[]>();
-  yield* visitRows(store, CATALOG_TREE, undefined, undefined, snapshot, () => undefined, (key, _keyLength, bytes, _view, start, length) => {
-    const oid = new DataView(key.buffer, key.byteOffset).getUint32(0);
-    if (oid === 0 || new DataView(key.buffer, key.byteOffset).getUint16(4) === SEQUENCE_STATE_PART) return;
-    const parts = texts.get(oid);
-    const part = bytes.slice(start, start + length);
-    if (parts === undefined) texts.set(oid, [part]);
-    else parts.push(part);
-  });
+  yield* visitRows(
+    store,
+    CATALOG_TREE,
+    undefined,
+    undefined,
+    snapshot,
+    () => undefined,
+    (key, _keyLength, bytes, _view, start, length) => {
+      const oid = new DataView(key.buffer, key.byteOffset).getUint32(0);
+      if (oid === 0 || new DataView(key.buffer, key.byteOffset).getUint16(4) === SEQUENCE_STATE_PART) return;
+      const parts = texts.get(oid);
+      const part = bytes.slice(start, start + length);
+      if (parts === undefined) texts.set(oid, [part]);
+      else parts.push(part);
+    },
+  );
   const objects: CatalogObject[] = [];
   for (const [oid, parts] of texts) {
     try {
@@ -57,8 +65,18 @@ export function* writeObject(store: Store, t: Transaction, object: CatalogObject
   for (let part = 0, at = 0; at < json.length; part++, at += store.recordBytesMax) {
     if (part > PARTS_MAX) throw fail('program_limit_exceeded', `description of "${object.name}" is too long`);
     const length = Math.min(store.recordBytesMax, json.length - at);
-    const status = yield* insertRecord(store, t, CATALOG_TREE, objectKey(object.oid, part), KEY_BYTES, json, at, length);
-    if (status === EXISTS) throw fail('serialization_failure', 'could not serialize access due to concurrent update of the catalog');
+    const status = yield* insertRecord(
+      store,
+      t,
+      CATALOG_TREE,
+      objectKey(object.oid, part),
+      KEY_BYTES,
+      json,
+      at,
+      length,
+    );
+    if (status === EXISTS)
+      throw fail('serialization_failure', 'could not serialize access due to concurrent update of the catalog');
   }
 }
 
@@ -68,10 +86,23 @@ export function* removeObject(store: Store, t: Transaction, oid: Oid): Task<void
   const from = { key: objectKey(oid, 0), length: KEY_BYTES, inclusive: true };
   const to = { key: objectKey(oid, PARTS_MAX), length: KEY_BYTES, inclusive: true };
   // The command's own changes count too: an object may change twice in one statement.
-  const own: Snapshot = { commitSeq: snapshot.commitSeq, oldestOpen: snapshot.oldestOpen, transaction: t, command: Number.MAX_SAFE_INTEGER };
-  yield* visitRows(store, CATALOG_TREE, from, to, own, () => undefined, () => {
-    parts++;
-  });
+  const own: Snapshot = {
+    commitSeq: snapshot.commitSeq,
+    oldestOpen: snapshot.oldestOpen,
+    transaction: t,
+    command: Number.MAX_SAFE_INTEGER,
+  };
+  yield* visitRows(
+    store,
+    CATALOG_TREE,
+    from,
+    to,
+    own,
+    () => undefined,
+    () => {
+      parts++;
+    },
+  );
   t.release(snapshot);
   for (let part = 0; part < parts; part++) {
     const key = objectKey(oid, part);

@@ -148,7 +148,12 @@ export interface SequenceObject extends ObjectBase {
 
 export interface ViewObject extends ObjectBase {
   readonly kind: 'view';
-  readonly columns: readonly { readonly name: string; readonly type: Oid; readonly typmod: number; readonly comment?: string }[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: Oid;
+    readonly typmod: number;
+    readonly comment?: string;
+  }[];
   readonly sql: string;
   readonly options: readonly string[];
   /** Oids that the body mentions: they cannot be dropped without CASCADE. */
@@ -228,7 +233,8 @@ export class Catalog {
           break;
         case 'constraint':
           addMember(object.table, object);
-          if (object.foreign !== undefined && object.foreign.table !== object.table) addMember(object.foreign.table, object);
+          if (object.foreign !== undefined && object.foreign.table !== object.table)
+            addMember(object.foreign.table, object);
           break;
         case 'statistics':
           addMember(object.table, object);

@@ -8,7 +8,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import type { Store } from '../storage/contracts.ts';
-import { BOOTSTRAP_ROLE_OID, Catalog, type CatalogObject, INFORMATION_SCHEMA_OID, type Oid, PG_CATALOG_OID, PUBLIC_OID, type TableObject } from './catalog.ts';
+import {
+  BOOTSTRAP_ROLE_OID,
+  Catalog,
+  type CatalogObject,
+  INFORMATION_SCHEMA_OID,
+  type Oid,
+  PG_CATALOG_OID,
+  PUBLIC_OID,
+  type TableObject,
+} from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
@@ -154,7 +163,16 @@ function* NOTHING_TO_DO(): Task<boolean> {
 function firstObjects(): CatalogObject[] {
   const base = { schema: 0, owner: BOOTSTRAP_ROLE_OID, version: 1 };
   return [
-    { kind: 'role', oid: BOOTSTRAP_ROLE_OID, name: 'postgres', ...base, superuser: true, login: true, createDb: true, createRole: true },
+    {
+      kind: 'role',
+      oid: BOOTSTRAP_ROLE_OID,
+      name: 'postgres',
+      ...base,
+      superuser: true,
+      login: true,
+      createDb: true,
+      createRole: true,
+    },
     { kind: 'schema', oid: PG_CATALOG_OID, name: 'pg_catalog', ...base, comment: 'system catalog schema' },
     { kind: 'schema', oid: INFORMATION_SCHEMA_OID, name: 'information_schema', ...base },
     { kind: 'schema', oid: PUBLIC_OID, name: 'public', ...base, comment: 'standard public schema' },

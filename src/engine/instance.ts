@@ -50,7 +50,8 @@ export class Instance {
   static async openDirectory(directory: string, options: InstanceOptions): Promise<Instance> {
     const instance = new Instance(options, directory);
     if (!options.vfs.exists(directory)) options.vfs.makeDirectory(directory);
-    if (instance.databaseList().length === 0) await instance.#openFile(DEFAULT_DATABASE, instance.#path(DEFAULT_DATABASE), true);
+    if (instance.databaseList().length === 0)
+      await instance.#openFile(DEFAULT_DATABASE, instance.#path(DEFAULT_DATABASE), true);
     return instance;
   }
 
@@ -76,7 +77,17 @@ export class Instance {
 
   async #start(name: string, path: string, create: boolean): Promise<Database> {
     const { vfs, clock, prng, cacheBytes, pageBytes } = this.options;
-    const { store } = await runTask(openDatabaseFile({ vfs, clock, prng, path, create, ...(cacheBytes === undefined ? {} : { cacheBytes }), ...(pageBytes === undefined ? {} : { pageBytes }) }));
+    const { store } = await runTask(
+      openDatabaseFile({
+        vfs,
+        clock,
+        prng,
+        path,
+        create,
+        ...(cacheBytes === undefined ? {} : { cacheBytes }),
+        ...(pageBytes === undefined ? {} : { pageBytes }),
+      }),
+    );
     const database = await Database.start(name, oidOf(name), store, clock, prng);
     this.#started.set(name, database);
     database.backgroundStep = () => store.background();
@@ -101,7 +112,8 @@ export class Instance {
   async database(name: string): Promise<Database> {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    if (this.#directory === undefined || !this.options.vfs.exists(this.#path(name))) throw fail('invalid_catalog_name', `database "${name}" does not exist`);
+    if (this.#directory === undefined || !this.options.vfs.exists(this.#path(name)))
+      throw fail('invalid_catalog_name', `database "${name}" does not exist`);
     return this.#openFile(name, this.#path(name), false);
   }
 
@@ -122,19 +134,27 @@ export class Instance {
 
   /** @throws 42P04, 0A000 for a single file. */
   async createDatabase(name: string): Promise<void> {
-    if (this.#directory === undefined) throw fail('feature_not_supported', 'CREATE DATABASE needs a served directory: this is a single database file');
-    if (this.databaseList().some((d) => d.name === name)) throw fail('duplicate_database', `database "${name}" already exists`);
+    if (this.#directory === undefined)
+      throw fail('feature_not_supported', 'CREATE DATABASE needs a served directory: this is a single database file');
+    if (this.databaseList().some((d) => d.name === name))
+      throw fail('duplicate_database', `database "${name}" already exists`);
     await this.#openFile(name, this.#path(name), true);
   }
 
   /** @throws 3D000, 55006 while sessions use it. */
   async dropDatabase(name: string, current: string): Promise<void> {
-    if (this.#directory === undefined) throw fail('feature_not_supported', 'DROP DATABASE needs a served directory: this is a single database file');
+    if (this.#directory === undefined)
+      throw fail('feature_not_supported', 'DROP DATABASE needs a served directory: this is a single database file');
     if (name === current) throw fail('object_in_use', 'cannot drop the currently open database');
     const database = await this.database(name);
     const users = database.sessions.size;
     if (users > 0) {
-      throw fail('object_in_use', `database "${name}" is being accessed by other users`, { detail: users === 1 ? 'There is 1 other session using the database.' : `There are ${users} other sessions using the database.` });
+      throw fail('object_in_use', `database "${name}" is being accessed by other users`, {
+        detail:
+          users === 1
+            ? 'There is 1 other session using the database.'
+            : `There are ${users} other sessions using the database.`,
+      });
     }
     this.#open.delete(name);
     this.#started.delete(name);

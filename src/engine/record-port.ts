@@ -4,25 +4,13 @@
  */
 import type { TableLockMode } from '../storage/contracts.ts';
 
-export { NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
-export {
-  ANONYMOUS_LAYOUT,
-  LONG_REFERENCE_BYTES,
-  type LongReference,
-  readInt64,
-  readLongReference,
-  RecordLayout,
-  writeInt64,
-} from '../storage/record/layout.ts';
-export { RowBuffer, RowMemory } from '../storage/record/row-buffer.ts';
-export { appendFixed, appendKeyPart, appendNull, appendVariable, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
 export {
   type BulkAppender,
   EXISTS,
+  type LeafScan,
   LOCK_NOWAIT,
   LOCK_SKIP,
   LOCK_WAIT,
-  type LeafScan,
   NEED,
   NONE,
   OK,
@@ -34,11 +22,32 @@ export {
   type RowLockMode,
   type Snapshot,
   type Store,
-  type Transaction,
   TREE_INDEX,
   TREE_TABLE,
+  type Transaction,
   WOULD_BLOCK,
 } from '../storage/contracts.ts';
+export { NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
+export {
+  appendFixed,
+  appendKeyPart,
+  appendNull,
+  appendVariable,
+  compareKeys,
+  type KeyPart,
+  KeyWriter,
+  skipKeyPart,
+} from '../storage/record/key.ts';
+export {
+  ANONYMOUS_LAYOUT,
+  LONG_REFERENCE_BYTES,
+  type LongReference,
+  RecordLayout,
+  readInt64,
+  readLongReference,
+  writeInt64,
+} from '../storage/record/layout.ts';
+export { RowBuffer, RowMemory } from '../storage/record/row-buffer.ts';
 
 /** Table lock modes by the names that statements use. */
 export const TABLE_LOCK_MODES: Readonly<Record<TableLockName, TableLockMode>> = {

@@ -71,7 +71,10 @@ export class Sequences {
   /** `setval`, RESTART. */
   *set(sequence: SequenceObject, value: bigint, called: boolean): Task<void> {
     if (value < BigInt(sequence.minimum) || value > BigInt(sequence.maximum)) {
-      throw fail('numeric_value_out_of_range', `setval: value ${value} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`);
+      throw fail(
+        'numeric_value_out_of_range',
+        `setval: value ${value} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`,
+      );
     }
     yield* this.#write(sequence.oid, value, called);
     this.#states.set(sequence.oid, { last: value, called, ahead: 0n });
@@ -114,11 +117,17 @@ function following(sequence: SequenceObject, last: bigint, step: bigint): bigint
   const value = last + step;
   if (step > 0n && value > BigInt(sequence.maximum)) {
     if (sequence.cycle) return BigInt(sequence.minimum);
-    throw fail('sequence_generator_limit_exceeded', `nextval: reached maximum value of sequence "${sequence.name}" (${sequence.maximum})`);
+    throw fail(
+      'sequence_generator_limit_exceeded',
+      `nextval: reached maximum value of sequence "${sequence.name}" (${sequence.maximum})`,
+    );
   }
   if (step < 0n && value < BigInt(sequence.minimum)) {
     if (sequence.cycle) return BigInt(sequence.maximum);
-    throw fail('sequence_generator_limit_exceeded', `nextval: reached minimum value of sequence "${sequence.name}" (${sequence.minimum})`);
+    throw fail(
+      'sequence_generator_limit_exceeded',
+      `nextval: reached minimum value of sequence "${sequence.name}" (${sequence.minimum})`,
+    );
   }
   return value;
 }

@@ -13,9 +13,18 @@ import { assert, broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import { fixedBytes, isVariable } from '../base/physical.ts';
 import type { Task } from '../base/task.ts';
-import { EXISTS, NEED, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, type Store, type Transaction } from '../storage/contracts.ts';
+import {
+  EXISTS,
+  NEED,
+  OK,
+  ROW_NO_KEY_UPDATE,
+  ROW_UPDATE,
+  type Row,
+  type Store,
+  type Transaction,
+} from '../storage/contracts.ts';
 import { appendKeyPart, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
-import { LONG_REFERENCE_BYTES, readLongReference, RecordLayout } from '../storage/record/layout.ts';
+import { LONG_REFERENCE_BYTES, RecordLayout, readLongReference } from '../storage/record/layout.ts';
 import type { RowBuffer } from '../storage/record/row-buffer.ts';
 import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { Catalog, ColumnObject, IndexObject, TableObject } from './catalog.ts';
@@ -36,7 +45,13 @@ export interface IndexAccess {
  * Makes the keys of computed indexes (expressions, partial indexes) from a wide row: appends the columns' part of the key and
  * answers true, or answers false when the row does not belong into the index.
  */
-export type ComputedKeys = (index: IndexObject, bytes: Uint8Array, view: DataView, start: number, key: KeyWriter) => boolean;
+export type ComputedKeys = (
+  index: IndexObject,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  key: KeyWriter,
+) => boolean;
 
 /** What a table's own description says, prepared for row work. Made once per version of the table and its indexes. */
 export class TableAccess {
@@ -130,7 +145,11 @@ export class TableAccess {
     const shift = wideLayout.dataAt - layout.dataAt;
     for (let v = 0; v < layout.variableCount; v++) {
       const end = view.getUint32(start + wideLayout.offsetsAt + v * 4, true);
-      this.#storedView.setUint16(layout.offsetsAt + v * 2, ((end & 0x7fffffff) - shift) | (end >= 0x80000000 ? 0x8000 : 0), true);
+      this.#storedView.setUint16(
+        layout.offsetsAt + v * 2,
+        ((end & 0x7fffffff) - shift) | (end >= 0x80000000 ? 0x8000 : 0),
+        true,
+      );
     }
     if (length > layout.dataAt) {
       const from = start + wideLayout.dataAt;
@@ -154,7 +173,8 @@ export class TableAccess {
   translate(view: DataView, bytes: Uint8Array, start: number): void {
     const number = view.getUint16(start, true);
     const old = this.#older.get(number);
-    if (old === undefined) throw fail('data_corrupted', `a row of table "${this.table.name}" has the unknown layout ${number}`);
+    if (old === undefined)
+      throw fail('data_corrupted', `a row of table "${this.table.name}" has the unknown layout ${number}`);
     const oldColumns = this.table.layouts.find((l) => l.number === number)!.columns;
     const { layout } = this;
     this.#room(layout.dataAt + old.length(view, start) + this.#missingBytes());
@@ -171,7 +191,10 @@ export class TableAccess {
       if (!isVariable(column.physical.kind)) {
         if (isNull) continue;
         const size = fixedBytes(column.physical.kind);
-        target.set(from >= 0 ? bytes.subarray(start + old.fixedAt[from]!, start + old.fixedAt[from]! + size) : value, layout.fixedAt[i]!);
+        target.set(
+          from >= 0 ? bytes.subarray(start + old.fixedAt[from]!, start + old.fixedAt[from]! + size) : value,
+          layout.fixedAt[i]!,
+        );
         continue;
       }
       let long = 0;
@@ -228,9 +251,14 @@ export class TableAccess {
       let longestBytes = LONG_REFERENCE_BYTES;
       for (let v = 0; v < wideLayout.variableCount; v++) {
         const bytes = wideLayout.variableEnd(v, view, start) - wideLayout.variableStart(v, view, start);
-        if (!moved.has(v) && !wideLayout.isLong(v, view, start) && bytes > longestBytes) [longest, longestBytes] = [v, bytes];
+        if (!moved.has(v) && !wideLayout.isLong(v, view, start) && bytes > longestBytes)
+          [longest, longestBytes] = [v, bytes];
       }
-      if (longest < 0) throw fail('program_limit_exceeded', `row is too big: size ${length}, maximum size ${this.#store.recordBytesMax}`);
+      if (longest < 0)
+        throw fail(
+          'program_limit_exceeded',
+          `row is too big: size ${length}, maximum size ${this.#store.recordBytesMax}`,
+        );
       const from = start + wideLayout.variableStart(longest, view, start);
       const id = yield* this.#store.writeLong(t, this.table.tree, rows.chunks[chunk]!, from, longestBytes);
       moved.set(longest, { tree: this.table.tree, id, length: longestBytes });
@@ -244,18 +272,33 @@ export class TableAccess {
     for (let v = 0; v < wideLayout.variableCount; v++) {
       const reference = moved.get(v);
       if (reference !== undefined) rows.putLong(v, reference);
-      else rows.putCopy(v, bytes, start + wideLayout.variableStart(v, view, start), start + wideLayout.variableEnd(v, view, start), wideLayout.isLong(v, view, start));
+      else
+        rows.putCopy(
+          v,
+          bytes,
+          start + wideLayout.variableStart(v, view, start),
+          start + wideLayout.variableEnd(v, view, start),
+          wideLayout.isLong(v, view, start),
+        );
     }
     return rows.finish();
   }
 
   /** Appends the key of an index entry without the row key; false when the row is not in the index. */
-  appendIndexKey(access: IndexAccess, computed: ComputedKeys | undefined, key: KeyWriter, bytes: Uint8Array, view: DataView, start: number): boolean {
+  appendIndexKey(
+    access: IndexAccess,
+    computed: ComputedKeys | undefined,
+    key: KeyWriter,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+  ): boolean {
     if (access.computed) {
       if (computed === undefined) broken('an index with expressions needs its keys computed');
       return computed(access.index, bytes, view, start, key);
     }
-    for (let i = 0; i < access.parts.length; i++) appendKeyPart(key, access.parts[i]!, this.wideLayout, view, bytes, start);
+    for (let i = 0; i < access.parts.length; i++)
+      appendKeyPart(key, access.parts[i]!, this.wideLayout, view, bytes, start);
     return true;
   }
 
@@ -293,7 +336,13 @@ export class TableWriter {
   /** After a conflict: the live row's key in the table's tree. */
   readonly conflictKey: KeyWriter = new KeyWriter();
 
-  constructor(store: Store, t: Transaction, access: TableAccess, nextRowId: () => number, computed: ComputedKeys | undefined) {
+  constructor(
+    store: Store,
+    t: Transaction,
+    access: TableAccess,
+    nextRowId: () => number,
+    computed: ComputedKeys | undefined,
+  ) {
     this.#store = store;
     this.#t = t;
     this.access = access;
@@ -326,7 +375,9 @@ export class TableWriter {
         if (access.exemptFromUniqueness(secondary, key)) continue;
       }
       const tree = index === access.primaryIndex ? access.table.tree : index.tree;
-      const status = yield* attempt(this.#store, () => this.#store.checkUnique(this.#t, tree, key.bytes, key.length, this.#row));
+      const status = yield* attempt(this.#store, () =>
+        this.#store.checkUnique(this.#t, tree, key.bytes, key.length, this.#row),
+      );
       if (status === EXISTS) {
         this.#noteConflict(index, key.length);
         return index;
@@ -382,7 +433,11 @@ export class TableWriter {
 
   #checkKeyLength(key: KeyWriter, name: string): void {
     const max = this.#store.keyBytesMax;
-    if (key.length > max) throw fail('program_limit_exceeded', `index row size ${key.length} exceeds btree version 4 maximum ${max} for index "${name}"`);
+    if (key.length > max)
+      throw fail(
+        'program_limit_exceeded',
+        `index row size ${key.length} exceeds btree version 4 maximum ${max} for index "${name}"`,
+      );
   }
 
   /** Inserts an index entry; true when its columns collide with a live one. */
@@ -414,7 +469,14 @@ export class TableWriter {
    * Replaces a row whose write lock the transaction can have: `oldRows`/`oldAddress` is its newest state as a wide row,
    * `oldKey` its key. @returns the violated unique index, or undefined.
    */
-  *update(oldRows: RowBuffer, oldAddress: number, oldKey: Uint8Array, oldKeyLength: number, rows: RowBuffer, address: number): Task<IndexObject | undefined> {
+  *update(
+    oldRows: RowBuffer,
+    oldAddress: number,
+    oldKey: Uint8Array,
+    oldKeyLength: number,
+    rows: RowBuffer,
+    address: number,
+  ): Task<IndexObject | undefined> {
     const { access } = this;
     const before = place(oldRows, oldAddress);
     let at = address;
@@ -468,23 +530,49 @@ export class TableWriter {
     const { access } = this;
     this.#oldIndexKey.length = 0;
     this.#indexKey.length = 0;
-    const was = access.appendIndexKey(secondary, this.#computed, this.#oldIndexKey, before.bytes, before.view, before.start);
+    const was = access.appendIndexKey(
+      secondary,
+      this.#computed,
+      this.#oldIndexKey,
+      before.bytes,
+      before.view,
+      before.start,
+    );
     const is = access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start);
     if (!was || !is) return was === is;
-    return compareKeys(this.#oldIndexKey.bytes, 0, this.#oldIndexKey.length, this.#indexKey.bytes, 0, this.#indexKey.length) === 0;
+    return (
+      compareKeys(
+        this.#oldIndexKey.bytes,
+        0,
+        this.#oldIndexKey.length,
+        this.#indexKey.bytes,
+        0,
+        this.#indexKey.length,
+      ) === 0
+    );
   }
 
-  *#updateEntry(secondary: IndexAccess, before: Place, after: Place, oldKey: Uint8Array, oldKeyLength: number, moves: boolean): Task<boolean> {
+  *#updateEntry(
+    secondary: IndexAccess,
+    before: Place,
+    after: Place,
+    oldKey: Uint8Array,
+    oldKeyLength: number,
+    moves: boolean,
+  ): Task<boolean> {
     if (!moves && this.#sameEntry(secondary, before, after)) return false;
     const { access } = this;
     const old = this.#oldIndexKey;
     old.length = 0;
     if (access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) {
       old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () => this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined));
+      yield* attempt(this.#store, () =>
+        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
+      );
     }
     this.#indexKey.length = 0;
-    if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start)) return false;
+    if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start))
+      return false;
     return yield* this.#insertEntry(secondary, this.#indexKey, this.key);
   }
 
@@ -499,7 +587,9 @@ export class TableWriter {
       old.length = 0;
       if (!access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) continue;
       old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () => this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined));
+      yield* attempt(this.#store, () =>
+        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
+      );
     }
     yield* this.#removeLongValues(before, undefined);
   }
@@ -509,7 +599,10 @@ export class TableWriter {
     const layout = this.access.wideLayout;
     for (let v = 0; v < layout.variableCount; v++) {
       if (!layout.isLong(v, before.view, before.start)) continue;
-      const { tree, id } = readLongReference(before.view, before.start + layout.variableStart(v, before.view, before.start));
+      const { tree, id } = readLongReference(
+        before.view,
+        before.start + layout.variableStart(v, before.view, before.start),
+      );
       if (after !== undefined && layout.isLong(v, after.view, after.start)) {
         const kept = readLongReference(after.view, after.start + layout.variableStart(v, after.view, after.start));
         if (kept.id === id && kept.tree === tree) continue;
@@ -539,5 +632,9 @@ export function appendRowId(key: KeyWriter, id: number): void {
 }
 
 export function readRowId(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! * 256 + bytes[at + 1]!) * 4294967296 + ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) + (bytes[at + 2]! >= 128 ? 4294967296 : 0);
+  return (
+    (bytes[at]! * 256 + bytes[at + 1]!) * 4294967296 +
+    ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) +
+    (bytes[at + 2]! >= 128 ? 4294967296 : 0)
+  );
 }

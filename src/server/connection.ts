@@ -12,13 +12,40 @@
 import { type ExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { Database } from '../engine/database.ts';
-import { cancelledByUser, Running } from '../engine/scheduler.ts';
 import type { Instance } from '../engine/instance.ts';
+import { cancelledByUser, Running } from '../engine/scheduler.ts';
 import type { SqlSession } from '../sql/session/sql-session.ts';
-import { BIND, BrokenFraming, CLOSE, COPY_DATA, COPY_DONE, COPY_FAIL, DESCRIBE, EXECUTE, FLUSH, FUNCTION_CALL, type Input, PARSE, QUERY, SYNC, TERMINATE } from './input.ts';
-import { asExtentError, BIND_COMPLETE, CLOSE_COMPLETE, NO_DATA, PARSE_COMPLETE, PORTAL_SUSPENDED, writeError, writeParameterDescription, writeReady, writeRowDescription } from './messages.ts';
-import { answering, type Peer } from './peer.ts';
+import {
+  BIND,
+  BrokenFraming,
+  CLOSE,
+  COPY_DATA,
+  COPY_DONE,
+  COPY_FAIL,
+  DESCRIBE,
+  EXECUTE,
+  FLUSH,
+  FUNCTION_CALL,
+  type Input,
+  PARSE,
+  QUERY,
+  SYNC,
+  TERMINATE,
+} from './input.ts';
+import {
+  asExtentError,
+  BIND_COMPLETE,
+  CLOSE_COMPLETE,
+  NO_DATA,
+  PARSE_COMPLETE,
+  PORTAL_SUSPENDED,
+  writeError,
+  writeParameterDescription,
+  writeReady,
+  writeRowDescription,
+} from './messages.ts';
 import { readFormats, readParameters } from './parameters.ts';
+import { answering, type Peer } from './peer.ts';
 import { type Formats, TEXT_FORMATS } from './row-encoder.ts';
 import { WireSink } from './wire-sink.ts';
 
@@ -140,7 +167,8 @@ export class Connection {
       }
       timer?.cancel();
       this.#state = 'idle';
-      if (this.#running.cancelled !== undefined && this.#running.cancelled !== this.#fatal) this.#running.cancelled = undefined;
+      if (this.#running.cancelled !== undefined && this.#running.cancelled !== this.#fatal)
+        this.#running.cancelled = undefined;
       if (++this.#frames >= FRAMES_PER_LOOK) {
         this.#frames = 0;
         if (this.#database.scheduler.sliceOver()) yield this.#database.scheduler.slice();
@@ -156,7 +184,11 @@ export class Connection {
       yield this.#peer.moreInput;
       return;
     }
-    const timer = this.#database.clock.after(limitMs, () => this.terminate(fail('idle_in_transaction_session_timeout', 'terminating connection due to idle-in-transaction timeout')));
+    const timer = this.#database.clock.after(limitMs, () =>
+      this.terminate(
+        fail('idle_in_transaction_session_timeout', 'terminating connection due to idle-in-transaction timeout'),
+      ),
+    );
     try {
       yield this.#peer.moreInput;
     } finally {
@@ -171,7 +203,9 @@ export class Connection {
       this.#timeoutMs = settings.number('statement_timeout');
     }
     if (this.#timeoutMs === 0) return undefined;
-    return this.#database.clock.after(this.#timeoutMs, () => this.cancel(fail('query_canceled', 'canceling statement due to statement timeout')));
+    return this.#database.clock.after(this.#timeoutMs, () =>
+      this.cancel(fail('query_canceled', 'canceling statement due to statement timeout')),
+    );
   }
 
   #ready(): void {
@@ -254,7 +288,11 @@ export class Connection {
     input.finish();
     if (resultFormats.length > 1) {
       const columns = sql.resultColumns(prepared)?.length ?? 0;
-      if (resultFormats.length !== columns) throw fail('protocol_violation', `bind message has ${resultFormats.length} result formats but query has ${columns} columns`);
+      if (resultFormats.length !== columns)
+        throw fail(
+          'protocol_violation',
+          `bind message has ${resultFormats.length} result formats but query has ${columns} columns`,
+        );
     }
     yield* sql.bind(portal, name, values);
     this.#formats.set(portal, resultFormats.length === 1 && resultFormats[0] === 0 ? TEXT_FORMATS : resultFormats);
@@ -267,13 +305,15 @@ export class Connection {
     input.finish();
     const sql = this.#sql;
     const { out } = this.#peer;
-    if (what !== STATEMENT && what !== PORTAL) throw fail('protocol_violation', `invalid DESCRIBE message subtype ${what}`);
+    if (what !== STATEMENT && what !== PORTAL)
+      throw fail('protocol_violation', `invalid DESCRIBE message subtype ${what}`);
     const prepared = what === STATEMENT ? sql.statement(name) : sql.portal(name).prepared;
     const columns = sql.resultColumns(prepared);
     if (columns !== undefined && sql.status === 'E') sql.block.enter();
     if (what === STATEMENT) writeParameterDescription(out, sql.parameterTypes(prepared));
     if (columns === undefined) out.bare(NO_DATA);
-    else writeRowDescription(out, columns, what === STATEMENT ? TEXT_FORMATS : (this.#formats.get(name) ?? TEXT_FORMATS));
+    else
+      writeRowDescription(out, columns, what === STATEMENT ? TEXT_FORMATS : (this.#formats.get(name) ?? TEXT_FORMATS));
   }
 
   *#execute(input: Input): Task<void> {

@@ -31,10 +31,21 @@ function formatCode(code: number): number {
 const NO_VALUES: readonly SqlValue[] = [];
 
 /** The parameters' values. @throws 08P01 when their number does not fit the statement. */
-export function readParameters(input: Input, formats: readonly number[], types: readonly Oid[], statement: string, context: EvalContext): readonly SqlValue[] {
+export function readParameters(
+  input: Input,
+  formats: readonly number[],
+  types: readonly Oid[],
+  statement: string,
+  context: EvalContext,
+): readonly SqlValue[] {
   const count = input.uint16();
-  if (formats.length > 1 && formats.length !== count) throw fail('protocol_violation', `bind message has ${formats.length} parameter formats but ${count} parameters`);
-  if (count !== types.length) throw fail('protocol_violation', `bind message supplies ${count} parameters, but prepared statement "${statement}" requires ${types.length}`);
+  if (formats.length > 1 && formats.length !== count)
+    throw fail('protocol_violation', `bind message has ${formats.length} parameter formats but ${count} parameters`);
+  if (count !== types.length)
+    throw fail(
+      'protocol_violation',
+      `bind message supplies ${count} parameters, but prepared statement "${statement}" requires ${types.length}`,
+    );
   if (count === 0) return NO_VALUES;
   const values: SqlValue[] = [];
   for (let i = 0; i < count; i++) {
@@ -45,7 +56,11 @@ export function readParameters(input: Input, formats: readonly number[], types: 
     }
     const start = input.skip(length);
     const format = formats.length === 0 ? 0 : formats.length === 1 ? formats[0]! : formats[i]!;
-    values.push(format === 0 ? textValue(input.bytes, start, start + length, types[i]!, context) : binaryValue(input.bytes, start, start + length, types[i]!, i));
+    values.push(
+      format === 0
+        ? textValue(input.bytes, start, start + length, types[i]!, context)
+        : binaryValue(input.bytes, start, start + length, types[i]!, i),
+    );
   }
   return values;
 }
@@ -59,6 +74,7 @@ function textValue(bytes: Uint8Array, start: number, end: number, type: Oid, con
 
 function binaryValue(bytes: Uint8Array, start: number, end: number, type: Oid, index: number): SqlValue {
   const entry = typeEntry(type);
-  if (entry.receive === undefined) throw unsupported(`binary input of type ${entry.displayName} (parameter $${index + 1})`);
+  if (entry.receive === undefined)
+    throw unsupported(`binary input of type ${entry.displayName} (parameter $${index + 1})`);
   return entry.receive(bytes, start, end, -1);
 }

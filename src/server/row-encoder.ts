@@ -8,13 +8,33 @@
  * such way goes through the type's `format` or `send`.
  */
 import { unsupported } from '../base/errors.ts';
-import { KIND_BOOL, KIND_BPCHAR, KIND_DEC64, KIND_I16, KIND_I32, KIND_I64, KIND_NAME, KIND_TEXT, KIND_U32 } from '../base/physical.ts';
+import {
+  KIND_BOOL,
+  KIND_BPCHAR,
+  KIND_DEC64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_NAME,
+  KIND_TEXT,
+  KIND_U32,
+} from '../base/physical.ts';
 import { readInt64 } from '../engine/record-port.ts';
 import type { Shape } from '../sql/exec/shape.ts';
 import type { Env } from '../sql/exec/state.ts';
 import { columnReader, type Eval, typeEntry } from '../sql/exec/values.ts';
 import type { ResultColumn } from '../sql/session/results.ts';
-import { DATE_BYTES_MAX, INT8_BYTES_MAX, NUMERIC_BYTES_MAX, TIMESTAMP_BYTES_MAX, writeDate, writeDecimal, writeInt, writeNumeric, writeTimestamp } from '../sql/types/byte-format.ts';
+import {
+  DATE_BYTES_MAX,
+  INT8_BYTES_MAX,
+  NUMERIC_BYTES_MAX,
+  TIMESTAMP_BYTES_MAX,
+  writeDate,
+  writeDecimal,
+  writeInt,
+  writeNumeric,
+  writeTimestamp,
+} from '../sql/types/byte-format.ts';
 import type { SqlValue, TypeEntry } from '../sql/types/contracts.ts';
 import { Numeric } from '../sql/types/numeric.ts';
 import { padBpchar } from '../sql/types/text-types.ts';
@@ -42,7 +62,9 @@ export class RowFormat {
   readonly #nullBit: Int32Array;
 
   constructor(shape: Shape, columns: readonly ResultColumn[], formats: Formats) {
-    this.#fields = shape.columns.map((_, i) => (formatOf(formats, i) === 1 ? binaryField(shape, i, columns[i]!) : textField(shape, i, columns[i]!)));
+    this.#fields = shape.columns.map((_, i) =>
+      formatOf(formats, i) === 1 ? binaryField(shape, i, columns[i]!) : textField(shape, i, columns[i]!),
+    );
     this.#nullAt = Int32Array.from(shape.columns, (_, i) => shape.layout.bitmapAt + (i >> 3));
     this.#nullBit = Int32Array.from(shape.columns, (_, i) => 1 << (i & 7));
   }
@@ -91,15 +113,24 @@ function textField(shape: Shape, position: number, column: ResultColumn): FieldE
     case KIND_U32:
       return column.type === 26 ? integerField((env) => env.v0.getUint32(env.r0 + at, true)) : slow;
     case KIND_I64:
-      if (column.type === TIMESTAMP_OID || column.type === TIMESTAMPTZ_OID) return timestampField(at, column.type === TIMESTAMPTZ_OID, slow);
-      return column.type === 20 ? plainField(INT8_BYTES_MAX, (env, out, to) => writeInt(readInt64(env.v0, env.r0 + at), out.bytes, to), slow) : slow;
+      if (column.type === TIMESTAMP_OID || column.type === TIMESTAMPTZ_OID)
+        return timestampField(at, column.type === TIMESTAMPTZ_OID, slow);
+      return column.type === 20
+        ? plainField(INT8_BYTES_MAX, (env, out, to) => writeInt(readInt64(env.v0, env.r0 + at), out.bytes, to), slow)
+        : slow;
     case KIND_DEC64:
-      return plainField(NUMERIC_BYTES_MAX, (env, out, to) => writeDecimal(readInt64(env.v0, env.r0 + at), scale, out.bytes, to), slow);
+      return plainField(
+        NUMERIC_BYTES_MAX,
+        (env, out, to) => writeDecimal(readInt64(env.v0, env.r0 + at), scale, out.bytes, to),
+        slow,
+      );
     case KIND_TEXT:
     case KIND_NAME:
       return entry.category === 'S' || column.type === 705 ? bytesField(shape, position, 0, slow) : slow;
     case KIND_BPCHAR:
-      return column.type === BPCHAR_OID ? bytesField(shape, position, column.typmod < 0 ? 0 : column.typmod - 4, slow) : slow;
+      return column.type === BPCHAR_OID
+        ? bytesField(shape, position, column.typmod < 0 ? 0 : column.typmod - 4, slow)
+        : slow;
     default:
       return slow;
   }
@@ -116,7 +147,11 @@ function integerField(read: (env: Env) => number): FieldEncoder {
 }
 
 /** A value written in its plain form where it has one (`write` ≥ 0), by `slow` where not. */
-function plainField(bytesMax: number, write: (env: Env, out: OutputBuffer, to: number) => number, slow: FieldEncoder): FieldEncoder {
+function plainField(
+  bytesMax: number,
+  write: (env: Env, out: OutputBuffer, to: number) => number,
+  slow: FieldEncoder,
+): FieldEncoder {
   return (env, out) => {
     out.room(4 + bytesMax);
     const to = out.at + 4;
@@ -130,7 +165,14 @@ function plainField(bytesMax: number, write: (env: Env, out: OutputBuffer, to: n
 }
 
 function dateField(at: number, slow: FieldEncoder): FieldEncoder {
-  return plainField(DATE_BYTES_MAX, (env, out, to) => (env.state.context.settings.dateStyle === 'ISO' ? writeDate(env.v0.getInt32(env.r0 + at, true), out.bytes, to) : -1), slow);
+  return plainField(
+    DATE_BYTES_MAX,
+    (env, out, to) =>
+      env.state.context.settings.dateStyle === 'ISO'
+        ? writeDate(env.v0.getInt32(env.r0 + at, true), out.bytes, to)
+        : -1,
+    slow,
+  );
 }
 
 const UTC = /^(UTC|Etc\/UTC|GMT)$/;

@@ -49,7 +49,12 @@ export function* readStartup(peer: Peer): Task<StartupPacket | CancelRequest | u
     else askedGss = true;
     peer.out.byte(NO);
     // Whatever came along unencrypted was sent before the client could know our answer: it may be an attacker's.
-    if (input.queued > 0) throw fail('protocol_violation', `received unencrypted data after ${isSsl ? 'SSL' : 'GSSAPI encryption'} request`, { detail: 'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.' });
+    if (input.queued > 0)
+      throw fail(
+        'protocol_violation',
+        `received unencrypted data after ${isSsl ? 'SSL' : 'GSSAPI encryption'} request`,
+        { detail: 'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.' },
+      );
   }
 }
 
@@ -61,18 +66,22 @@ function cancelRequest(input: Input): CancelRequest {
 function startupPacket(peer: Peer, version: number): StartupPacket {
   const major = version >>> 16;
   const minor = version & 0xffff;
-  if (major !== 3) throw fail('feature_not_supported', `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.0`);
+  if (major !== 3)
+    throw fail('feature_not_supported', `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.0`);
   const given = parameters(peer.input);
   const unknown = [...given.keys()].filter((name) => name.startsWith('_pq_.'));
   if (minor > 0 || unknown.length > 0) writeNegotiateVersion(peer.out, unknown);
   const user = given.get('user') ?? '';
-  if (user === '') throw fail('invalid_authorization_specification', 'no PostgreSQL user name specified in startup packet');
+  if (user === '')
+    throw fail('invalid_authorization_specification', 'no PostgreSQL user name specified in startup packet');
   const replication = given.get('replication')?.toLowerCase();
-  if (replication !== undefined && !['false', 'off', 'no', '0'].includes(replication)) throw fail('feature_not_supported', 'replication connections are not supported');
+  if (replication !== undefined && !['false', 'off', 'no', '0'].includes(replication))
+    throw fail('feature_not_supported', 'replication connections are not supported');
   const settings = new Map<string, string>();
   for (const [name, value] of commandLine(given.get('options') ?? '')) settings.set(name, value);
   for (const [name, value] of given) {
-    if (!['user', 'database', 'options', 'replication'].includes(name) && !name.startsWith('_pq_.')) settings.set(name, value);
+    if (!['user', 'database', 'options', 'replication'].includes(name) && !name.startsWith('_pq_.'))
+      settings.set(name, value);
   }
   return { kind: 'startup', user, database: given.get('database') || user, settings };
 }
@@ -104,8 +113,16 @@ export function commandLine(text: string): [string, string][] {
   const settings: [string, string][] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
-    const setting = word === '-c' ? (words[++i] ?? '') : word.startsWith('-c') ? word.slice(2) : word.startsWith('--') ? word.slice(2) : undefined;
-    if (setting === undefined) throw fail('feature_not_supported', `command-line option "${word}" is not supported in a startup packet`);
+    const setting =
+      word === '-c'
+        ? (words[++i] ?? '')
+        : word.startsWith('-c')
+          ? word.slice(2)
+          : word.startsWith('--')
+            ? word.slice(2)
+            : undefined;
+    if (setting === undefined)
+      throw fail('feature_not_supported', `command-line option "${word}" is not supported in a startup packet`);
     const equals = setting.indexOf('=');
     if (equals <= 0) throw fail('syntax_error', `-c ${setting} requires a value`);
     settings.push([setting.slice(0, equals).replaceAll('-', '_'), setting.slice(equals + 1)]);

@@ -9,7 +9,15 @@ import type { Shape } from '../sql/exec/shape.ts';
 import type { Env } from '../sql/exec/state.ts';
 import type { CopySource, ResultColumn, ResultSink } from '../sql/session/results.ts';
 import { BrokenFraming, COPY_DATA, COPY_DONE, COPY_FAIL, FLUSH, SYNC } from './input.ts';
-import { COMMAND_COMPLETE, COPY_DATA_OUT, COPY_DONE_OUT, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY, writeRowDescription } from './messages.ts';
+import {
+  COMMAND_COMPLETE,
+  COPY_DATA_OUT,
+  COPY_DONE_OUT,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY,
+  writeRowDescription,
+} from './messages.ts';
 import type { Peer } from './peer.ts';
 import { type Formats, type RowEncoder, RowFormat, TEXT_FORMATS } from './row-encoder.ts';
 
@@ -118,10 +126,18 @@ class WireCopySource implements CopySource {
           // The client may not know yet that COPY began.
           break;
         default:
-          throw new BrokenFraming(fail('protocol_violation', `unexpected message type 0x${input.type.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`));
+          throw new BrokenFraming(
+            fail(
+              'protocol_violation',
+              `unexpected message type 0x${input.type.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`,
+            ),
+          );
       }
     }
-    if (this.#peer.ended) throw new BrokenFraming(fail('connection_failure', 'unexpected EOF on client connection with an open transaction'));
+    if (this.#peer.ended)
+      throw new BrokenFraming(
+        fail('connection_failure', 'unexpected EOF on client connection with an open transaction'),
+      );
     return this.#peer.moreInput;
   }
 }

@@ -30,6 +30,7 @@ import { Purge } from './purge.ts';
 import { Recovery } from './recovery.ts';
 import type { RedoHandler } from './redo.ts';
 import { RowReads } from './row-reads.ts';
+import { RowUndo } from './row-undo.ts';
 import { RowVersions } from './row-versions.ts';
 import { Rows } from './rows.ts';
 import { FileStore, type StoreParts } from './store.ts';
@@ -204,6 +205,7 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
   const purge = new Purge(core, btree, versions, transactions);
   const reads = new RowReads(core, btree, transactions, versions);
   const rows = new Rows(core, btree, transactions, versions, reads, purge);
+  const undo = new RowUndo(core, btree, purge);
   const long = new LongValues(core, btree, reads, rows, catalog);
   const checkpoint = new Checkpoint(core, transactions, catalog);
   const parts: StoreParts = {
@@ -220,7 +222,7 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
     finish: finished,
   };
   transactions.hooks = {
-    undoNewest: (t) => (core.versions.kindOf(t.newest) === VERSION_RUN ? undoRun(parts, t) : rows.undo(t)),
+    undoNewest: (t) => (core.versions.kindOf(t.newest) === VERSION_RUN ? undoRun(parts, t) : undo.undo(t)),
     prepareTrees: (trees) => catalog.prepareRows(trees),
     settleTrees: (born, dropped) => catalog.settle(born, dropped),
     abandonTrees: (trees) => catalog.abandon(trees),

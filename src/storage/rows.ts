@@ -1,5 +1,5 @@
 /**
- * Changing and undoing single rows: the attempts of the contract that write.
+ * Changing single rows: the attempts of the contract that write.
  *
  * Every change goes the same way: reserve (frames, log, versions) → descend → judge what is there → make room, in groups of
  * its own, until the node fits → one group with one row record → page and version. An attempt that lacks something has
@@ -30,11 +30,8 @@ import {
   LOG_ROW_DELETE,
   LOG_ROW_INSERT,
   LOG_ROW_UPDATE,
-  LOG_UNDO,
   ROW_KEY_CHANGED,
   ROW_NODE_EXISTS,
-  UNDO_DELETED,
-  UNDO_RECORD,
 } from './log-records.ts';
 import {
   growth,
@@ -239,60 +236,6 @@ export class Rows {
     }
   }
 
-  /** Undoes a transaction's newest change of a row and forgets its entry. */
-  undo(t: Txn): number {
-    if (this.#core.reserveEmergency() === NEED) return NEED;
-    const versions = this.#core.versions;
-    const entry = t.newest;
-    const tree = this.#core.tree(versions.treeOf(entry));
-    const source = versions.bytesOf(entry);
-    const keyBytes = versions.keyBytesOf(entry);
-    const keyAt = versions.keyAt(entry);
-    undoKey.set(source.subarray(keyAt, keyAt + keyBytes));
-    const frame = this.#trees.descend(tree, undoKey, keyBytes);
-    if (frame < 0) return NEED;
-    const bytes = this.#core.cache.bytes[frame]!;
-    const view = this.#core.cache.views[frame]!;
-    const slot = searchPage(bytes, view, undoKey, keyBytes);
-    assert(slot >= 0, 'a row that can be undone is there');
-    const kind = versions.kindOf(entry);
-    const insert = kind === VERSION_INSERT;
-    const start = versions.beforeAt(entry);
-    const length = insert ? 0 : versions.beforeBytesOf(entry);
-    assert(insert || growth(view, slot, length) === 0, 'undo needs no space');
-    const previous = versions.previousOf(entry);
-    const group = this.#core.group;
-    group.begin();
-    group.row(
-      LOG_UNDO,
-      insert ? UNDO_DELETED : UNDO_RECORD,
-      slot,
-      frame,
-      t.id,
-      previous === 0 ? 0 : versions.lsnOf(previous),
-      versions.commandOf(entry),
-      tree.id,
-      undoKey,
-      keyBytes,
-      source,
-      start,
-      length,
-      NO_BYTES,
-      0,
-      0,
-      undefined,
-    );
-    if (insert) setFlags(view, slot, NODE_VERSIONED | NODE_DELETED);
-    else replaceRecord(bytes, view, slot, NODE_VERSIONED, source, start, length);
-    group.end();
-    if (insert) tree.rows--;
-    else if (kind === VERSION_DELETE) tree.rows++;
-    t.newest = previous;
-    versions.remove(entry);
-    if (insert) this.#purge.hint(tree.id, undoKey, keyBytes);
-    return OK;
-  }
-
   #ready(): number {
     if (this.#core.reserve() === NEED) return NEED;
     if (this.#core.versions.hasRoom()) return OK;
@@ -488,5 +431,3 @@ export class Rows {
     group.end();
   }
 }
-
-const undoKey = new Uint8Array(8192);

@@ -38,7 +38,9 @@ export class TextSink implements ResultSink {
     const entries = shape.columns.map((c) => typeEntry(c.type));
     return (env) => {
       const values = readers.map((read) => read(env));
-      this.#current.rows.push(values.map((v, i) => (v === null ? null : entries[i]!.format(v, this.#session().context))));
+      this.#current.rows.push(
+        values.map((v, i) => (v === null ? null : entries[i]!.format(v, this.#session().context))),
+      );
     };
   }
 
@@ -72,7 +74,10 @@ export class TestSession {
   readonly notices: Notice[] = [];
 
   constructor(instance: Instance) {
-    this.sql = new SqlSession(instance, instance.single.openSession(), { user: 'postgres', notice: (n) => this.notices.push(n) });
+    this.sql = new SqlSession(instance, instance.single.openSession(), {
+      user: 'postgres',
+      notice: (n) => this.notices.push(n),
+    });
   }
 
   /** Runs a text; after an error the session is as a client's would be. */
@@ -102,7 +107,9 @@ export class TestSession {
   }
 
   /** SQLSTATE and message of the error that a text raises. */
-  async failure(text: string): Promise<{ sqlstate: string; message: string; position: number | undefined; detail: string | undefined }> {
+  async failure(
+    text: string,
+  ): Promise<{ sqlstate: string; message: string; position: number | undefined; detail: string | undefined }> {
     try {
       await this.run(text);
     } catch (error) {
@@ -115,5 +122,9 @@ export class TestSession {
 }
 
 export async function memoryInstance(): Promise<Instance> {
-  return Instance.openFile('/test.extent', { vfs: new MemoryVfs({ prng: new Prng(1) }), clock: new SystemClock(), prng: new Prng(1) });
+  return Instance.openFile('/test.extent', {
+    vfs: new MemoryVfs({ prng: new Prng(1) }),
+    clock: new SystemClock(),
+    prng: new Prng(1),
+  });
 }

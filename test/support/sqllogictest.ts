@@ -56,19 +56,30 @@ function matches(record: Record, rows: (string | null)[][]): string | undefined 
   const types = record.head[1] ?? '';
   const mode = record.head[2] ?? 'nosort';
   const table = rows.map((row) => row.map((v, i) => shown(v, types[i] ?? 'T')));
-  if (mode === 'rowsort') table.sort((a, b) => (a.join('\n') < b.join('\n') ? -1 : a.join('\n') > b.join('\n') ? 1 : 0));
+  if (mode === 'rowsort')
+    table.sort((a, b) => (a.join('\n') < b.join('\n') ? -1 : a.join('\n') > b.join('\n') ? 1 : 0));
   const values = table.flat();
   if (mode === 'valuesort') values.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const hashed = /^(\d+) values hashing to ([0-9a-f]{32})$/.exec(record.expected[0] ?? '');
   if (hashed !== null) {
-    const md5 = createHash('md5').update(values.map((v) => `${v}\n`).join('')).digest('hex');
-    return values.length === Number(hashed[1]) && md5 === hashed[2] ? undefined : `${values.length} values hash to ${md5}`;
+    const md5 = createHash('md5')
+      .update(values.map((v) => `${v}\n`).join(''))
+      .digest('hex');
+    return values.length === Number(hashed[1]) && md5 === hashed[2]
+      ? undefined
+      : `${values.length} values hash to ${md5}`;
   }
-  return values.join('\n') === record.expected.join('\n') ? undefined : `got ${values.slice(0, 12).join(' ')}, expected ${record.expected.slice(0, 12).join(' ')}`;
+  return values.join('\n') === record.expected.join('\n')
+    ? undefined
+    : `got ${values.slice(0, 12).join(' ')}, expected ${record.expected.slice(0, 12).join(' ')}`;
 }
 
 /** @param skip - line numbers that PostgreSQL itself fails. */
-export async function runLogicTest(session: TestSession, text: string, skip: ReadonlySet<number>): Promise<LogicResult> {
+export async function runLogicTest(
+  session: TestSession,
+  text: string,
+  skip: ReadonlySet<number>,
+): Promise<LogicResult> {
   const failures: LogicResult['failures'] = [];
   let records = 0;
   for (const record of parse(text)) {
@@ -86,7 +97,12 @@ export async function runLogicTest(session: TestSession, text: string, skip: Rea
         if (why !== undefined) failures.push({ line: record.line, sql: record.sql, why });
       }
     } catch (error) {
-      if (!wantsError) failures.push({ line: record.line, sql: record.sql, why: String((error as Error).stack ?? error).slice(0, 400) });
+      if (!wantsError)
+        failures.push({
+          line: record.line,
+          sql: record.sql,
+          why: String((error as Error).stack ?? error).slice(0, 400),
+        });
     }
   }
   return { records, failures };

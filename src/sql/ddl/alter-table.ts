@@ -35,7 +35,8 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     return;
   }
   if (s.object !== 'table') {
-    for (const action of s.actions) if (action.kind !== 'ownerTo') throw d.unsupported(`ALTER ${s.object.toUpperCase()} … ${action.kind}`, action.at);
+    for (const action of s.actions)
+      if (action.kind !== 'ownerTo') throw d.unsupported(`ALTER ${s.object.toUpperCase()} … ${action.kind}`, action.at);
     return;
   }
   let table = d.table(s.name);
@@ -72,8 +73,14 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     case 'dropNotNull': {
       const column = d.column(table, action.name);
       const primary = d.catalog.constraintsOf(table.oid).find((c) => c.type === 'primary');
-      if (primary?.columns.includes(column.number)) throw d.error('invalid_table_definition', `column "${column.name}" is in a primary key`, undefined);
-      if (column.identity !== undefined) throw d.error('syntax_error', `column "${column.name}" of relation "${table.name}" is an identity column`, undefined);
+      if (primary?.columns.includes(column.number))
+        throw d.error('invalid_table_definition', `column "${column.name}" is in a primary key`, undefined);
+      if (column.identity !== undefined)
+        throw d.error(
+          'syntax_error',
+          `column "${column.name}" of relation "${table.name}" is an identity column`,
+          undefined,
+        );
       yield* changeColumn(d, table, column, { notNull: false });
       return;
     }
@@ -94,8 +101,18 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     }
     case 'alterConstraint': {
       const constraint = constraintNamed(d, table, action.name.text);
-      if (constraint.type !== 'foreign') throw d.error('wrong_object_type', `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key constraint`, undefined);
-      yield* d.put({ ...constraint, deferrable: action.deferrable || action.initiallyDeferred, initiallyDeferred: action.initiallyDeferred, version: constraint.version + 1 });
+      if (constraint.type !== 'foreign')
+        throw d.error(
+          'wrong_object_type',
+          `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key constraint`,
+          undefined,
+        );
+      yield* d.put({
+        ...constraint,
+        deferrable: action.deferrable || action.initiallyDeferred,
+        initiallyDeferred: action.initiallyDeferred,
+        version: constraint.version + 1,
+      });
       return;
     }
     case 'setOptions': {
@@ -106,7 +123,10 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     }
     case 'resetOptions':
       yield* d.engine.store.setFillPercent(d.engine.transaction, table.tree, 100);
-      yield* d.putTable({ ...table, options: table.options.filter((o) => !action.options.some((r) => o.startsWith(`${r.name}=`))) });
+      yield* d.putTable({
+        ...table,
+        options: table.options.filter((o) => !action.options.some((r) => o.startsWith(`${r.name}=`))),
+      });
       return;
     case 'addIdentity':
     case 'setIdentity':
@@ -114,10 +134,14 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
       yield* changeIdentity(d, table, action);
       return;
     case 'ownerTo':
-      if (action.owner.text !== 'postgres' && action.owner.text !== 'current_user' && action.owner.text !== d.sql.user) throw d.error('undefined_object', `role "${action.owner.text}" does not exist`, undefined);
+      if (action.owner.text !== 'postgres' && action.owner.text !== 'current_user' && action.owner.text !== d.sql.user)
+        throw d.error('undefined_object', `role "${action.owner.text}" does not exist`, undefined);
       return;
     default:
-      throw d.unsupported(`ALTER TABLE … ${action.kind === 'other' ? action.what.toUpperCase() : action.kind}`, action.at);
+      throw d.unsupported(
+        `ALTER TABLE … ${action.kind === 'other' ? action.what.toUpperCase() : action.kind}`,
+        action.at,
+      );
   }
 }
 
@@ -125,20 +149,34 @@ function* replaceColumn(d: Definer, table: TableObject, column: ColumnObject): T
   return yield* d.putTable({ ...table, columns: table.columns.map((c) => (c.number === column.number ? column : c)) });
 }
 
-function* changeColumn(d: Definer, table: TableObject, column: ColumnObject, more: Partial<ColumnObject>): Task<TableObject> {
+function* changeColumn(
+  d: Definer,
+  table: TableObject,
+  column: ColumnObject,
+  more: Partial<ColumnObject>,
+): Task<TableObject> {
   return yield* replaceColumn(d, table, { ...column, ...more });
 }
 
 /** A table with a further layout of these columns. */
 function withLayout(table: TableObject, columns: readonly ColumnObject[]): TableObject {
   const number = Math.max(...table.layouts.map((l) => l.number)) + 1;
-  return { ...table, columns, layouts: [...table.layouts, { number, columns: columns.filter((c) => !c.dropped).map((c) => c.number) }] };
+  return {
+    ...table,
+    columns,
+    layouts: [...table.layouts, { number, columns: columns.filter((c) => !c.dropped).map((c) => c.number) }],
+  };
 }
 
-function* addColumn(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'addColumn' }>): Task<void> {
+function* addColumn(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'addColumn' }>,
+): Task<void> {
   const { name } = action.column;
   if (table.columns.some((c) => !c.dropped && c.name === name.text)) {
-    if (!action.ifNotExists) throw d.error('duplicate_column', `column "${name.text}" of relation "${table.name}" already exists`, undefined);
+    if (!action.ifNotExists)
+      throw d.error('duplicate_column', `column "${name.text}" of relation "${table.name}" already exists`, undefined);
     d.sql.tell(`column "${name.text}" of relation "${table.name}" already exists, skipping`);
     return;
   }
@@ -147,19 +185,41 @@ function* addColumn(d: Definer, table: TableObject, action: Extract<AlterTableAc
   const column = next.columns[next.columns.length - 1]!;
   const hasRows = d.engine.store.facts(table.tree).rows > 0;
   const source = column.defaultSql ?? column.generatedSql;
-  const bound = source === undefined ? undefined : bindTableExpression(d.sql.bindContext(), next, source, undefined, source, column.type, 'DEFAULT');
+  const bound =
+    source === undefined
+      ? undefined
+      : bindTableExpression(d.sql.bindContext(), next, source, undefined, source, column.type, 'DEFAULT');
   if (column.generatedSql !== undefined || (bound?.volatile === true && (hasRows || made.sequence !== undefined))) {
     yield* rebuildTable(d, table, next, (row) => row);
   } else {
     const value = bound === undefined ? null : yield* d.sql.evaluateConstant(bound.expr);
-    if (value === null && column.notNull && (yield* hasAnyRow(d, table))) throw d.error('not_null_violation', `column "${column.name}" of relation "${table.name}" contains null values`, undefined);
+    if (value === null && column.notNull && (yield* hasAnyRow(d, table)))
+      throw d.error(
+        'not_null_violation',
+        `column "${column.name}" of relation "${table.name}" contains null values`,
+        undefined,
+      );
     const missing = value === null ? null : storedBytes(column, value);
-    next = yield* d.putTable({ ...next, columns: next.columns.map((c) => (c.number === column.number ? { ...c, missing } : c)) });
+    next = yield* d.putTable({
+      ...next,
+      columns: next.columns.map((c) => (c.number === column.number ? { ...c, missing } : c)),
+    });
   }
   const columnName = { text: column.name, at: name.at };
-  for (const key of made.keys) yield* addConstraint(d, d.catalog.table(table.oid), { kind: 'addConstraint', at: key.at, constraint: { ...key, columns: [columnName] } });
-  for (const check of made.checks) yield* addConstraint(d, d.catalog.table(table.oid), { kind: 'addConstraint', at: check.at, constraint: check });
-  for (const foreign of made.foreign) yield* addConstraint(d, d.catalog.table(table.oid), { kind: 'addConstraint', at: foreign.at, constraint: { ...foreign, columns: [columnName] } });
+  for (const key of made.keys)
+    yield* addConstraint(d, d.catalog.table(table.oid), {
+      kind: 'addConstraint',
+      at: key.at,
+      constraint: { ...key, columns: [columnName] },
+    });
+  for (const check of made.checks)
+    yield* addConstraint(d, d.catalog.table(table.oid), { kind: 'addConstraint', at: check.at, constraint: check });
+  for (const foreign of made.foreign)
+    yield* addConstraint(d, d.catalog.table(table.oid), {
+      kind: 'addConstraint',
+      at: foreign.at,
+      constraint: { ...foreign, columns: [columnName] },
+    });
 }
 
 /** A value's bytes as its kind stores them, in base64: what rows of older layouts answer. */
@@ -182,32 +242,63 @@ function* hasAnyRow(d: Definer, table: TableObject): Task<boolean> {
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-function* dropColumn(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'dropColumn' }>): Task<void> {
+function* dropColumn(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'dropColumn' }>,
+): Task<void> {
   const column = table.columns.find((c) => !c.dropped && c.name === action.name.text);
   if (column === undefined) {
-    if (!action.ifExists) throw d.error('undefined_column', `column "${action.name.text}" of relation "${table.name}" does not exist`, undefined);
+    if (!action.ifExists)
+      throw d.error(
+        'undefined_column',
+        `column "${action.name.text}" of relation "${table.name}" does not exist`,
+        undefined,
+      );
     d.sql.tell(`column "${action.name.text}" of relation "${table.name}" does not exist, skipping`);
     return;
   }
   const number = column.number;
   const primary = d.catalog.object(table.primaryIndex ?? 0);
-  if (primary?.kind === 'index' && primary.columns.some((c) => c.column === number)) throw d.unsupported('dropping a column of the primary key', action.at);
+  if (primary?.kind === 'index' && primary.columns.some((c) => c.column === number))
+    throw d.unsupported('dropping a column of the primary key', action.at);
   const views = [...d.catalog.objects()].filter((o) => o.kind === 'view' && o.uses.includes(table.oid));
-  const references = d.catalog.referencesTo(table.oid).filter((c) => c.foreign!.columns.includes(number) && c.table !== table.oid);
+  const references = d.catalog
+    .referencesTo(table.oid)
+    .filter((c) => c.foreign!.columns.includes(number) && c.table !== table.oid);
   if ((views.length > 0 || references.length > 0) && !action.cascade) {
-    throw fail('dependent_objects_still_exist', `cannot drop column ${column.name} of table ${table.name} because other objects depend on it`, {
-      detail: [...views, ...references].map((o) => `${o.kind} ${o.name} depends on column ${column.name} of table ${table.name}`).join('\n'),
-      hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
-    });
+    throw fail(
+      'dependent_objects_still_exist',
+      `cannot drop column ${column.name} of table ${table.name} because other objects depend on it`,
+      {
+        detail: [...views, ...references]
+          .map((o) => `${o.kind} ${o.name} depends on column ${column.name} of table ${table.name}`)
+          .join('\n'),
+        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+      },
+    );
   }
-  const indexes = d.catalog.indexesOf(table.oid).filter((i) => i.columns.some((c) => c.column === number) && i.constraint === 0);
+  const indexes = d.catalog
+    .indexesOf(table.oid)
+    .filter((i) => i.columns.some((c) => c.column === number) && i.constraint === 0);
   const constraints = d.catalog.constraintsOf(table.oid).filter((c) => c.columns.includes(number));
-  const sequences = [...d.catalog.objects()].filter((o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === number);
+  const sequences = [...d.catalog.objects()].filter(
+    (o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === number,
+  );
   for (const c of constraints) yield* removeConstraintObject(d, c, action.cascade);
   yield* dropObjects(d, [...indexes, ...views, ...references, ...sequences], true);
   const now = d.catalog.table(table.oid);
   const { defaultSql: _default, ...rest } = column;
-  yield* d.putTable(withLayout(now, now.columns.map((c) => (c.number === number ? { ...rest, name: `........pg.dropped.${number}........`, notNull: false, dropped: true } : c))));
+  yield* d.putTable(
+    withLayout(
+      now,
+      now.columns.map((c) =>
+        c.number === number
+          ? { ...rest, name: `........pg.dropped.${number}........`, notNull: false, dropped: true }
+          : c,
+      ),
+    ),
+  );
 }
 
 function* removeConstraintObject(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
@@ -218,24 +309,54 @@ function* removeConstraintObject(d: Definer, constraint: ConstraintObject, casca
 
 function* setNotNull(d: Definer, table: TableObject, column: ColumnObject): Task<void> {
   const schema = d.catalog.object(table.schema)!.name;
-  const nulls = yield* d.sql.runInternal(`SELECT 1 FROM ${quote(schema)}.${quote(table.name)} WHERE ${quote(column.name)} IS NULL LIMIT 1`, []);
-  if (nulls > 0) throw fail('not_null_violation', `column "${column.name}" of relation "${table.name}" contains null values`, { table: table.name, column: column.name, schema });
+  const nulls = yield* d.sql.runInternal(
+    `SELECT 1 FROM ${quote(schema)}.${quote(table.name)} WHERE ${quote(column.name)} IS NULL LIMIT 1`,
+    [],
+  );
+  if (nulls > 0)
+    throw fail('not_null_violation', `column "${column.name}" of relation "${table.name}" contains null values`, {
+      table: table.name,
+      column: column.name,
+      schema,
+    });
   yield* changeColumn(d, table, column, { notNull: true });
 }
 
-function* alterType(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'alterType' }>): Task<void> {
+function* alterType(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'alterType' }>,
+): Task<void> {
   const column = d.column(table, action.name);
   const { oid, typmod } = lookUpType(d.binding(), action.type);
   const physical = registry.type(oid)?.physical(typmod);
-  if (physical === undefined) throw d.error('invalid_table_definition', `column "${column.name}" has pseudo-type ${typeEntry(oid).displayName}`, undefined);
+  if (physical === undefined)
+    throw d.error(
+      'invalid_table_definition',
+      `column "${column.name}" has pseudo-type ${typeEntry(oid).displayName}`,
+      undefined,
+    );
   const changed: ColumnObject = { ...column, type: oid, typmod, physical };
   const text = action.using === null ? quote(column.name) : undefined;
-  const convert = bindTableExpression(d.sql.bindContext(), table, text ?? d.text, action.using ?? undefined, text ?? d.text, oid, 'USING', typmod);
+  const convert = bindTableExpression(
+    d.sql.bindContext(),
+    table,
+    text ?? d.text,
+    action.using ?? undefined,
+    text ?? d.text,
+    oid,
+    'USING',
+    typmod,
+  );
   const next: TableObject = { ...table, columns: table.columns.map((c) => (c.number === column.number ? changed : c)) };
   yield* rebuildTable(d, table, next, (row) => row, { number: column.number, convert });
 }
 
-function* addConstraint(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'addConstraint' }>): Task<void> {
+function* addConstraint(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'addConstraint' }>,
+): Task<void> {
   const c = action.constraint;
   if (c.kind === 'exclude') throw d.unsupported('EXCLUDE', c.at);
   if (c.kind === 'check') {
@@ -254,7 +375,12 @@ function* addConstraint(d: Definer, table: TableObject, action: Extract<AlterTab
   }
   if (c.usingIndex !== null) throw d.unsupported('ADD CONSTRAINT … USING INDEX', c.at);
   if (c.kind === 'primaryKey') {
-    if (d.catalog.constraintsOf(table.oid).some((x) => x.type === 'primary')) throw d.error('invalid_table_definition', `multiple primary keys for table "${table.name}" are not allowed`, undefined);
+    if (d.catalog.constraintsOf(table.oid).some((x) => x.type === 'primary'))
+      throw d.error(
+        'invalid_table_definition',
+        `multiple primary keys for table "${table.name}" are not allowed`,
+        undefined,
+      );
     for (const name of c.columns) {
       const column = d.column(d.catalog.table(table.oid), name);
       if (!column.notNull) yield* setNotNull(d, d.catalog.table(table.oid), column);
@@ -274,14 +400,24 @@ function* addConstraint(d: Definer, table: TableObject, action: Extract<AlterTab
 
 function constraintNamed(d: Definer, table: TableObject, name: string): ConstraintObject {
   const constraint = d.catalog.constraintsOf(table.oid).find((c) => c.name === name);
-  if (constraint === undefined) throw fail('undefined_object', `constraint "${name}" of relation "${table.name}" does not exist`);
+  if (constraint === undefined)
+    throw fail('undefined_object', `constraint "${name}" of relation "${table.name}" does not exist`);
   return constraint;
 }
 
-function* removeConstraint(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'dropConstraint' }>): Task<void> {
+function* removeConstraint(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'dropConstraint' }>,
+): Task<void> {
   const constraint = d.catalog.constraintsOf(table.oid).find((c) => c.name === action.name.text);
   if (constraint === undefined) {
-    if (!action.ifExists) throw d.error('undefined_object', `constraint "${action.name.text}" of relation "${table.name}" does not exist`, undefined);
+    if (!action.ifExists)
+      throw d.error(
+        'undefined_object',
+        `constraint "${action.name.text}" of relation "${table.name}" does not exist`,
+        undefined,
+      );
     d.sql.tell(`constraint "${action.name.text}" of relation "${table.name}" does not exist, skipping`);
     return;
   }
@@ -302,23 +438,50 @@ function* validate(d: Definer, table: TableObject, constraint: ConstraintObject)
   const relation = `${quote(schema)}.${quote(table.name)}`;
   if (constraint.type === 'check') {
     const bad = yield* d.sql.runInternal(`SELECT 1 FROM ${relation} WHERE NOT (${constraint.expression}) LIMIT 1`, []);
-    if (bad > 0) throw fail('check_violation', `check constraint "${constraint.name}" of relation "${table.name}" is violated by some row`, { schema, table: table.name, constraint: constraint.name });
+    if (bad > 0)
+      throw fail(
+        'check_violation',
+        `check constraint "${constraint.name}" of relation "${table.name}" is violated by some row`,
+        { schema, table: table.name, constraint: constraint.name },
+      );
     return;
   }
   if (constraint.type !== 'foreign') return;
   yield* d.sql.validateForeignKey(table, constraint);
 }
 
-function* changeIdentity(d: Definer, table: TableObject, action: Extract<AlterTableAction, { kind: 'addIdentity' | 'setIdentity' | 'dropIdentity' }>): Task<void> {
+function* changeIdentity(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'addIdentity' | 'setIdentity' | 'dropIdentity' }>,
+): Task<void> {
   const column = d.column(table, action.name);
-  const owned = [...d.catalog.objects()].find((o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === column.number);
+  const owned = [...d.catalog.objects()].find(
+    (o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === column.number,
+  );
   if (action.kind === 'addIdentity') {
-    if (column.identity !== undefined) throw d.error('object_not_in_prerequisite_state', `column "${column.name}" of relation "${table.name}" is already an identity column`, undefined);
-    if (!column.notNull) throw d.error('object_not_in_prerequisite_state', `column "${column.name}" of relation "${table.name}" must be declared NOT NULL before identity can be added`, undefined);
+    if (column.identity !== undefined)
+      throw d.error(
+        'object_not_in_prerequisite_state',
+        `column "${column.name}" of relation "${table.name}" is already an identity column`,
+        undefined,
+      );
+    if (!column.notNull)
+      throw d.error(
+        'object_not_in_prerequisite_state',
+        `column "${column.name}" of relation "${table.name}" must be declared NOT NULL before identity can be added`,
+        undefined,
+      );
     const name = d.chooseName([table.name, column.name], 'seq', d.taken(table.schema, undefined, new Set()));
-    yield* makeSequence(d, table.schema, name, sequenceValues(d, action.sequence, column.type, undefined), { table: table.oid, column: column.number });
+    yield* makeSequence(d, table.schema, name, sequenceValues(d, action.sequence, column.type, undefined), {
+      table: table.oid,
+      column: column.number,
+    });
     const literal = `${quote(d.catalog.object(table.schema)!.name)}.${quote(name)}`.replaceAll("'", "''");
-    yield* changeColumn(d, table, column, { identity: action.always ? 'always' : 'by default', defaultSql: `nextval('${literal}'::regclass)` });
+    yield* changeColumn(d, table, column, {
+      identity: action.always ? 'always' : 'by default',
+      defaultSql: `nextval('${literal}'::regclass)`,
+    });
     return;
   }
   if (column.identity === undefined) {
@@ -326,11 +489,16 @@ function* changeIdentity(d: Definer, table: TableObject, action: Extract<AlterTa
       d.sql.tell(`column "${column.name}" of relation "${table.name}" is not an identity column, skipping`);
       return;
     }
-    throw d.error('object_not_in_prerequisite_state', `column "${column.name}" of relation "${table.name}" is not an identity column`, undefined);
+    throw d.error(
+      'object_not_in_prerequisite_state',
+      `column "${column.name}" of relation "${table.name}" is not an identity column`,
+      undefined,
+    );
   }
   if (action.kind === 'setIdentity') {
     if (owned?.kind === 'sequence' && action.sequence.length > 0) yield* changeSequence(d, owned, action.sequence);
-    if (action.always !== null) yield* changeColumn(d, table, column, { identity: action.always ? 'always' : 'by default' });
+    if (action.always !== null)
+      yield* changeColumn(d, table, column, { identity: action.always ? 'always' : 'by default' });
     return;
   }
   const { identity: _identity, defaultSql: _default, ...rest } = column;
@@ -342,7 +510,8 @@ function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
   const index = d.relation(s.name);
   if (index.kind !== 'index') throw d.error('wrong_object_type', `"${index.name}" is not an index`, undefined);
   for (const action of s.actions) {
-    if (action.kind !== 'setOptions' && action.kind !== 'resetOptions') throw d.unsupported(`ALTER INDEX … ${action.kind}`, action.at);
+    if (action.kind !== 'setOptions' && action.kind !== 'resetOptions')
+      throw d.unsupported(`ALTER INDEX … ${action.kind}`, action.at);
     const texts = action.kind === 'setOptions' ? d.storageOptions(action.options).texts : [];
     yield* d.lock(index.table, 4);
     yield* d.engine.store.setFillPercent(d.engine.transaction, index.tree, fillOf(texts) ?? 90);

@@ -21,7 +21,16 @@ const HISTOGRAM_BOUNDS = 101;
 const KEPT_TEXT_BYTES = 1024;
 
 const ANALYZE_OPTIONS = new Set(['verbose', 'skip_locked']);
-const VACUUM_OPTIONS = new Set(['verbose', 'analyze', 'freeze', 'skip_locked', 'truncate', 'index_cleanup', 'process_toast', 'parallel']);
+const VACUUM_OPTIONS = new Set([
+  'verbose',
+  'analyze',
+  'freeze',
+  'skip_locked',
+  'truncate',
+  'index_cleanup',
+  'process_toast',
+  'parallel',
+]);
 
 function targets(d: Definer, s: VacuumStatement): TableObject[] {
   if (s.tables.length > 0) return s.tables.map((t) => d.table(t.name));
@@ -29,19 +38,25 @@ function targets(d: Definer, s: VacuumStatement): TableObject[] {
 }
 
 export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
-  for (const option of s.options) if (!ANALYZE_OPTIONS.has(option.name)) throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
+  for (const option of s.options)
+    if (!ANALYZE_OPTIONS.has(option.name))
+      throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
   for (const table of targets(d, s)) yield* analyzeTable(d, table);
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
   for (const option of s.options) {
     if (option.name === 'full') throw d.unsupported('VACUUM FULL', option.at);
-    if (!VACUUM_OPTIONS.has(option.name)) throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
+    if (!VACUUM_OPTIONS.has(option.name))
+      throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
   }
   const list = targets(d, s);
   yield* d.engine.database.cleanUp();
-  d.sql.tell('row versions and empty pages are cleaned up as they come; VACUUM ran what was pending', { hint: 'ALTER INDEX … REORGANIZE compacts a tree; space goes back to the file system by itself.' });
-  if (s.options.some((o) => o.name === 'analyze' && o.value?.text !== 'false' && o.value?.text !== 'off')) for (const table of list) yield* analyzeTable(d, table);
+  d.sql.tell('row versions and empty pages are cleaned up as they come; VACUUM ran what was pending', {
+    hint: 'ALTER INDEX … REORGANIZE compacts a tree; space goes back to the file system by itself.',
+  });
+  if (s.options.some((o) => o.name === 'analyze' && o.value?.text !== 'false' && o.value?.text !== 'off'))
+    for (const table of list) yield* analyzeTable(d, table);
 }
 
 export function* analyzeTable(d: Definer, table: TableObject): Task<void> {
@@ -111,13 +126,20 @@ function columnStatistics(d: Definer, number: number, type: number, sample: read
   const distinct = counts.size;
   // As PostgreSQL: when nearly every sampled value is new, the number grows with the table.
   const scaled = present > 0 && distinct > present * 0.1 ? -(distinct / Math.max(1, present)) : distinct;
-  const entries = [...counts.entries()].filter(([text]) => text.length <= KEPT_TEXT_BYTES).sort((a, b) => b[1].count - a[1].count);
-  const common = entries.filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25).slice(0, COMMON_VALUES);
+  const entries = [...counts.entries()]
+    .filter(([text]) => text.length <= KEPT_TEXT_BYTES)
+    .sort((a, b) => b[1].count - a[1].count);
+  const common = entries
+    .filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25)
+    .slice(0, COMMON_VALUES);
   const rest = entries.slice(common.length).map(([, e]) => e.value);
   const { compare } = entry;
   if (compare !== undefined) rest.sort(compare);
   const bounds = Math.min(HISTOGRAM_BOUNDS, rest.length);
-  const histogram = compare === undefined || bounds < 2 ? [] : Array.from({ length: bounds }, (_, i) => rest[Math.floor((i * (rest.length - 1)) / (bounds - 1))]!);
+  const histogram =
+    compare === undefined || bounds < 2
+      ? []
+      : Array.from({ length: bounds }, (_, i) => rest[Math.floor((i * (rest.length - 1)) / (bounds - 1))]!);
   return {
     column: number,
     nullFraction: sample.length === 0 ? 0 : nulls / sample.length,

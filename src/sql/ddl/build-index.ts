@@ -7,7 +7,6 @@ import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import { KeyWriter, NEED, NONE, type RowBuffer } from '../../engine/record-port.ts';
 import { type IndexAccess, TableAccess } from '../../engine/table-access.ts';
-import type { Column, ColumnId, Logical, RowRules, ScanNode } from '../plan/logical.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { appendSortValue } from '../exec/key-values.ts';
 import { evaluateRow, type Operator, pointAt } from '../exec/operator.ts';
@@ -16,6 +15,7 @@ import { Sorter } from '../exec/sort.ts';
 import { Env, ExecState } from '../exec/state.ts';
 import { columnReader } from '../exec/values.ts';
 import { uniqueViolation } from '../exec/violations.ts';
+import type { Column, ColumnId, Logical, RowRules, ScanNode } from '../plan/logical.ts';
 import { Planner } from '../plan/planner.ts';
 import { ROW_KEY } from '../plan/row-keys.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -39,11 +39,20 @@ export function readTable(d: Definer, table: TableObject): TableReader {
   const live = table.columns.filter((c) => !c.dropped);
   const columns: Column[] = live.map((c, i) => ({ id: i + 1, name: c.name, type: c.type, typmod: c.typmod }));
   const key: Column = { id: live.length + 1, name: '', type: 17, typmod: -1 };
-  const scan: ScanNode = { kind: 'scan', table, alias: table.name, columns: [...columns, key], numbers: [...live.map((c) => c.number), ROW_KEY] };
+  const scan: ScanNode = {
+    kind: 'scan',
+    table,
+    alias: table.name,
+    columns: [...columns, key],
+    numbers: [...live.map((c) => c.number), ROW_KEY],
+  };
   const planner = new Planner(engine, live.length + 1, () => []);
   const plan = planner.exactly(planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []), scan.columns);
   const snapshot = engine.snapshot();
-  const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, { runInternal: () => never(), defer: () => false });
+  const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, {
+    runInternal: () => never(),
+    defer: () => false,
+  });
   return {
     state,
     operator: plan.start(state),
@@ -68,13 +77,18 @@ function keyOf(access: TableAccess, index: IndexAccess, reader: TableReader, rul
   if (!index.computed) {
     const readers = index.index.columns.map((c) => columnReader(reader.shape, access.position(c.column), 0));
     return (env, key) => {
-      index.index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, readers[i]!(env)));
+      index.index.columns.forEach((c, i) =>
+        appendSortValue(key, c.physical, c.descending, c.nullsFirst, readers[i]!(env)),
+      );
       return true;
     };
   }
   const entry = rules!.indexes.find((i) => i.index.oid === index.index.oid)!;
   // The rules speak of their own row: the same columns under other ids.
-  const shape = new Shape(reader.shape.columns.map((c, i) => ({ ...c, id: rules!.row[i]?.id ?? (-1 as ColumnId) })), reader.shape.layout);
+  const shape = new Shape(
+    reader.shape.columns.map((c, i) => ({ ...c, id: rules!.row[i]?.id ?? (-1 as ColumnId) })),
+    reader.shape.layout,
+  );
   const scope = { shape0: shape, outer: new Map<ColumnId, number>(), subquery: never };
   const keys = entry.keys.map((k) => compileEval(k, scope));
   const predicate = entry.predicate === undefined ? undefined : compileEval(entry.predicate, scope);
@@ -86,7 +100,12 @@ function keyOf(access: TableAccess, index: IndexAccess, reader: TableReader, rul
 }
 
 /** Fills a new index. @throws 23505 with the duplicate's values. */
-export function* buildIndex(d: Definer, table: TableObject, index: IndexObject, rules: RowRules | undefined): Task<void> {
+export function* buildIndex(
+  d: Definer,
+  table: TableObject,
+  index: IndexObject,
+  rules: RowRules | undefined,
+): Task<void> {
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
   const indexAccess = access.secondary.find((s) => s.index.oid === index.oid)!;
@@ -105,7 +124,14 @@ export function* buildIndex(d: Definer, table: TableObject, index: IndexObject, 
   }
 }
 
-function* gatherKeys(reader: TableReader, sorter: Sorter, prefixes: number[], access: TableAccess, index: IndexAccess, makeKey: KeyOf): Task<void> {
+function* gatherKeys(
+  reader: TableReader,
+  sorter: Sorter,
+  prefixes: number[],
+  access: TableAccess,
+  index: IndexAccess,
+  makeKey: KeyOf,
+): Task<void> {
   const env = new Env(reader.state);
   const key = new KeyWriter();
   const rowKey = columnReader(reader.shape, reader.keyPosition, 0);
@@ -130,7 +156,14 @@ function* gatherKeys(reader: TableReader, sorter: Sorter, prefixes: number[], ac
   }
 }
 
-function* append(d: Definer, table: TableObject, index: IndexObject, reader: TableReader, sorter: Sorter, prefixes: readonly number[]): Task<void> {
+function* append(
+  d: Definer,
+  table: TableObject,
+  index: IndexObject,
+  reader: TableReader,
+  sorter: Sorter,
+  prefixes: readonly number[],
+): Task<void> {
   const { store, transaction } = d.engine;
   const appender = store.appender(transaction, index.tree);
   const key = new KeyWriter();
@@ -138,7 +171,8 @@ function* append(d: Definer, table: TableObject, index: IndexObject, reader: Tab
   for (let i = 0; i < order.length; i++) {
     const number = order[i]!;
     const prefix = prefixes[number]!;
-    if (i > 0 && prefix >= 0 && prefixes[order[i - 1]!] === prefix && sorter.samePrefix(order[i - 1]!, number, prefix)) throw yield* duplicate(d, table, index, reader, sorter, number);
+    if (i > 0 && prefix >= 0 && prefixes[order[i - 1]!] === prefix && sorter.samePrefix(order[i - 1]!, number, prefix))
+      throw yield* duplicate(d, table, index, reader, sorter, number);
     sorter.copyKey(number, key);
     for (;;) {
       const status = appender.add(key.bytes, key.length, EMPTY, 0, 0);
@@ -154,7 +188,14 @@ function* append(d: Definer, table: TableObject, index: IndexObject, reader: Tab
   while (appender.flush() === NEED) yield store.need;
 }
 
-function* duplicate(d: Definer, table: TableObject, index: IndexObject, reader: TableReader, sorter: Sorter, number: number): Task<Error> {
+function* duplicate(
+  d: Definer,
+  table: TableObject,
+  index: IndexObject,
+  reader: TableReader,
+  sorter: Sorter,
+  number: number,
+): Task<Error> {
   const env = new Env(reader.state);
   pointAt(env, sorter.rows, number);
   const readers = reader.columns.map((_, i) => columnReader(reader.shape, i, 0));

@@ -5,7 +5,14 @@
  * a unique index. A foreign key refers to the unique index that proves the referenced columns unique.
  */
 import type { Task } from '../../base/task.ts';
-import type { ColumnObject, ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type {
+  ColumnObject,
+  ConstraintObject,
+  IndexColumn,
+  IndexObject,
+  Oid,
+  TableObject,
+} from '../../engine/catalog.ts';
 import { TREE_INDEX } from '../../engine/record-port.ts';
 import type { CheckConstraint, ForeignKeyConstraint, KeyConstraint } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
@@ -15,7 +22,8 @@ import { type Definer, INDEX_FILL } from './definer.ts';
 
 export function liveColumn(d: Definer, table: TableObject, name: Name): ColumnObject {
   const column = table.columns.find((c) => !c.dropped && c.name === name.text);
-  if (column === undefined) throw d.error('undefined_column', `column "${name.text}" named in key does not exist`, name.at);
+  if (column === undefined)
+    throw d.error('undefined_column', `column "${name.text}" named in key does not exist`, name.at);
   return column;
 }
 
@@ -24,27 +32,52 @@ export function keyColumns(d: Definer, table: TableObject, names: readonly Name[
   const seen = new Set<string>();
   return names.map((name) => {
     const column = liveColumn(d, table, name);
-    if (seen.has(name.text)) throw d.error('duplicate_column', `column "${name.text}" appears twice in unique constraint`, name.at);
+    if (seen.has(name.text))
+      throw d.error('duplicate_column', `column "${name.text}" appears twice in unique constraint`, name.at);
     seen.add(name.text);
     requireOrder(d, column.type, name.at);
-    return { column: column.number, type: column.type, typmod: column.typmod, physical: column.physical, descending: false, nullsFirst: false };
+    return {
+      column: column.number,
+      type: column.type,
+      typmod: column.typmod,
+      physical: column.physical,
+      descending: false,
+      nullsFirst: false,
+    };
   });
 }
 
 export function requireOrder(d: Definer, type: Oid, at: number | undefined): void {
   if (typeEntry(type).compare !== undefined) return;
-  throw d.error('undefined_object', `data type ${typeEntry(type).displayName} has no default operator class for access method "btree"`, at, {
-    hint: 'You must specify an operator class for the index or define a default operator class for the data type.',
-  });
+  throw d.error(
+    'undefined_object',
+    `data type ${typeEntry(type).displayName} has no default operator class for access method "btree"`,
+    at,
+    {
+      hint: 'You must specify an operator class for the index or define a default operator class for the data type.',
+    },
+  );
 }
 
 /** Constraint names that this statement has given but not yet written. */
 export type PendingNames = Set<string>;
 
-function nameFor(d: Definer, table: TableObject, wanted: Name | null, parts: readonly string[], label: string, pending: PendingNames, isIndex: boolean): string {
+function nameFor(
+  d: Definer,
+  table: TableObject,
+  wanted: Name | null,
+  parts: readonly string[],
+  label: string,
+  pending: PendingNames,
+  isIndex: boolean,
+): string {
   if (wanted !== null) {
     if (pending.has(wanted.text) || d.catalog.constraintsOf(table.oid).some((c) => c.name === wanted.text)) {
-      throw d.error('duplicate_object', `constraint "${wanted.text}" for relation "${table.name}" already exists`, undefined);
+      throw d.error(
+        'duplicate_object',
+        `constraint "${wanted.text}" for relation "${table.name}" already exists`,
+        undefined,
+      );
     }
     if (isIndex) d.requireFree(table.schema, wanted.text);
     pending.add(wanted.text);
@@ -59,20 +92,47 @@ function nameFor(d: Definer, table: TableObject, wanted: Name | null, parts: rea
  * The index and constraint objects of PRIMARY KEY and UNIQUE. The index of a primary key takes the table's tree when
  * `clustered`; others get a tree of their own, which the caller fills if the table has rows.
  */
-export function* makeKeyConstraint(d: Definer, table: TableObject, c: KeyConstraint, names: readonly Name[], clustered: boolean, pending: PendingNames): Task<{ index: IndexObject; constraint: ConstraintObject }> {
+export function* makeKeyConstraint(
+  d: Definer,
+  table: TableObject,
+  c: KeyConstraint,
+  names: readonly Name[],
+  clustered: boolean,
+  pending: PendingNames,
+): Task<{ index: IndexObject; constraint: ConstraintObject }> {
   if (c.include.length > 0) throw d.unsupported('INCLUDE in a constraint', c.at);
   if (c.tablespace !== null) throw d.unsupported('a tablespace', c.at);
   const primary = c.kind === 'primaryKey';
   if (c.deferrable) throw d.unsupported('a deferrable unique constraint', c.at);
   const columns = keyColumns(d, table, names);
   const label = primary ? 'pkey' : 'key';
-  const name = nameFor(d, table, c.name, primary ? [table.name] : [table.name, ...names.map((n) => n.text)], label, pending, true);
+  const name = nameFor(
+    d,
+    table,
+    c.name,
+    primary ? [table.name] : [table.name, ...names.map((n) => n.text)],
+    label,
+    pending,
+    true,
+  );
   const { texts, fillPercent } = d.storageOptions(c.options);
   const tree = clustered ? table.tree : yield* newIndexTree(d, table, fillPercent);
   const indexOid = yield* d.takeOid();
   const constraintOid = yield* d.takeOid();
   const base = { name, schema: table.schema, owner: table.owner, version: 1, table: table.oid };
-  const index: IndexObject = { kind: 'index', oid: indexOid, ...base, tree, unique: true, primary, nullsDistinct: !c.nullsNotDistinct, columns, include: [], options: texts, constraint: constraintOid };
+  const index: IndexObject = {
+    kind: 'index',
+    oid: indexOid,
+    ...base,
+    tree,
+    unique: true,
+    primary,
+    nullsDistinct: !c.nullsNotDistinct,
+    columns,
+    include: [],
+    options: texts,
+    constraint: constraintOid,
+  };
   const constraint: ConstraintObject = {
     kind: 'constraint',
     oid: constraintOid,
@@ -88,15 +148,30 @@ export function* makeKeyConstraint(d: Definer, table: TableObject, c: KeyConstra
 }
 
 export function* newIndexTree(d: Definer, table: TableObject, fillPercent: number | undefined): Task<number> {
-  return yield* d.engine.store.createTree(d.engine.transaction, { kind: TREE_INDEX, parent: table.tree, fillPercent: fillPercent ?? INDEX_FILL });
+  return yield* d.engine.store.createTree(d.engine.transaction, {
+    kind: TREE_INDEX,
+    parent: table.tree,
+    fillPercent: fillPercent ?? INDEX_FILL,
+  });
 }
 
 /** CHECK: bound once, so that mistakes show now. */
-export function* makeCheck(d: Definer, table: TableObject, c: CheckConstraint, columnName: string | undefined, pending: PendingNames): Task<ConstraintObject> {
+export function* makeCheck(
+  d: Definer,
+  table: TableObject,
+  c: CheckConstraint,
+  columnName: string | undefined,
+  pending: PendingNames,
+): Task<ConstraintObject> {
   if (c.noInherit) throw d.unsupported('NO INHERIT', c.at);
   const bound = bindTableExpression(d.sql.bindContext(), table, c.text, c.expression, d.text, 16, 'CHECK');
   const used = bound.columns;
-  const hint = columnName !== undefined ? [columnName] : used.length === 1 ? [table.columns.find((x) => x.number === used[0])!.name] : [];
+  const hint =
+    columnName !== undefined
+      ? [columnName]
+      : used.length === 1
+        ? [table.columns.find((x) => x.number === used[0])!.name]
+        : [];
   const name = nameFor(d, table, c.name, [table.name, ...hint], 'check', pending, false);
   return {
     kind: 'constraint',
@@ -117,25 +192,53 @@ export function* makeCheck(d: Definer, table: TableObject, c: CheckConstraint, c
 }
 
 /** FOREIGN KEY. `self` is the table under construction, which the catalog does not know yet. */
-export function* makeForeignKey(d: Definer, table: TableObject, c: ForeignKeyConstraint, names: readonly Name[], indexesOf: (table: TableObject) => readonly IndexObject[], pending: PendingNames): Task<ConstraintObject> {
+export function* makeForeignKey(
+  d: Definer,
+  table: TableObject,
+  c: ForeignKeyConstraint,
+  names: readonly Name[],
+  indexesOf: (table: TableObject) => readonly IndexObject[],
+  pending: PendingNames,
+): Task<ConstraintObject> {
   if (c.match === 'partial') throw d.error('feature_not_supported', 'MATCH PARTIAL not yet implemented', c.at);
   const own = names.map((n) => {
     const column = table.columns.find((x) => !x.dropped && x.name === n.text);
-    if (column === undefined) throw d.error('undefined_column', `column "${n.text}" referenced in foreign key constraint does not exist`, undefined);
+    if (column === undefined)
+      throw d.error(
+        'undefined_column',
+        `column "${n.text}" referenced in foreign key constraint does not exist`,
+        undefined,
+      );
     return column;
   });
-  const self = c.references.name === table.name && (c.references.schema === null || d.catalog.schemaNamed(c.references.schema)?.oid === table.schema) && d.catalog.object(table.oid) === undefined;
+  const self =
+    c.references.name === table.name &&
+    (c.references.schema === null || d.catalog.schemaNamed(c.references.schema)?.oid === table.schema) &&
+    d.catalog.object(table.oid) === undefined;
   const parent = self ? table : d.table(c.references);
   if (!self) yield* d.lock(parent.oid, 6);
   const index = referencedIndex(d, parent, c, indexesOf(parent));
-  const order = c.referencedColumns.length === 0 ? index.columns.map((x) => x.column) : c.referencedColumns.map((n) => parent.columns.find((x) => !x.dropped && x.name === n.text)!.number);
-  if (own.length !== order.length) throw d.error('invalid_foreign_key', 'number of referencing and referenced columns for foreign key disagree', undefined);
+  const order =
+    c.referencedColumns.length === 0
+      ? index.columns.map((x) => x.column)
+      : c.referencedColumns.map((n) => parent.columns.find((x) => !x.dropped && x.name === n.text)!.number);
+  if (own.length !== order.length)
+    throw d.error(
+      'invalid_foreign_key',
+      'number of referencing and referenced columns for foreign key disagree',
+      undefined,
+    );
   own.forEach((column, i) => {
     const other = parent.columns.find((x) => x.number === order[i])!;
     if (!comparableTypes(column.type, other.type)) {
-      throw d.error('datatype_mismatch', `foreign key constraint "${c.name?.text ?? `${table.name}_${names.map((n) => n.text).join('_')}_fkey`}" cannot be implemented`, undefined, {
-        detail: `Key columns "${column.name}" and "${other.name}" are of incompatible types: ${typeEntry(column.type).displayName} and ${typeEntry(other.type).displayName}.`,
-      });
+      throw d.error(
+        'datatype_mismatch',
+        `foreign key constraint "${c.name?.text ?? `${table.name}_${names.map((n) => n.text).join('_')}_fkey`}" cannot be implemented`,
+        undefined,
+        {
+          detail: `Key columns "${column.name}" and "${other.name}" are of incompatible types: ${typeEntry(column.type).displayName} and ${typeEntry(other.type).displayName}.`,
+        },
+      );
     }
   });
   const name = nameFor(d, table, c.name, [table.name, ...names.map((n) => n.text)], 'fkey', pending, false);
@@ -150,7 +253,14 @@ export function* makeForeignKey(d: Definer, table: TableObject, c: ForeignKeyCon
     type: 'foreign',
     columns: own.map((x) => x.number),
     index: index.oid,
-    foreign: { table: parent.oid, columns: order, onDelete: c.onDelete, onUpdate: c.onUpdate, match: c.match, setColumns: c.onDeleteColumns.map((n) => liveColumn(d, table, n).number) },
+    foreign: {
+      table: parent.oid,
+      columns: order,
+      onDelete: c.onDelete,
+      onUpdate: c.onUpdate,
+      match: c.match,
+      setColumns: c.onDeleteColumns.map((n) => liveColumn(d, table, n).number),
+    },
     deferrable: c.deferrable || c.initiallyDeferred,
     initiallyDeferred: c.initiallyDeferred,
     validated: !c.notValid,
@@ -164,19 +274,40 @@ function comparableTypes(a: Oid, b: Oid): boolean {
   return a === b || (INTEGERS.has(a) && INTEGERS.has(b)) || (TEXTS.has(a) && TEXTS.has(b));
 }
 
-function referencedIndex(d: Definer, parent: TableObject, c: ForeignKeyConstraint, indexes: readonly IndexObject[]): IndexObject {
+function referencedIndex(
+  d: Definer,
+  parent: TableObject,
+  c: ForeignKeyConstraint,
+  indexes: readonly IndexObject[],
+): IndexObject {
   if (c.referencedColumns.length === 0) {
     const primary = indexes.find((i) => i.primary);
-    if (primary === undefined) throw d.error('undefined_object', `there is no primary key for referenced table "${parent.name}"`, undefined);
+    if (primary === undefined)
+      throw d.error('undefined_object', `there is no primary key for referenced table "${parent.name}"`, undefined);
     return primary;
   }
   const wanted = c.referencedColumns.map((n) => {
     const column = parent.columns.find((x) => !x.dropped && x.name === n.text);
-    if (column === undefined) throw d.error('undefined_column', `column "${n.text}" referenced in foreign key constraint does not exist`, undefined);
+    if (column === undefined)
+      throw d.error(
+        'undefined_column',
+        `column "${n.text}" referenced in foreign key constraint does not exist`,
+        undefined,
+      );
     return column.number;
   });
-  const found = indexes.find((i) => i.unique && i.predicate === undefined && i.columns.length === wanted.length && i.columns.every((x) => wanted.includes(x.column)));
-  if (found === undefined) throw d.error('invalid_foreign_key', `there is no unique constraint matching given keys for referenced table "${parent.name}"`, undefined);
+  const found = indexes.find(
+    (i) =>
+      i.unique &&
+      i.predicate === undefined &&
+      i.columns.length === wanted.length &&
+      i.columns.every((x) => wanted.includes(x.column)),
+  );
+  if (found === undefined)
+    throw d.error(
+      'invalid_foreign_key',
+      `there is no unique constraint matching given keys for referenced table "${parent.name}"`,
+      undefined,
+    );
   return found;
 }
-

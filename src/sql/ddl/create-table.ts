@@ -3,13 +3,23 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { TREE_TABLE } from '../../engine/record-port.ts';
-import type { CheckConstraint, ColumnConstraint, ColumnDefinition, CreateTableAsStatement, CreateTableStatement, ForeignKeyConstraint, IdentityConstraint, KeyConstraint, LikeClause } from '../ast/definitions.ts';
+import type {
+  CheckConstraint,
+  ColumnConstraint,
+  ColumnDefinition,
+  CreateTableAsStatement,
+  CreateTableStatement,
+  ForeignKeyConstraint,
+  IdentityConstraint,
+  KeyConstraint,
+  LikeClause,
+} from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
 import { bindTableExpression } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
-import { registry } from '../types/registry.ts';
 import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
+import { registry } from '../types/registry.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
 import { type Definer, TABLE_FILL } from './definer.ts';
 import { makeSequence, sequenceValues } from './sequences.ts';
@@ -32,19 +42,26 @@ export interface NewColumn {
   readonly keys: readonly KeyConstraint[];
   readonly checks: readonly CheckConstraint[];
   readonly foreign: readonly ForeignKeyConstraint[];
-  readonly defaultConstraint: { readonly text: string; readonly constraint: Extract<ColumnConstraint, { kind: 'defaultValue' }> } | undefined;
+  readonly defaultConstraint:
+    | { readonly text: string; readonly constraint: Extract<ColumnConstraint, { kind: 'defaultValue' }> }
+    | undefined;
 }
 
 /** Reads one column definition. @throws 42601 for conflicting clauses, 0A000 for what is not supported. */
 export function readColumn(d: Definer, definition: ColumnDefinition, number: number): NewColumn {
   const { name, type } = definition;
   if (type === null) throw d.unsupported('a column without a type', definition.at);
-  if (definition.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(definition.collation.name)) throw d.unsupported(`collation "${definition.collation.name}" for a column`, definition.collation.at);
+  if (
+    definition.collation !== null &&
+    !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(definition.collation.name)
+  )
+    throw d.unsupported(`collation "${definition.collation.name}" for a column`, definition.collation.at);
   const serial = type.schema === null && type.dimensions === 0 ? SERIAL.get(type.name) : undefined;
   const bound = serial === undefined ? lookUpType(d.binding(), type) : { oid: serial, typmod: -1 };
   const entry = registry.type(bound.oid)!;
   const physical = entry.physical(bound.typmod);
-  if (physical === undefined) throw d.error('invalid_table_definition', `column "${name.text}" has pseudo-type ${entry.displayName}`, undefined);
+  if (physical === undefined)
+    throw d.error('invalid_table_definition', `column "${name.text}" has pseudo-type ${entry.displayName}`, undefined);
   let notNull = serial !== undefined;
   let explicitNull = false;
   let identity: IdentityConstraint | undefined;
@@ -62,7 +79,8 @@ export function readColumn(d: Definer, definition: ColumnDefinition, number: num
         explicitNull = true;
         break;
       case 'defaultValue':
-        if (defaultConstraint !== undefined || serial !== undefined) throw d.error('syntax_error', `multiple default values specified for column "${name.text}" of table`, c.at);
+        if (defaultConstraint !== undefined || serial !== undefined)
+          throw d.error('syntax_error', `multiple default values specified for column "${name.text}" of table`, c.at);
         defaultConstraint = { text: c.text, constraint: c };
         break;
       case 'identity':
@@ -83,9 +101,20 @@ export function readColumn(d: Definer, definition: ColumnDefinition, number: num
         keys.push(c);
     }
   }
-  if (explicitNull && notNull) throw d.error('syntax_error', `conflicting NULL/NOT NULL declarations for column "${name.text}" of table`, definition.at);
-  if (identity !== undefined && (defaultConstraint !== undefined || serial !== undefined)) throw d.error('syntax_error', `both default and identity specified for column "${name.text}" of table`, definition.at);
-  if (identity !== undefined && ![20, 21, 23].includes(bound.oid)) throw fail('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
+  if (explicitNull && notNull)
+    throw d.error(
+      'syntax_error',
+      `conflicting NULL/NOT NULL declarations for column "${name.text}" of table`,
+      definition.at,
+    );
+  if (identity !== undefined && (defaultConstraint !== undefined || serial !== undefined))
+    throw d.error(
+      'syntax_error',
+      `both default and identity specified for column "${name.text}" of table`,
+      definition.at,
+    );
+  if (identity !== undefined && ![20, 21, 23].includes(bound.oid))
+    throw fail('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
   const column: ColumnObject = {
     number,
     name: name.text,
@@ -97,7 +126,19 @@ export function readColumn(d: Definer, definition: ColumnDefinition, number: num
     ...(identity === undefined ? {} : { identity: identity.always ? ('always' as const) : ('by default' as const) }),
     ...(generatedSql === undefined ? {} : { generatedSql }),
   };
-  return { column, sequence: serial !== undefined ? { type: serial, identity: undefined } : identity !== undefined ? { type: bound.oid, identity } : undefined, keys, checks, foreign, defaultConstraint };
+  return {
+    column,
+    sequence:
+      serial !== undefined
+        ? { type: serial, identity: undefined }
+        : identity !== undefined
+          ? { type: bound.oid, identity }
+          : undefined,
+    keys,
+    checks,
+    foreign,
+    defaultConstraint,
+  };
 }
 
 export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
@@ -122,7 +163,15 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
   }
   checkColumns(d, columns, s);
   const { texts, fillPercent } = d.storageOptions(s.options);
-  const table = yield* makeTable(d, schema, s.name.name, columns, texts, fillPercent, primaryNames(d, columns, tableKeys));
+  const table = yield* makeTable(
+    d,
+    schema,
+    s.name.name,
+    columns,
+    texts,
+    fillPercent,
+    primaryNames(d, columns, tableKeys),
+  );
   yield* finishTable(d, table, columns, tableKeys, tableChecks, tableForeign);
 }
 
@@ -133,29 +182,49 @@ function refuse(d: Definer, s: CreateTableStatement): void {
   if (s.partitionBy !== null) throw d.unsupported('PARTITION BY', s.partitionBy.at);
   if (s.partitionOf !== null) throw d.unsupported('PARTITION OF', s.at);
   if (s.tablespace !== null && s.tablespace.text !== 'pg_default') throw d.unsupported('a tablespace', s.tablespace.at);
-  if (s.accessMethod !== null && s.accessMethod.text !== 'heap') throw d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
+  if (s.accessMethod !== null && s.accessMethod.text !== 'heap')
+    throw d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
 }
 
 function checkColumns(d: Definer, columns: readonly NewColumn[], s: CreateTableStatement): void {
   if (columns.length > COLUMNS_MAX) throw fail('too_many_columns', `tables can have at most ${COLUMNS_MAX} columns`);
   const seen = new Set<string>();
   for (const { column } of columns) {
-    if (seen.has(column.name)) throw d.error('duplicate_column', `column "${column.name}" specified more than once`, undefined);
-    if (['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'].includes(column.name)) throw d.error('duplicate_column', `column name "${column.name}" conflicts with a system column name`, s.at);
+    if (seen.has(column.name))
+      throw d.error('duplicate_column', `column "${column.name}" specified more than once`, undefined);
+    if (['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'].includes(column.name))
+      throw d.error('duplicate_column', `column name "${column.name}" conflicts with a system column name`, s.at);
     seen.add(column.name);
   }
 }
 
 /** Columns of the primary key, which become NOT NULL. @throws 42P16 for a second one. */
-function primaryNames(d: Definer, columns: readonly NewColumn[], tableKeys: readonly KeyConstraint[]): readonly string[] {
+function primaryNames(
+  d: Definer,
+  columns: readonly NewColumn[],
+  tableKeys: readonly KeyConstraint[],
+): readonly string[] {
   const own = columns.filter((c) => c.keys.some((k) => k.kind === 'primaryKey')).map((c) => [c.column.name]);
   const all = [...own, ...tableKeys.filter((k) => k.kind === 'primaryKey').map((k) => k.columns.map((n) => n.text))];
-  if (all.length > 1) throw d.error('invalid_table_definition', 'multiple primary keys for table are not allowed', undefined);
+  if (all.length > 1)
+    throw d.error('invalid_table_definition', 'multiple primary keys for table are not allowed', undefined);
   return all[0] ?? [];
 }
 
-function* makeTable(d: Definer, schema: Oid, name: string, columns: readonly NewColumn[], options: readonly string[], fillPercent: number | undefined, primary: readonly string[]): Task<TableObject> {
-  const tree = yield* d.engine.store.createTree(d.engine.transaction, { kind: TREE_TABLE, parent: 0, fillPercent: fillPercent ?? TABLE_FILL });
+function* makeTable(
+  d: Definer,
+  schema: Oid,
+  name: string,
+  columns: readonly NewColumn[],
+  options: readonly string[],
+  fillPercent: number | undefined,
+  primary: readonly string[],
+): Task<TableObject> {
+  const tree = yield* d.engine.store.createTree(d.engine.transaction, {
+    kind: TREE_TABLE,
+    parent: 0,
+    fillPercent: fillPercent ?? TABLE_FILL,
+  });
   const oid = yield* d.takeOid();
   return {
     kind: 'table',
@@ -175,7 +244,14 @@ function* makeTable(d: Definer, schema: Oid, name: string, columns: readonly New
 }
 
 /** Sequences, defaults, constraints and the table itself. */
-function* finishTable(d: Definer, bare: TableObject, columns: readonly NewColumn[], tableKeys: readonly KeyConstraint[], tableChecks: readonly CheckConstraint[], tableForeign: readonly ForeignKeyConstraint[]): Task<void> {
+function* finishTable(
+  d: Definer,
+  bare: TableObject,
+  columns: readonly NewColumn[],
+  tableKeys: readonly KeyConstraint[],
+  tableChecks: readonly CheckConstraint[],
+  tableForeign: readonly ForeignKeyConstraint[],
+): Task<void> {
   let table = bare;
   const pending: PendingNames = new Set();
   table = yield* addDefaults(d, table, columns);
@@ -192,10 +268,14 @@ function* finishTable(d: Definer, bare: TableObject, columns: readonly NewColumn
     constraints.push(made.constraint);
     if (key.kind === 'primaryKey') table = { ...table, primaryIndex: made.index.oid };
   }
-  for (const c of columns) for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, c.column.name, pending));
+  for (const c of columns)
+    for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, c.column.name, pending));
   for (const check of tableChecks) constraints.push(yield* makeCheck(d, table, check, undefined, pending));
-  const indexesOf = (t: TableObject): readonly IndexObject[] => (t.oid === table.oid ? indexes : d.catalog.indexesOf(t.oid));
-  for (const c of columns) for (const f of c.foreign) constraints.push(yield* makeForeignKey(d, table, f, [{ text: c.column.name, at: f.at }], indexesOf, pending));
+  const indexesOf = (t: TableObject): readonly IndexObject[] =>
+    t.oid === table.oid ? indexes : d.catalog.indexesOf(t.oid);
+  for (const c of columns)
+    for (const f of c.foreign)
+      constraints.push(yield* makeForeignKey(d, table, f, [{ text: c.column.name, at: f.at }], indexesOf, pending));
   for (const f of tableForeign) constraints.push(yield* makeForeignKey(d, table, f, f.columns, indexesOf, pending));
   yield* d.put(table);
   for (const index of indexes) yield* d.put(index);
@@ -210,18 +290,42 @@ export function* addDefaults(d: Definer, bare: TableObject, columns: readonly Ne
   };
   for (const { column, sequence, defaultConstraint } of columns) {
     if (defaultConstraint !== undefined) {
-      bindTableExpression(d.sql.bindContext(), table, defaultConstraint.text, defaultConstraint.constraint.expression, d.text, column.type, 'DEFAULT');
+      bindTableExpression(
+        d.sql.bindContext(),
+        table,
+        defaultConstraint.text,
+        defaultConstraint.constraint.expression,
+        d.text,
+        column.type,
+        'DEFAULT',
+      );
       change(column.number, { defaultSql: defaultConstraint.text });
     }
     if (column.generatedSql !== undefined) {
-      const generated = bindTableExpression(d.sql.bindContext(), table, column.generatedSql, undefined, column.generatedSql, column.type, 'GENERATED');
-      if (generated.volatile) throw d.error('invalid_object_definition', 'generation expression is not immutable', undefined);
+      const generated = bindTableExpression(
+        d.sql.bindContext(),
+        table,
+        column.generatedSql,
+        undefined,
+        column.generatedSql,
+        column.type,
+        'GENERATED',
+      );
+      if (generated.volatile)
+        throw d.error('invalid_object_definition', 'generation expression is not immutable', undefined);
     }
     if (sequence === undefined) continue;
     const options = sequence.identity?.sequence ?? [];
     const named = options.find((o) => o.name === 'sequence name')?.owner;
-    const name = named?.[named.length - 1]?.text ?? d.chooseName([table.name, column.name], 'seq', d.taken(table.schema, undefined, new Set()));
-    const values = sequenceValues(d, options.filter((o) => o.name !== 'sequence name'), sequence.type, undefined);
+    const name =
+      named?.[named.length - 1]?.text ??
+      d.chooseName([table.name, column.name], 'seq', d.taken(table.schema, undefined, new Set()));
+    const values = sequenceValues(
+      d,
+      options.filter((o) => o.name !== 'sequence name'),
+      sequence.type,
+      undefined,
+    );
     yield* makeSequence(d, table.schema, name, values, { table: table.oid, column: column.number });
     const schema = d.catalog.object(table.schema)!.name;
     const literal = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`.replaceAll("'", "''");
@@ -236,9 +340,12 @@ function copiedColumns(d: Definer, like: LikeClause, offset: number): NewColumn[
   const including = new Set<string>();
   for (const option of like.options) {
     if (!option.including) including.delete(option.what);
-    else if (option.what === 'all') for (const what of ['defaults', 'generated', 'comments', 'storage', 'statistics', 'compression']) including.add(what);
+    else if (option.what === 'all')
+      for (const what of ['defaults', 'generated', 'comments', 'storage', 'statistics', 'compression'])
+        including.add(what);
     else including.add(option.what);
-    if (option.including && ['constraints', 'indexes', 'identity'].includes(option.what)) throw d.unsupported(`LIKE … INCLUDING ${option.what.toUpperCase()}`, like.at);
+    if (option.including && ['constraints', 'indexes', 'identity'].includes(option.what))
+      throw d.unsupported(`LIKE … INCLUDING ${option.what.toUpperCase()}`, like.at);
     if (option.including && option.what === 'all') throw d.unsupported('LIKE … INCLUDING ALL', like.at);
   }
   return source.columns
@@ -268,17 +375,31 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
     return undefined;
   }
   const planned = d.sql.planStatement(s.query, d.text, 0, [], []);
-  if (s.columns.length > planned.columns.length) throw d.error('syntax_error', 'too many column names were specified', s.columns[planned.columns.length]!.at);
+  if (s.columns.length > planned.columns.length)
+    throw d.error('syntax_error', 'too many column names were specified', s.columns[planned.columns.length]!.at);
   const columns = planned.columns.map((c, i): NewColumn => {
     const type = c.type === 705 ? 25 : c.type;
     const physical = typeEntry(type).physical(c.typmod);
     const name = s.columns[i]?.text ?? c.name;
-    if (physical === undefined) throw d.error('invalid_table_definition', `column "${name}" has pseudo-type ${typeEntry(type).displayName}`, undefined);
-    return { column: { number: i + 1, name, type, typmod: c.typmod, physical, notNull: false, dropped: false }, sequence: undefined, keys: [], checks: [], foreign: [], defaultConstraint: undefined };
+    if (physical === undefined)
+      throw d.error(
+        'invalid_table_definition',
+        `column "${name}" has pseudo-type ${typeEntry(type).displayName}`,
+        undefined,
+      );
+    return {
+      column: { number: i + 1, name, type, typmod: c.typmod, physical, notNull: false, dropped: false },
+      sequence: undefined,
+      keys: [],
+      checks: [],
+      foreign: [],
+      defaultConstraint: undefined,
+    };
   });
   const seen = new Set<string>();
   for (const { column } of columns) {
-    if (seen.has(column.name)) throw d.error('duplicate_column', `column "${column.name}" specified more than once`, undefined);
+    if (seen.has(column.name))
+      throw d.error('duplicate_column', `column "${column.name}" specified more than once`, undefined);
     seen.add(column.name);
   }
   const { texts, fillPercent } = d.storageOptions(s.options);

@@ -1,7 +1,15 @@
 /** What every definition statement needs: names resolved, names made, objects found, options read. */
 import { type ErrorCode, type ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { Catalog, CatalogObject, ColumnObject, Oid, RelationObject, SchemaObject, TableObject } from '../../engine/catalog.ts';
+import type {
+  Catalog,
+  CatalogObject,
+  ColumnObject,
+  Oid,
+  RelationObject,
+  SchemaObject,
+  TableObject,
+} from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Option } from '../ast/definitions.ts';
 import { type Name, positionOf, type QualifiedName } from '../ast/names.ts';
@@ -12,7 +20,12 @@ import type { SqlSession } from '../session/sql-session.ts';
 const NAME_BYTES_MAX = 63;
 
 /** Kinds of relations as error messages name them. */
-const KIND_WORD: Record<RelationObject['kind'], string> = { table: 'table', index: 'index', view: 'view', sequence: 'sequence' };
+const KIND_WORD: Record<RelationObject['kind'], string> = {
+  table: 'table',
+  index: 'index',
+  view: 'view',
+  sequence: 'sequence',
+};
 
 export class Definer {
   readonly sql: SqlSession;
@@ -34,7 +47,12 @@ export class Definer {
     return 10;
   }
 
-  error(code: ErrorCode, message: string, at: number | undefined, facts: { detail?: string; hint?: string } = {}): ExtentError {
+  error(
+    code: ErrorCode,
+    message: string,
+    at: number | undefined,
+    facts: { detail?: string; hint?: string } = {},
+  ): ExtentError {
     return fail(code, message, { ...facts, position: at === undefined ? undefined : positionOf(this.text, at) });
   }
 
@@ -61,10 +79,18 @@ export class Definer {
 
   /** The schema that a new object goes to. @throws 3F000, 42501 for system schemas. */
   targetSchema(name: QualifiedName): Oid {
-    const oid = name.schema === null ? creationSchema(this.catalog, this.sql.settings.get('search_path')!, this.sql.user) : this.schemaNamed(name.schema, name.at).oid;
+    const oid =
+      name.schema === null
+        ? creationSchema(this.catalog, this.sql.settings.get('search_path')!, this.sql.user)
+        : this.schemaNamed(name.schema, name.at).oid;
     const schema = this.catalog.object(oid)!;
     if (schema.name === 'pg_catalog' || schema.name === 'information_schema') {
-      throw this.error('insufficient_privilege', `permission denied to create "${schema.name}.${name.name}"`, undefined, { detail: 'System catalog modifications are currently disallowed.' });
+      throw this.error(
+        'insufficient_privilege',
+        `permission denied to create "${schema.name}.${name.name}"`,
+        undefined,
+        { detail: 'System catalog modifications are currently disallowed.' },
+      );
     }
     return oid;
   }
@@ -80,27 +106,37 @@ export class Definer {
   /** The relation of a name. @throws 42P01. */
   relation(name: QualifiedName): RelationObject {
     const found = this.findRelation(name);
-    if (found === undefined) throw this.error('undefined_table', `relation "${this.shown(name)}" does not exist`, undefined);
+    if (found === undefined)
+      throw this.error('undefined_table', `relation "${this.shown(name)}" does not exist`, undefined);
     return found;
   }
 
   /** A table of a name. @throws 42P01, 42809. */
   table(name: QualifiedName): TableObject {
     const found = this.relation(name);
-    if (found.kind !== 'table') throw this.error('wrong_object_type', `"${found.name}" is not a table`, undefined, { detail: `This operation is not supported for ${KIND_WORD[found.kind]}s.` });
+    if (found.kind !== 'table')
+      throw this.error('wrong_object_type', `"${found.name}" is not a table`, undefined, {
+        detail: `This operation is not supported for ${KIND_WORD[found.kind]}s.`,
+      });
     return found;
   }
 
   /** A live column of a table. @throws 42703. */
   column(table: TableObject, name: Name): ColumnObject {
     const found = table.columns.find((c) => !c.dropped && c.name === name.text);
-    if (found === undefined) throw this.error('undefined_column', `column "${name.text}" of relation "${table.name}" does not exist`, undefined);
+    if (found === undefined)
+      throw this.error(
+        'undefined_column',
+        `column "${name.text}" of relation "${table.name}" does not exist`,
+        undefined,
+      );
     return found;
   }
 
   /** @throws 42P07 when the schema has a relation of this name. */
   requireFree(schema: Oid, name: string): void {
-    if (this.catalog.relationNamed(schema, name) !== undefined) throw fail('duplicate_table', `relation "${name}" already exists`);
+    if (this.catalog.relationNamed(schema, name) !== undefined)
+      throw fail('duplicate_table', `relation "${name}" already exists`);
   }
 
   /**
@@ -114,7 +150,10 @@ export class Definer {
       const cut = [...parts];
       const length = (): number => Buffer.byteLength(cut.join('_')) + Buffer.byteLength(tail);
       while (length() > NAME_BYTES_MAX) {
-        const longest = cut.reduce((best, p, i) => (Buffer.byteLength(p) > Buffer.byteLength(cut[best]!) ? i : best), 0);
+        const longest = cut.reduce(
+          (best, p, i) => (Buffer.byteLength(p) > Buffer.byteLength(cut[best]!) ? i : best),
+          0,
+        );
         cut[longest] = [...cut[longest]!].slice(0, -1).join('');
       }
       const name = cut.join('_') + tail;
@@ -125,7 +164,9 @@ export class Definer {
   /** True when the schema has a relation, or the table a constraint, of this name. */
   taken(schema: Oid, table: Oid | undefined, pending: ReadonlySet<string>): (name: string) => boolean {
     return (name) =>
-      pending.has(name) || this.catalog.relationNamed(schema, name) !== undefined || (table !== undefined && this.catalog.constraintsOf(table).some((c) => c.name === name));
+      pending.has(name) ||
+      this.catalog.relationNamed(schema, name) !== undefined ||
+      (table !== undefined && this.catalog.constraintsOf(table).some((c) => c.name === name));
   }
 
   // ── changes ──
@@ -166,9 +207,18 @@ export class Definer {
       }
       const text = option.value?.text ?? 'true';
       const value = Number(text);
-      if (!Number.isInteger(value)) throw this.error('invalid_parameter_value', `invalid value for integer option "fillfactor": ${text}`, option.at);
-      if (value < 10 || value > 100) throw this.error('invalid_parameter_value', `value ${text} out of bounds for option "fillfactor"`, option.at, { detail: 'Valid values are between "10" and "100".' });
-      if (texts.length > 0) throw this.error('invalid_parameter_value', `parameter "fillfactor" specified more than once`, option.at);
+      if (!Number.isInteger(value))
+        throw this.error(
+          'invalid_parameter_value',
+          `invalid value for integer option "fillfactor": ${text}`,
+          option.at,
+        );
+      if (value < 10 || value > 100)
+        throw this.error('invalid_parameter_value', `value ${text} out of bounds for option "fillfactor"`, option.at, {
+          detail: 'Valid values are between "10" and "100".',
+        });
+      if (texts.length > 0)
+        throw this.error('invalid_parameter_value', `parameter "fillfactor" specified more than once`, option.at);
       texts.push(`fillfactor=${value}`);
       fillPercent = value;
     }

@@ -27,7 +27,9 @@ export function indexDefinition(catalog: Catalog, index: IndexObject, column: nu
     return `${keyText(table, key)}${order}${nulls}`;
   });
   const schema = quoteIdentifier(catalog.object(table.schema)?.name ?? '');
-  const parts = [`CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`];
+  const parts = [
+    `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`,
+  ];
   if (index.include.length > 0) parts.push(`INCLUDE (${index.include.map((n) => columnName(table, n)).join(', ')})`);
   if (!index.nullsDistinct) parts.push('NULLS NOT DISTINCT');
   if (index.options.length > 0) parts.push(`WITH (${index.options.map(optionText).join(', ')})`);
@@ -58,7 +60,8 @@ export function constraintDefinition(catalog: Catalog, constraint: ConstraintObj
       const { foreign } = constraint;
       const parent = catalog.table(foreign!.table);
       const referenced = foreign!.columns.map((n) => columnName(parent, n)).join(', ');
-      const list = foreign!.setColumns.length > 0 ? ` (${foreign!.setColumns.map((n) => columnName(table, n)).join(', ')})` : '';
+      const list =
+        foreign!.setColumns.length > 0 ? ` (${foreign!.setColumns.map((n) => columnName(table, n)).join(', ')})` : '';
       const onUpdate = foreign!.onUpdate === 'no action' ? '' : ` ON UPDATE ${foreign!.onUpdate.toUpperCase()}`;
       const onDelete = foreign!.onDelete === 'no action' ? '' : ` ON DELETE ${foreign!.onDelete.toUpperCase()}${list}`;
       const match = foreign!.match === 'full' ? ' MATCH FULL' : '';

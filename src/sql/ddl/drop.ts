@@ -14,8 +14,10 @@ import { type Definer, INDEX_FILL, TABLE_FILL } from './definer.ts';
 
 /** Words for an object in messages. */
 export function describe(d: Definer, object: CatalogObject): string {
-  if (object.kind === 'constraint') return `constraint ${object.name} on table ${displayName(d.catalog, d.schemas, d.catalog.table(object.table))}`;
-  if (object.kind === 'table' || object.kind === 'index' || object.kind === 'view' || object.kind === 'sequence') return `${object.kind} ${displayName(d.catalog, d.schemas, object)}`;
+  if (object.kind === 'constraint')
+    return `constraint ${object.name} on table ${displayName(d.catalog, d.schemas, d.catalog.table(object.table))}`;
+  if (object.kind === 'table' || object.kind === 'index' || object.kind === 'view' || object.kind === 'sequence')
+    return `${object.kind} ${displayName(d.catalog, d.schemas, object)}`;
   return `${object.kind} ${object.name}`;
 }
 
@@ -26,10 +28,20 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
   for (const object of d.catalog.objects()) {
     if (object.oid === oid) continue;
     if (object.kind === 'view' && object.uses.includes(oid)) foreign.push(object);
-    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid) foreign.push(object);
-    else if ((object.kind === 'index' || object.kind === 'constraint' || object.kind === 'statistics') && object.table === oid) own.push(object);
+    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid)
+      foreign.push(object);
+    else if (
+      (object.kind === 'index' || object.kind === 'constraint' || object.kind === 'statistics') &&
+      object.table === oid
+    )
+      own.push(object);
     else if (object.kind === 'sequence' && object.ownedBy?.table === oid) own.push(object);
-    else if (object.kind === 'table' && object.columns.some((c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, oid, c.defaultSql)) && d.catalog.object(oid)?.kind === 'sequence') foreign.push(object);
+    else if (
+      object.kind === 'table' &&
+      object.columns.some((c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, oid, c.defaultSql)) &&
+      d.catalog.object(oid)?.kind === 'sequence'
+    )
+      foreign.push(object);
   }
   return { own, foreign };
 }
@@ -73,12 +85,25 @@ function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): Catalog
     d.sql.tell(`${s.object} "${d.shown(name)}" does not exist, skipping`);
     return undefined;
   }
-  if (found.kind !== s.object) throw d.error('wrong_object_type', `"${found.name}" is not ${s.object === 'index' ? 'an' : 'a'} ${s.object}`, undefined, { hint: `Use DROP ${found.kind.toUpperCase()} to remove ${found.kind === 'index' ? 'an index' : `a ${found.kind}`}.` });
+  if (found.kind !== s.object)
+    throw d.error(
+      'wrong_object_type',
+      `"${found.name}" is not ${s.object === 'index' ? 'an' : 'a'} ${s.object}`,
+      undefined,
+      {
+        hint: `Use DROP ${found.kind.toUpperCase()} to remove ${found.kind === 'index' ? 'an index' : `a ${found.kind}`}.`,
+      },
+    );
   if (found.kind === 'index' && found.constraint !== 0) {
     const constraint = d.catalog.object(found.constraint)!;
-    throw d.error('dependent_objects_still_exist', `cannot drop index ${found.name} because constraint ${constraint.name} on table ${d.catalog.table(found.table).name} requires it`, undefined, {
-      hint: `You can drop constraint ${constraint.name} on table ${d.catalog.table(found.table).name} instead.`,
-    });
+    throw d.error(
+      'dependent_objects_still_exist',
+      `cannot drop index ${found.name} because constraint ${constraint.name} on table ${d.catalog.table(found.table).name} requires it`,
+      undefined,
+      {
+        hint: `You can drop constraint ${constraint.name} on table ${d.catalog.table(found.table).name} instead.`,
+      },
+    );
   }
   return found;
 }
@@ -91,10 +116,11 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
   const along: string[] = [];
   for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
     const { own, foreign } = dependents(d, object.oid);
-    for (const o of own) if (!going.has(o.oid)) {
-      going.set(o.oid, o);
-      queue.push(o);
-    }
+    for (const o of own)
+      if (!going.has(o.oid)) {
+        going.set(o.oid, o);
+        queue.push(o);
+      }
     for (const f of foreign) {
       if (going.has(f.oid)) continue;
       const text = f.kind === 'table' ? `default value for a column of table ${f.name}` : describe(d, f);
@@ -106,11 +132,20 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
     }
   }
   if (blocked.length > 0 && !cascade) {
-    const what = targets.length === 1 ? `cannot drop ${describe(d, targets[0]!)} because other objects depend on it` : 'cannot drop desired object(s) because other objects depend on them';
-    throw fail('dependent_objects_still_exist', what, { detail: blocked.join('\n'), hint: 'Use DROP ... CASCADE to drop the dependent objects too.' });
+    const what =
+      targets.length === 1
+        ? `cannot drop ${describe(d, targets[0]!)} because other objects depend on it`
+        : 'cannot drop desired object(s) because other objects depend on them';
+    throw fail('dependent_objects_still_exist', what, {
+      detail: blocked.join('\n'),
+      hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+    });
   }
   if (along.length === 1) d.sql.tell(`drop cascades to ${along[0]}`);
-  else if (along.length > 1) d.sql.tell(`drop cascades to ${along.length} other objects`, { detail: along.map((a) => `drop cascades to ${a}`).join('\n') });
+  else if (along.length > 1)
+    d.sql.tell(`drop cascades to ${along.length} other objects`, {
+      detail: along.map((a) => `drop cascades to ${a}`).join('\n'),
+    });
   for (const object of going.values()) yield* dropOne(d, object, going);
 }
 
@@ -144,13 +179,23 @@ function* dropSchemas(d: Definer, s: DropStatement): Task<void> {
       d.sql.tell(`schema "${name.name}" does not exist, skipping`);
       continue;
     }
-    if (schema.oid === 11 || schema.name === 'information_schema') throw fail('dependent_objects_still_exist', `cannot drop schema ${schema.name} because it is required by the database system`);
-    const inside = [...d.catalog.objects()].filter((o) => o.schema === schema.oid && (o.kind === 'table' || o.kind === 'view' || o.kind === 'sequence'));
+    if (schema.oid === 11 || schema.name === 'information_schema')
+      throw fail(
+        'dependent_objects_still_exist',
+        `cannot drop schema ${schema.name} because it is required by the database system`,
+      );
+    const inside = [...d.catalog.objects()].filter(
+      (o) => o.schema === schema.oid && (o.kind === 'table' || o.kind === 'view' || o.kind === 'sequence'),
+    );
     if (inside.length > 0 && !s.cascade) {
-      throw fail('dependent_objects_still_exist', `cannot drop schema ${schema.name} because other objects depend on it`, {
-        detail: inside.map((o) => `${describe(d, o)} depends on schema ${schema.name}`).join('\n'),
-        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
-      });
+      throw fail(
+        'dependent_objects_still_exist',
+        `cannot drop schema ${schema.name} because other objects depend on it`,
+        {
+          detail: inside.map((o) => `${describe(d, o)} depends on schema ${schema.name}`).join('\n'),
+          hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+        },
+      );
     }
     if (inside.length === 1) d.sql.tell(`drop cascades to ${describe(d, inside[0]!)}`);
     else if (inside.length > 1) d.sql.tell(`drop cascades to ${inside.length} other objects`);
@@ -164,10 +209,14 @@ export function* dropConstraint(d: Definer, constraint: ConstraintObject, cascad
   if (constraint.type === 'primary' || constraint.type === 'unique') {
     const needing = d.catalog.referencesTo(constraint.table).filter((c) => c.index === constraint.index);
     if (needing.length > 0 && !cascade) {
-      throw fail('dependent_objects_still_exist', `cannot drop constraint ${constraint.name} on table ${d.catalog.table(constraint.table).name} because other objects depend on it`, {
-        detail: needing.map((c) => `${describe(d, c)} depends on index ${constraint.name}`).join('\n'),
-        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
-      });
+      throw fail(
+        'dependent_objects_still_exist',
+        `cannot drop constraint ${constraint.name} on table ${d.catalog.table(constraint.table).name} because other objects depend on it`,
+        {
+          detail: needing.map((c) => `${describe(d, c)} depends on index ${constraint.name}`).join('\n'),
+          hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+        },
+      );
     }
     for (const c of needing) {
       d.sql.tell(`drop cascades to ${describe(d, c)}`);
@@ -204,7 +253,9 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
     yield* d.lock(oid, 8);
     yield* emptyTable(d, d.catalog.table(oid));
     if (s.restartIdentity) {
-      for (const o of d.catalog.objects()) if (o.kind === 'sequence' && o.ownedBy?.table === oid) yield* d.engine.database.sequences.set(o, BigInt(o.start), false);
+      for (const o of d.catalog.objects())
+        if (o.kind === 'sequence' && o.ownedBy?.table === oid)
+          yield* d.engine.database.sequences.set(o, BigInt(o.start), false);
     }
   }
 }
@@ -212,10 +263,20 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
 /** Gives a table and its indexes new, empty trees. @returns the table as it is now. */
 export function* emptyTable(d: Definer, table: TableObject): Task<TableObject> {
   const { store, transaction } = d.engine;
-  const tree = yield* store.createTree(transaction, { kind: TREE_TABLE, parent: 0, fillPercent: fillOf(table.options) ?? TABLE_FILL });
+  const tree = yield* store.createTree(transaction, {
+    kind: TREE_TABLE,
+    parent: 0,
+    fillPercent: fillOf(table.options) ?? TABLE_FILL,
+  });
   for (const index of d.catalog.indexesOf(table.oid)) {
     const clustered = index.oid === table.primaryIndex;
-    const own = clustered ? tree : yield* store.createTree(transaction, { kind: TREE_INDEX, parent: tree, fillPercent: fillOf(index.options) ?? INDEX_FILL });
+    const own = clustered
+      ? tree
+      : yield* store.createTree(transaction, {
+          kind: TREE_INDEX,
+          parent: tree,
+          fillPercent: fillOf(index.options) ?? INDEX_FILL,
+        });
     yield* d.put({ ...index, tree: own, version: index.version + 1 } satisfies IndexObject);
     if (!clustered) yield* store.dropTree(transaction, index.tree);
   }
@@ -227,4 +288,3 @@ export function fillOf(options: readonly string[]): number | undefined {
   const text = options.find((o) => o.startsWith('fillfactor='));
   return text === undefined ? undefined : Number(text.slice('fillfactor='.length));
 }
-

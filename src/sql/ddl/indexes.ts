@@ -12,10 +12,13 @@ import type { Definer } from './definer.ts';
 const KEYS_MAX = 32;
 
 export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
-  if (s.concurrently && d.sql.block.state === 'block') throw fail('active_sql_transaction', 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block');
+  if (s.concurrently && d.sql.block.state === 'block')
+    throw fail('active_sql_transaction', 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block');
   if (s.accessMethod !== null && s.accessMethod.text !== 'btree') {
     const known = ['hash', 'gist', 'gin', 'spgist', 'brin'].includes(s.accessMethod.text);
-    throw known ? d.unsupported(`access method "${s.accessMethod.text}"`, s.accessMethod.at) : d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
+    throw known
+      ? d.unsupported(`access method "${s.accessMethod.text}"`, s.accessMethod.at)
+      : d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
   }
   if (s.tablespace !== null && s.tablespace.text !== 'pg_default') throw d.unsupported('a tablespace', s.tablespace.at);
   if (s.include.length > 0) throw d.unsupported('INCLUDE', s.include[0]!.at);
@@ -23,14 +26,17 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   let table = d.table(s.table);
   yield* d.lock(table.oid, 5);
   table = d.catalog.table(table.oid);
-  const name = s.name?.text ?? d.chooseName([table.name, ...s.keys.map(keyName)], 'idx', d.taken(table.schema, undefined, new Set()));
+  const name =
+    s.name?.text ??
+    d.chooseName([table.name, ...s.keys.map(keyName)], 'idx', d.taken(table.schema, undefined, new Set()));
   if (d.catalog.relationNamed(table.schema, name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(table.schema, name);
     d.sql.tell(`relation "${name}" already exists, skipping`);
     return;
   }
   const columns = s.keys.map((key) => indexColumn(d, table, key));
-  if (s.where !== null) bindTableExpression(d.sql.bindContext(), table, s.where.text, s.where.expression, d.text, 16, 'index predicate');
+  if (s.where !== null)
+    bindTableExpression(d.sql.bindContext(), table, s.where.text, s.where.expression, d.text, 16, 'index predicate');
   const { texts, fillPercent } = d.storageOptions(s.options);
   const index: IndexObject = {
     kind: 'index',
@@ -69,7 +75,8 @@ function keyName(key: IndexKey): string {
 }
 
 function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn {
-  if (key.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(key.collation.name)) throw d.unsupported(`an index with collation "${key.collation.name}"`, key.collation.at);
+  if (key.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(key.collation.name))
+    throw d.unsupported(`an index with collation "${key.collation.name}"`, key.collation.at);
   const descending = key.direction === 'desc';
   const nullsFirst = key.nulls === null ? descending : key.nulls === 'first';
   if (key.expression.kind === 'column' && key.expression.parts.length === 1) {
@@ -77,12 +84,21 @@ function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn
     const column = table.columns.find((c) => !c.dropped && c.name === name.text);
     if (column === undefined) throw d.error('undefined_column', `column "${name.text}" does not exist`, undefined);
     requireOrder(d, column.type, name.at);
-    return { column: column.number, type: column.type, typmod: column.typmod, physical: column.physical, descending, nullsFirst };
+    return {
+      column: column.number,
+      type: column.type,
+      typmod: column.typmod,
+      physical: column.physical,
+      descending,
+      nullsFirst,
+    };
   }
   const bound = bindTableExpression(d.sql.bindContext(), table, key.text, key.expression, d.text, undefined, 'index');
-  if (bound.volatile) throw d.error('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE', undefined);
+  if (bound.volatile)
+    throw d.error('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE', undefined);
   requireOrder(d, bound.type, key.expression.at);
   const physical = typeEntry(bound.type).physical(bound.typmod);
-  if (physical === undefined) throw d.unsupported(`an index on type ${typeEntry(bound.type).displayName}`, key.expression.at);
+  if (physical === undefined)
+    throw d.unsupported(`an index on type ${typeEntry(bound.type).displayName}`, key.expression.at);
   return { column: 0, expression: key.text, type: bound.type, typmod: bound.typmod, physical, descending, nullsFirst };
 }

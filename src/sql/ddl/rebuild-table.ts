@@ -36,12 +36,28 @@ export interface NewPrimary {
  *
  * @throws 23505 when a new key has duplicates, 23502 when a new NOT NULL column has no value.
  */
-export function* rebuildTable(d: Definer, before: TableObject, after: TableObject, change: (row: SqlValue[]) => SqlValue[], column?: ColumnChange, primary?: NewPrimary): Task<void> {
+export function* rebuildTable(
+  d: Definer,
+  before: TableObject,
+  after: TableObject,
+  change: (row: SqlValue[]) => SqlValue[],
+  column?: ColumnChange,
+  primary?: NewPrimary,
+): Task<void> {
   const { store, transaction } = d.engine;
   const number = Math.max(...after.layouts.map((l) => l.number)) + 1;
-  const tree = yield* store.createTree(transaction, { kind: TREE_TABLE, parent: 0, fillPercent: fillOf(after.options) ?? TABLE_FILL });
+  const tree = yield* store.createTree(transaction, {
+    kind: TREE_TABLE,
+    parent: 0,
+    fillPercent: fillOf(after.options) ?? TABLE_FILL,
+  });
   const live = after.columns.filter((c) => !c.dropped);
-  const next: TableObject = { ...after, tree, layouts: [{ number, columns: live.map((c) => c.number) }], columns: after.columns.map(({ missing: _missing, ...c }) => c) };
+  const next: TableObject = {
+    ...after,
+    tree,
+    layouts: [{ number, columns: live.map((c) => c.number) }],
+    columns: after.columns.map(({ missing: _missing, ...c }) => c),
+  };
   const reader = readTable(d, before);
   try {
     yield* retree(d, before, next, column, primary);
@@ -53,19 +69,34 @@ export function* rebuildTable(d: Definer, before: TableObject, after: TableObjec
   yield* store.dropTree(transaction, before.tree);
   const table = d.catalog.table(before.oid);
   const rules = tableRules(d.sql.bindContext(), table);
-  for (const index of d.catalog.indexesOf(table.oid)) if (index.oid !== table.primaryIndex) yield* buildIndex(d, table, index, rules);
+  for (const index of d.catalog.indexesOf(table.oid))
+    if (index.oid !== table.primaryIndex) yield* buildIndex(d, table, index, rules);
 }
 
 /** Writes the table and its indexes with their new trees. */
-function* retree(d: Definer, before: TableObject, next: TableObject, column: ColumnChange | undefined, primary: NewPrimary | undefined): Task<void> {
+function* retree(
+  d: Definer,
+  before: TableObject,
+  next: TableObject,
+  column: ColumnChange | undefined,
+  primary: NewPrimary | undefined,
+): Task<void> {
   const { store, transaction } = d.engine;
   for (const index of d.catalog.indexesOf(before.oid)) {
     const clustered = index.oid === next.primaryIndex;
-    const tree = clustered ? next.tree : yield* store.createTree(transaction, { kind: TREE_INDEX, parent: next.tree, fillPercent: fillOf(index.options) ?? INDEX_FILL });
+    const tree = clustered
+      ? next.tree
+      : yield* store.createTree(transaction, {
+          kind: TREE_INDEX,
+          parent: next.tree,
+          fillPercent: fillOf(index.options) ?? INDEX_FILL,
+        });
     if (index.oid !== before.primaryIndex) yield* store.dropTree(transaction, index.tree);
     const columns = index.columns.map((c) => {
       const source = next.columns.find((x) => x.number === c.column);
-      return column === undefined || c.column !== column.number || source === undefined ? c : { ...c, type: source.type, typmod: source.typmod, physical: source.physical };
+      return column === undefined || c.column !== column.number || source === undefined
+        ? c
+        : { ...c, type: source.type, typmod: source.typmod, physical: source.physical };
     });
     yield* d.put({ ...index, tree, columns, version: index.version + 1 });
   }
@@ -76,13 +107,39 @@ function* retree(d: Definer, before: TableObject, next: TableObject, column: Col
   yield* d.putTable(next);
 }
 
-function* copyRows(d: Definer, reader: TableReader, before: TableObject, table: TableObject, change: (row: SqlValue[]) => SqlValue[], column: ColumnChange | undefined): Task<void> {
+function* copyRows(
+  d: Definer,
+  reader: TableReader,
+  before: TableObject,
+  table: TableObject,
+  change: (row: SqlValue[]) => SqlValue[],
+  column: ColumnChange | undefined,
+): Task<void> {
   const { engine } = d;
   // Secondary indexes are filled afterwards, by sorting.
-  const access = new TableAccess(engine.store, engine.catalog.changed([], engine.catalog.indexesOf(table.oid).filter((i) => i.oid !== table.primaryIndex).map((i) => i.oid)), table);
+  const access = new TableAccess(
+    engine.store,
+    engine.catalog.changed(
+      [],
+      engine.catalog
+        .indexesOf(table.oid)
+        .filter((i) => i.oid !== table.primaryIndex)
+        .map((i) => i.oid),
+    ),
+    table,
+  );
   if (access.primaryParts === undefined) yield* engine.database.rowIds.load(table.tree, engine.transaction);
-  const writer = new TableWriter(engine.store, engine.transaction, access, () => engine.database.rowIds.take(table.tree), undefined);
-  const shape = new Shape(access.columns.map((c, i) => ({ id: i + 1, type: c.type, typmod: c.typmod, physical: c.physical })), access.wideLayout);
+  const writer = new TableWriter(
+    engine.store,
+    engine.transaction,
+    access,
+    () => engine.database.rowIds.take(table.tree),
+    undefined,
+  );
+  const shape = new Shape(
+    access.columns.map((c, i) => ({ id: i + 1, type: c.type, typmod: c.typmod, physical: c.physical })),
+    access.wideLayout,
+  );
   const writers = shape.columns.map((_, i) => columnWriter(shape, i));
   const evals = valuesFor(d, reader, before, access, column);
   const env = new Env(reader.state);
@@ -117,23 +174,43 @@ function duplicateOf(d: Definer, table: TableObject, index: IndexObject, values:
 }
 
 /** Per column of the new table where its value comes from: the old column, its conversion, or its default. */
-function valuesFor(d: Definer, reader: TableReader, before: TableObject, access: TableAccess, column: ColumnChange | undefined): Eval[] {
+function valuesFor(
+  d: Definer,
+  reader: TableReader,
+  before: TableObject,
+  access: TableAccess,
+  column: ColumnChange | undefined,
+): Eval[] {
   const old = before.columns.filter((c) => !c.dropped);
   const outer = new Map<ColumnId, number>();
-  const scopeOver = (ids: readonly ColumnId[]): { shape0: Shape; outer: Map<ColumnId, number>; subquery: () => never } => ({
-    shape0: new Shape(reader.shape.columns.map((c, i) => ({ ...c, id: ids[i] ?? -1 - i })), reader.shape.layout),
+  const scopeOver = (
+    ids: readonly ColumnId[],
+  ): { shape0: Shape; outer: Map<ColumnId, number>; subquery: () => never } => ({
+    shape0: new Shape(
+      reader.shape.columns.map((c, i) => ({ ...c, id: ids[i] ?? -1 - i })),
+      reader.shape.layout,
+    ),
     outer,
     subquery: () => {
       throw d.unsupported('a sub-query here', undefined);
     },
   });
   return access.columns.map((c) => {
-    if (column?.number === c.number) return compileEval(column.convert.expr, scopeOver(column.convert.row.map((r) => r.id)));
+    if (column?.number === c.number)
+      return compileEval(column.convert.expr, scopeOver(column.convert.row.map((r) => r.id)));
     const from = old.findIndex((o) => o.number === c.number);
     if (from >= 0) return columnReader(reader.shape, from, 0);
     const sql = c.defaultSql ?? c.generatedSql;
     if (sql === undefined) return () => null;
-    const bound = bindTableExpression(d.sql.bindContext(), { ...access.table, columns: [...before.columns, c] }, sql, undefined, sql, c.type, 'DEFAULT');
+    const bound = bindTableExpression(
+      d.sql.bindContext(),
+      { ...access.table, columns: [...before.columns, c] },
+      sql,
+      undefined,
+      sql,
+      c.type,
+      'DEFAULT',
+    );
     const evaluate = compileEval(bound.expr, scopeOver(bound.row.map((r) => r.id)));
     const apply = typeEntry(c.type).applyTypmod;
     return (env) => {

@@ -28,7 +28,12 @@ export interface SequenceValues {
 }
 
 /** What the options mean, over what holds so far. @throws 22023, 42601. */
-export function sequenceValues(d: Definer, options: readonly SequenceOption[], type: Oid, before: SequenceValues | undefined): SequenceValues {
+export function sequenceValues(
+  d: Definer,
+  options: readonly SequenceOption[],
+  type: Oid,
+  before: SequenceValues | undefined,
+): SequenceValues {
   const seen = new Set<string>();
   const given = new Map<string, SequenceOption>();
   for (const option of options) {
@@ -48,18 +53,41 @@ export function sequenceValues(d: Definer, options: readonly SequenceOption[], t
   const increment = number('increment') ?? (before === undefined ? 1n : BigInt(before.increment));
   if (increment === 0n) throw fail('invalid_parameter_value', 'INCREMENT must not be zero');
   const ascending = increment > 0n;
-  const minimum = number('minvalue') ?? (given.has('minvalue') || !keepsLimits ? (ascending ? 1n : limits[0]) : BigInt(before.minimum));
-  const maximum = number('maxvalue') ?? (given.has('maxvalue') || !keepsLimits ? (ascending ? limits[1] : -1n) : BigInt(before.maximum));
-  if (maximum > limits[1] || maximum < limits[0]) throw fail('invalid_parameter_value', `MAXVALUE (${maximum}) is out of range for sequence data type ${TYPE_NAME.get(chosen)}`);
-  if (minimum < limits[0] || minimum > limits[1]) throw fail('invalid_parameter_value', `MINVALUE (${minimum}) is out of range for sequence data type ${TYPE_NAME.get(chosen)}`);
-  if (minimum >= maximum) throw fail('invalid_parameter_value', `MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`);
+  const minimum =
+    number('minvalue') ??
+    (given.has('minvalue') || !keepsLimits ? (ascending ? 1n : limits[0]) : BigInt(before.minimum));
+  const maximum =
+    number('maxvalue') ??
+    (given.has('maxvalue') || !keepsLimits ? (ascending ? limits[1] : -1n) : BigInt(before.maximum));
+  if (maximum > limits[1] || maximum < limits[0])
+    throw fail(
+      'invalid_parameter_value',
+      `MAXVALUE (${maximum}) is out of range for sequence data type ${TYPE_NAME.get(chosen)}`,
+    );
+  if (minimum < limits[0] || minimum > limits[1])
+    throw fail(
+      'invalid_parameter_value',
+      `MINVALUE (${minimum}) is out of range for sequence data type ${TYPE_NAME.get(chosen)}`,
+    );
+  if (minimum >= maximum)
+    throw fail('invalid_parameter_value', `MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`);
   const start = number('start') ?? (before === undefined ? (ascending ? minimum : maximum) : BigInt(before.start));
-  if (start < minimum) throw fail('invalid_parameter_value', `START value (${start}) cannot be less than MINVALUE (${minimum})`);
-  if (start > maximum) throw fail('invalid_parameter_value', `START value (${start}) cannot be greater than MAXVALUE (${maximum})`);
+  if (start < minimum)
+    throw fail('invalid_parameter_value', `START value (${start}) cannot be less than MINVALUE (${minimum})`);
+  if (start > maximum)
+    throw fail('invalid_parameter_value', `START value (${start}) cannot be greater than MAXVALUE (${maximum})`);
   const cache = Number(number('cache') ?? BigInt(before?.cache ?? 1));
   if (cache < 1) throw fail('invalid_parameter_value', `CACHE (${cache}) must be greater than zero`);
   const cycle = given.has('cycle') ? given.get('cycle')!.value === 'true' : (before?.cycle ?? false);
-  return { type: chosen, start: String(start), increment: String(increment), minimum: String(minimum), maximum: String(maximum), cache, cycle };
+  return {
+    type: chosen,
+    start: String(start),
+    increment: String(increment),
+    minimum: String(minimum),
+    maximum: String(maximum),
+    cache,
+    cycle,
+  };
 }
 
 export function* createSequence(d: Definer, s: CreateSequenceStatement): Task<void> {
@@ -76,15 +104,34 @@ export function* createSequence(d: Definer, s: CreateSequenceStatement): Task<vo
 function ownerOf(d: Definer, options: readonly SequenceOption[]): SequenceObject['ownedBy'] {
   const owner = options.find((o) => o.name === 'owned by')?.owner;
   if (owner == null || owner.length === 0) return undefined;
-  if (owner.length < 2) throw d.error('syntax_error', 'invalid OWNED BY option', undefined, { hint: 'Specify OWNED BY table.column or OWNED BY NONE.' });
+  if (owner.length < 2)
+    throw d.error('syntax_error', 'invalid OWNED BY option', undefined, {
+      hint: 'Specify OWNED BY table.column or OWNED BY NONE.',
+    });
   const [column, relation, schema] = [...owner].reverse();
   const table = d.table({ catalog: null, schema: schema?.text ?? null, name: relation!.text, at: relation!.at });
   return { table: table.oid, column: d.column(table, column!).number };
 }
 
 /** Makes a sequence object. */
-export function* makeSequence(d: Definer, schema: Oid, name: string, values: SequenceValues, ownedBy: SequenceObject['ownedBy']): Task<SequenceObject> {
-  const sequence: SequenceObject = { kind: 'sequence', oid: yield* d.takeOid(), name, schema, owner: d.owner, version: 1, persistence: 'permanent', ...values, ...(ownedBy === undefined ? {} : { ownedBy }) };
+export function* makeSequence(
+  d: Definer,
+  schema: Oid,
+  name: string,
+  values: SequenceValues,
+  ownedBy: SequenceObject['ownedBy'],
+): Task<SequenceObject> {
+  const sequence: SequenceObject = {
+    kind: 'sequence',
+    oid: yield* d.takeOid(),
+    name,
+    schema,
+    owner: d.owner,
+    version: 1,
+    persistence: 'permanent',
+    ...values,
+    ...(ownedBy === undefined ? {} : { ownedBy }),
+  };
   yield* d.put(sequence);
   return sequence;
 }
@@ -96,17 +143,28 @@ export function* alterSequence(d: Definer, s: AlterSequenceStatement): Task<void
     return;
   }
   const sequence = d.relation(s.name);
-  if (sequence.kind !== 'sequence') throw d.error('wrong_object_type', `"${sequence.name}" is not a sequence`, undefined);
+  if (sequence.kind !== 'sequence')
+    throw d.error('wrong_object_type', `"${sequence.name}" is not a sequence`, undefined);
   yield* changeSequence(d, sequence, s.options);
 }
 
 /** Applies options to a sequence that exists; RESTART takes effect at once, as setval does. */
 export function* changeSequence(d: Definer, sequence: SequenceObject, options: readonly SequenceOption[]): Task<void> {
-  const values = sequenceValues(d, options.filter((o) => o.name !== 'restart' && o.name !== 'owned by'), sequence.type, sequence);
+  const values = sequenceValues(
+    d,
+    options.filter((o) => o.name !== 'restart' && o.name !== 'owned by'),
+    sequence.type,
+    sequence,
+  );
   const owned = options.find((o) => o.name === 'owned by');
   const { ownedBy: _before, ...rest } = sequence;
   const ownedBy = owned === undefined ? sequence.ownedBy : ownerOf(d, options);
-  const next: SequenceObject = { ...rest, ...values, version: sequence.version + 1, ...(ownedBy === undefined ? {} : { ownedBy }) };
+  const next: SequenceObject = {
+    ...rest,
+    ...values,
+    version: sequence.version + 1,
+    ...(ownedBy === undefined ? {} : { ownedBy }),
+  };
   yield* d.put(next);
   const restart = options.find((o) => o.name === 'restart');
   if (restart !== undefined) yield* d.engine.database.sequences.set(next, BigInt(restart.value ?? next.start), false);

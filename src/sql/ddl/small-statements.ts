@@ -1,7 +1,13 @@
 /** CREATE SCHEMA, renaming, moving between schemas, owners, comments. */
 import type { Task } from '../../base/task.ts';
 import type { CatalogObject, SchemaObject } from '../../engine/catalog.ts';
-import type { AlterOwnerStatement, CommentStatement, CreateSchemaStatement, RenameStatement, SetSchemaStatement } from '../ast/definitions.ts';
+import type {
+  AlterOwnerStatement,
+  CommentStatement,
+  CreateSchemaStatement,
+  RenameStatement,
+  SetSchemaStatement,
+} from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import type { Definer } from './definer.ts';
 
@@ -12,7 +18,10 @@ export function* createSchema(d: Definer, s: CreateSchemaStatement): Task<void> 
     d.sql.tell(`schema "${name}" already exists, skipping`);
     return;
   }
-  if (name.startsWith('pg_')) throw d.error('reserved_name', `unacceptable schema name "${name}"`, undefined, { detail: 'The prefix "pg_" is reserved for system schemas.' });
+  if (name.startsWith('pg_'))
+    throw d.error('reserved_name', `unacceptable schema name "${name}"`, undefined, {
+      detail: 'The prefix "pg_" is reserved for system schemas.',
+    });
   const schema: SchemaObject = { kind: 'schema', oid: yield* d.takeOid(), name, schema: 0, owner: d.owner, version: 1 };
   yield* d.put(schema);
 }
@@ -29,7 +38,12 @@ function named(d: Definer, kind: string, name: QualifiedName, ifExists: boolean)
 }
 
 export function* rename(d: Definer, s: RenameStatement): Task<void> {
-  const found = named(d, s.object === 'column' || s.object === 'constraint' ? (s.relationKind ?? 'table') : s.object, s.name, s.ifExists);
+  const found = named(
+    d,
+    s.object === 'column' || s.object === 'constraint' ? (s.relationKind ?? 'table') : s.object,
+    s.name,
+    s.ifExists,
+  );
   if (found === undefined) return;
   const to = s.to.text;
   if (s.object === 'column') {
@@ -38,15 +52,23 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
   }
   if (s.object === 'constraint') {
     const constraint = d.catalog.constraintsOf(found.oid).find((c) => c.name === s.member!.text);
-    if (constraint === undefined) throw d.error('undefined_object', `constraint "${s.member!.text}" for table "${found.name}" does not exist`, undefined);
-    if (d.catalog.constraintsOf(found.oid).some((c) => c.name === to)) throw d.error('duplicate_object', `constraint "${to}" for relation "${found.name}" already exists`, undefined);
+    if (constraint === undefined)
+      throw d.error(
+        'undefined_object',
+        `constraint "${s.member!.text}" for table "${found.name}" does not exist`,
+        undefined,
+      );
+    if (d.catalog.constraintsOf(found.oid).some((c) => c.name === to))
+      throw d.error('duplicate_object', `constraint "${to}" for relation "${found.name}" already exists`, undefined);
     yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
     const index = d.catalog.object(constraint.index);
-    if (index?.kind === 'index' && constraint.type !== 'foreign') yield* d.put({ ...index, name: to, version: index.version + 1 });
+    if (index?.kind === 'index' && constraint.type !== 'foreign')
+      yield* d.put({ ...index, name: to, version: index.version + 1 });
     return;
   }
   if (found.kind === 'schema') {
-    if (d.catalog.schemaNamed(to) !== undefined) throw d.error('duplicate_schema', `schema "${to}" already exists`, undefined);
+    if (d.catalog.schemaNamed(to) !== undefined)
+      throw d.error('duplicate_schema', `schema "${to}" already exists`, undefined);
   } else d.requireFree(found.schema, to);
   if (found.kind === 'table') yield* d.lock(found.oid, 8);
   yield* d.put({ ...found, name: to, version: found.version + 1 });
@@ -58,35 +80,54 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
 
 function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: string): Task<void> {
   if (relation.kind === 'view') {
-    if (!relation.columns.some((c) => c.name === from)) throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
-    yield* d.put({ ...relation, columns: relation.columns.map((c) => (c.name === from ? { ...c, name: to } : c)), version: relation.version + 1 });
+    if (!relation.columns.some((c) => c.name === from))
+      throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
+    yield* d.put({
+      ...relation,
+      columns: relation.columns.map((c) => (c.name === from ? { ...c, name: to } : c)),
+      version: relation.version + 1,
+    });
     return;
   }
   if (relation.kind !== 'table') throw d.unsupported(`renaming a column of a ${relation.kind}`, undefined);
   yield* d.lock(relation.oid, 8);
   const column = d.column(relation, { text: from, at: 0 });
-  if (relation.columns.some((c) => !c.dropped && c.name === to)) throw d.error('duplicate_column', `column "${to}" of relation "${relation.name}" already exists`, undefined);
+  if (relation.columns.some((c) => !c.dropped && c.name === to))
+    throw d.error('duplicate_column', `column "${to}" of relation "${relation.name}" already exists`, undefined);
   // Stored expressions are texts: those that mention the column would no longer be read right.
   const texts = [
     ...d.catalog.constraintsOf(relation.oid).flatMap((c) => (c.expression === undefined ? [] : [c.expression])),
-    ...d.catalog.indexesOf(relation.oid).flatMap((i) => [...(i.predicate === undefined ? [] : [i.predicate]), ...i.columns.flatMap((c) => (c.expression === undefined ? [] : [c.expression]))]),
+    ...d.catalog
+      .indexesOf(relation.oid)
+      .flatMap((i) => [
+        ...(i.predicate === undefined ? [] : [i.predicate]),
+        ...i.columns.flatMap((c) => (c.expression === undefined ? [] : [c.expression])),
+      ]),
     ...relation.columns.flatMap((c) => (c.generatedSql === undefined ? [] : [c.generatedSql])),
   ];
   const views = [...d.catalog.objects()].filter((o) => o.kind === 'view' && o.uses.includes(relation.oid));
-  if (views.length > 0 || texts.some((t) => t.includes(from))) throw d.unsupported('renaming a column that views, checks or index expressions may use', undefined);
-  yield* d.putTable({ ...relation, columns: relation.columns.map((c) => (c.number === column.number ? { ...c, name: to } : c)) });
+  if (views.length > 0 || texts.some((t) => t.includes(from)))
+    throw d.unsupported('renaming a column that views, checks or index expressions may use', undefined);
+  yield* d.putTable({
+    ...relation,
+    columns: relation.columns.map((c) => (c.number === column.number ? { ...c, name: to } : c)),
+  });
 }
 
 export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
   const found = named(d, s.object, s.name, s.ifExists);
   if (found === undefined) return;
   const schema = d.schemaNamed(s.schema.text, s.schema.at);
-  if (found.kind !== 'table' && found.kind !== 'view' && found.kind !== 'sequence') throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
+  if (found.kind !== 'table' && found.kind !== 'view' && found.kind !== 'sequence')
+    throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
   d.requireFree(schema.oid, found.name);
   if (found.kind === 'table') {
     yield* d.lock(found.oid, 8);
-    for (const o of [...d.catalog.indexesOf(found.oid), ...d.catalog.constraintsOf(found.oid)]) yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
-    for (const o of d.catalog.objects()) if (o.kind === 'sequence' && o.ownedBy?.table === found.oid) yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
+    for (const o of [...d.catalog.indexesOf(found.oid), ...d.catalog.constraintsOf(found.oid)])
+      yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
+    for (const o of d.catalog.objects())
+      if (o.kind === 'sequence' && o.ownedBy?.table === found.oid)
+        yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
   }
   yield* d.put({ ...found, schema: schema.oid, version: found.version + 1 });
 }
@@ -95,7 +136,8 @@ export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
 export function alterOwner(d: Definer, s: AlterOwnerStatement): void {
   named(d, s.object, s.name, false);
   const role = s.owner.text;
-  if (role !== d.sql.user && d.sql.context.roleOid(role) === 0) throw d.error('undefined_object', `role "${role}" does not exist`, undefined);
+  if (role !== d.sql.user && d.sql.context.roleOid(role) === 0)
+    throw d.error('undefined_object', `role "${role}" does not exist`, undefined);
 }
 
 export function* comment(d: Definer, s: CommentStatement): Task<void> {
@@ -113,10 +155,20 @@ export function* comment(d: Definer, s: CommentStatement): Task<void> {
   if (s.object === 'constraint') {
     const table = d.table(s.name);
     target = d.catalog.constraintsOf(table.oid).find((c) => c.name === s.member!.text);
-    if (target === undefined) throw d.error('undefined_object', `constraint "${s.member!.text}" for table "${table.name}" does not exist`, undefined);
-  } else if (['table', 'index', 'view', 'sequence', 'schema'].includes(s.object)) target = named(d, s.object, s.name, false);
+    if (target === undefined)
+      throw d.error(
+        'undefined_object',
+        `constraint "${s.member!.text}" for table "${table.name}" does not exist`,
+        undefined,
+      );
+  } else if (['table', 'index', 'view', 'sequence', 'schema'].includes(s.object))
+    target = named(d, s.object, s.name, false);
   else throw d.unsupported(`COMMENT ON ${s.object.toUpperCase()}`, s.at);
   if (target === undefined) return;
   const { comment: _old, ...rest } = target;
-  yield* d.put({ ...rest, ...(text === undefined ? {} : { comment: text }), version: target.version + 1 } as CatalogObject);
+  yield* d.put({
+    ...rest,
+    ...(text === undefined ? {} : { comment: text }),
+    version: target.version + 1,
+  } as CatalogObject);
 }

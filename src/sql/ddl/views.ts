@@ -9,14 +9,21 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
   if (s.temporary) throw d.unsupported('CREATE TEMPORARY VIEW', s.at);
   if (s.recursive) throw d.unsupported('CREATE RECURSIVE VIEW', s.at);
   if (s.checkOption !== null) throw d.unsupported('WITH CHECK OPTION', s.at);
-  for (const option of s.options) throw d.error('invalid_parameter_value', `unrecognized parameter "${option.name}"`, option.at);
+  for (const option of s.options)
+    throw d.error('invalid_parameter_value', `unrecognized parameter "${option.name}"`, option.at);
   const schema = d.targetSchema(s.name);
   const before = d.catalog.relationNamed(schema, s.name.name);
   if (before !== undefined && !s.orReplace) d.requireFree(schema, s.name.name);
-  if (before !== undefined && before.kind !== 'view') throw d.error('wrong_object_type', `"${before.name}" is not a view`, undefined);
+  if (before !== undefined && before.kind !== 'view')
+    throw d.error('wrong_object_type', `"${before.name}" is not a view`, undefined);
   const planned = d.sql.planStatement(s.query, d.text, 0, [], []);
-  if (s.columns.length > planned.columns.length) throw d.error('syntax_error', 'CREATE VIEW specifies more column names than columns', undefined);
-  const columns = planned.columns.map((c, i) => ({ name: s.columns[i]?.text ?? c.name, type: c.type === 705 ? 25 : c.type, typmod: c.typmod }));
+  if (s.columns.length > planned.columns.length)
+    throw d.error('syntax_error', 'CREATE VIEW specifies more column names than columns', undefined);
+  const columns = planned.columns.map((c, i) => ({
+    name: s.columns[i]?.text ?? c.name,
+    type: c.type === 705 ? 25 : c.type,
+    typmod: c.typmod,
+  }));
   const seen = new Set<string>();
   for (const c of columns) {
     if (seen.has(c.name)) throw d.error('duplicate_column', `column "${c.name}" specified more than once`, undefined);
@@ -42,14 +49,24 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
 
 /** OR REPLACE may add columns behind, nothing else. */
 function checkReplacement(d: Definer, before: ViewObject, columns: ViewObject['columns']): void {
-  if (columns.length < before.columns.length) throw d.error('invalid_table_definition', 'cannot drop columns from view', undefined);
+  if (columns.length < before.columns.length)
+    throw d.error('invalid_table_definition', 'cannot drop columns from view', undefined);
   before.columns.forEach((old, i) => {
     const now = columns[i]!;
     if (now.name !== old.name) {
-      throw d.error('invalid_table_definition', `cannot change name of view column "${old.name}" to "${now.name}"`, undefined, { hint: 'Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.' });
+      throw d.error(
+        'invalid_table_definition',
+        `cannot change name of view column "${old.name}" to "${now.name}"`,
+        undefined,
+        { hint: 'Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.' },
+      );
     }
     if (now.type !== old.type) {
-      throw d.error('invalid_table_definition', `cannot change data type of view column "${old.name}" from ${typeEntry(old.type).displayName} to ${typeEntry(now.type).displayName}`, undefined);
+      throw d.error(
+        'invalid_table_definition',
+        `cannot change data type of view column "${old.name}" from ${typeEntry(old.type).displayName} to ${typeEntry(now.type).displayName}`,
+        undefined,
+      );
     }
   });
 }

@@ -30,7 +30,14 @@ interface CompiledCall {
   readonly filter: Eval | undefined;
   readonly distinct: boolean;
   /** Set for calls whose arguments must come in order: the shape in which they wait, and the keys by position in it. */
-  readonly ordered: { readonly shape: Shape; readonly writers: readonly Writer[]; readonly readers: readonly Eval[]; readonly keys: readonly { readonly evaluate: Eval; readonly key: SortKey }[] } | undefined;
+  readonly ordered:
+    | {
+        readonly shape: Shape;
+        readonly writers: readonly Writer[];
+        readonly readers: readonly Eval[];
+        readonly keys: readonly { readonly evaluate: Eval; readonly key: SortKey }[];
+      }
+    | undefined;
 }
 
 export class AggregatePlan implements PlanNode {
@@ -45,7 +52,15 @@ export class AggregatePlan implements PlanNode {
   readonly writers: readonly Writer[];
   readonly groupShape: Shape;
 
-  constructor(input: PlanNode, shape: Shape, groups: readonly Expr[], calls: readonly AggregateCall[], scope: Scope, rows: number, details: readonly string[]) {
+  constructor(
+    input: PlanNode,
+    shape: Shape,
+    groups: readonly Expr[],
+    calls: readonly AggregateCall[],
+    scope: Scope,
+    rows: number,
+    details: readonly string[],
+  ) {
     this.shape = shape;
     this.rows = rows;
     this.title = groups.length === 0 ? 'Aggregate' : 'HashAggregate';
@@ -70,7 +85,15 @@ export class AggregatePlan implements PlanNode {
   start(state: ExecState): Operator {
     const [input] = this.children;
     if (input instanceof ScanPlan && input.isWholeTable && input.isWorthCompiling()) {
-      this.#fused ??= { loop: compileAggregateLoop(input.options.tableShape, state.session.access(input.options.table), input.options.filter, this.groupExprs, this.#calls) };
+      this.#fused ??= {
+        loop: compileAggregateLoop(
+          input.options.tableShape,
+          state.session.access(input.options.table),
+          input.options.filter,
+          this.groupExprs,
+          this.#calls,
+        ),
+      };
       if (this.#fused.loop !== undefined) return new FusedAggregateOperator(state, this, input, this.#fused.loop);
     }
     return new AggregateOperator(state, this);
@@ -258,7 +281,8 @@ class AggregateOperator extends Operator {
       key.length = 0;
       key.uint32(group);
       const { ordered } = call;
-      for (let i = 0; i < args.length; i++) appendHashValue(key, ordered?.shape.columns[i]!.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
+      for (let i = 0; i < args.length; i++)
+        appendHashValue(key, ordered?.shape.columns[i]!.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
       const before = distinct.count;
       if (distinct.findOrAdd(key.bytes, key.length) !== before) return;
     }
@@ -275,7 +299,15 @@ class AggregateOperator extends Operator {
     scratch.finish();
     const key = this.#key;
     key.length = 0;
-    call.ordered.keys.forEach((k, i) => appendSortValue(key, travelPhysical(k.key.expr.type, k.key.expr.typmod), k.key.descending, k.key.nullsFirst, order![i]!));
+    call.ordered.keys.forEach((k, i) =>
+      appendSortValue(
+        key,
+        travelPhysical(k.key.expr.type, k.key.expr.typmod),
+        k.key.descending,
+        k.key.nullsFirst,
+        order![i]!,
+      ),
+    );
     pointAt(this.#scratchEnv, scratch, 0);
     sorter.add(this.#scratchEnv, key);
   }
@@ -301,7 +333,11 @@ class AggregateOperator extends Operator {
       yield* sorter.sort();
       for (const number of sorter.order) {
         pointAt(this.#scratchEnv, sorter.rows, number);
-        state = call.impl.step(this.state.context, state, ...call.ordered.readers.map((read) => read(this.#scratchEnv)));
+        state = call.impl.step(
+          this.state.context,
+          state,
+          ...call.ordered.readers.map((read) => read(this.#scratchEnv)),
+        );
       }
     }
     const direct = this.#direct[c]![group] ?? [];

@@ -34,7 +34,13 @@ function rowsOf(state: ExecState, cte: number, shape: Shape): CteRows {
   }
   let entry = map.get(cte);
   if (entry === undefined) {
-    entry = { rows: new RowBuffer(shape.layout, state.memory), complete: false, running: false, workFrom: 0, workTo: 0 };
+    entry = {
+      rows: new RowBuffer(shape.layout, state.memory),
+      complete: false,
+      running: false,
+      workFrom: 0,
+      workTo: 0,
+    };
     map.set(cte, entry);
   }
   return entry;
@@ -47,7 +53,12 @@ export class WithPlan implements PlanNode {
   readonly title = 'With';
   readonly details: readonly string[] = [];
   readonly children: readonly PlanNode[];
-  readonly definitions: readonly { readonly cte: number; readonly plan: PlanNode; readonly modifies: boolean; readonly outer: boolean }[];
+  readonly definitions: readonly {
+    readonly cte: number;
+    readonly plan: PlanNode;
+    readonly modifies: boolean;
+    readonly outer: boolean;
+  }[];
 
   /** @param definitions - `outer`: uses columns of an enclosing query, so each opening starts afresh. */
   constructor(body: PlanNode, definitions: WithPlan['definitions']) {
@@ -142,7 +153,14 @@ export class CteScanPlan implements PlanNode {
   /** Filled by the planner when the definition is planned; references are planned with it. */
   readonly definition: { plan: PlanNode | undefined };
 
-  constructor(cte: number, name: string, shape: Shape, working: boolean, definition: { plan: PlanNode | undefined }, rows: number) {
+  constructor(
+    cte: number,
+    name: string,
+    shape: Shape,
+    working: boolean,
+    definition: { plan: PlanNode | undefined },
+    rows: number,
+  ) {
     this.cte = cte;
     this.shape = shape;
     this.working = working;
@@ -174,7 +192,9 @@ class CteScanOperator extends Operator {
   *open(): Task<void> {
     const { cte, working, definition } = this.#plan;
     if (definition.plan === undefined) broken('a CTE without its plan');
-    const entry = working ? rowsOf(this.state, cte, definition.plan.shape) : yield* complete(this.state, cte, definition.plan);
+    const entry = working
+      ? rowsOf(this.state, cte, definition.plan.shape)
+      : yield* complete(this.state, cte, definition.plan);
     this.#entry = entry;
     this.#next = working ? entry.workFrom : 0;
     this.#end = working ? entry.workTo : entry.rows.count;
@@ -230,7 +250,8 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
       if (!plan.all) {
         yield* evaluateRow(env, () => {
           key.length = 0;
-          for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
+          for (let c = 0; c < readers.length; c++)
+            appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
         });
         const before = seen.count;
         if (seen.findOrAdd(key.bytes, key.length) !== before) continue;

@@ -6,7 +6,15 @@
  */
 import { broken } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
-import type { CallExpr, CaseExpr, ColumnId, Expr, RowCompareExpr, SubqueryExpr, SubscriptExpr } from '../plan/logical.ts';
+import type {
+  CallExpr,
+  CaseExpr,
+  ColumnId,
+  Expr,
+  RowCompareExpr,
+  SubqueryExpr,
+  SubscriptExpr,
+} from '../plan/logical.ts';
 import { PgArray } from '../types/array.ts';
 import type { CallTypes, EvalContext, FunctionEntry, OperatorEntry, ScalarImpl, SqlValue } from '../types/contracts.ts';
 import { PgRecord } from '../types/record.ts';
@@ -62,7 +70,10 @@ export function compileEval(expr: Expr, scope: Scope): Eval {
     }
     case 'and':
     case 'or':
-      return andOrEval(expr.kind === 'and', expr.args.map((a) => compileEval(a, scope)));
+      return andOrEval(
+        expr.kind === 'and',
+        expr.args.map((a) => compileEval(a, scope)),
+      );
     case 'not': {
       const arg = compileEval(expr.arg, scope);
       return (e) => {
@@ -102,15 +113,32 @@ export function compileEval(expr: Expr, scope: Scope): Eval {
     }
     case 'greatest':
     case 'least':
-      return extremeEval(expr.args.map((a) => compileEval(a, scope)), expr.type, expr.kind === 'greatest' ? 1 : -1);
+      return extremeEval(
+        expr.args.map((a) => compileEval(a, scope)),
+        expr.type,
+        expr.kind === 'greatest' ? 1 : -1,
+      );
     case 'anyarray':
-      return anyArrayEval(expr.all, operatorImpl(expr.operator), compileEval(expr.left, scope), compileEval(expr.array, scope));
+      return anyArrayEval(
+        expr.all,
+        operatorImpl(expr.operator),
+        compileEval(expr.left, scope),
+        compileEval(expr.array, scope),
+      );
     case 'array':
-      return arrayEval(expr.elementType, expr.multidimensional, expr.items.map((a) => compileEval(a, scope)));
+      return arrayEval(
+        expr.elementType,
+        expr.multidimensional,
+        expr.items.map((a) => compileEval(a, scope)),
+      );
     case 'row': {
       const items = expr.items.map((a) => compileEval(a, scope));
       const types = expr.items.map((a) => a.type);
-      return (e) => new PgRecord(types, items.map((item) => item(e)));
+      return (e) =>
+        new PgRecord(
+          types,
+          items.map((item) => item(e)),
+        );
     }
     case 'rowcompare':
       return rowCompareEval(expr, scope);
@@ -254,7 +282,11 @@ function isNotNullValue(value: SqlValue): boolean {
 
 /** The two-argument implementation of an operator. */
 export function operatorImpl(operator: OperatorEntry): (context: EvalContext, a: SqlValue, b: SqlValue) => SqlValue {
-  return implementation(operator.fn, { args: [operator.left, operator.right], argTypmods: [-1, -1], result: operator.result });
+  return implementation(operator.fn, {
+    args: [operator.left, operator.right],
+    argTypmods: [-1, -1],
+    result: operator.result,
+  });
 }
 
 function notDistinct(operator: OperatorEntry, left: Eval, right: Eval): (e: Parameters<Eval>[0]) => boolean {
@@ -279,7 +311,11 @@ function caseEval(expr: CaseExpr, scope: Scope): Eval {
 
 function extremeEval(args: readonly Eval[], type: number, sign: 1 | -1): Eval {
   const { compare } = typeEntry(type);
-  if (compare === undefined) throw fail('undefined_function', `could not identify a comparison function for type ${typeEntry(type).displayName}`);
+  if (compare === undefined)
+    throw fail(
+      'undefined_function',
+      `could not identify a comparison function for type ${typeEntry(type).displayName}`,
+    );
   return (e) => {
     let best: SqlValue = null;
     for (let i = 0; i < args.length; i++) {
@@ -290,7 +326,12 @@ function extremeEval(args: readonly Eval[], type: number, sign: 1 | -1): Eval {
   };
 }
 
-function anyArrayEval(all: boolean, compare: (c: EvalContext, a: SqlValue, b: SqlValue) => SqlValue, left: Eval, array: Eval): Eval {
+function anyArrayEval(
+  all: boolean,
+  compare: (c: EvalContext, a: SqlValue, b: SqlValue) => SqlValue,
+  left: Eval,
+  array: Eval,
+): Eval {
   return (e) => {
     const list = array(e);
     if (list === null) return null;
@@ -310,14 +351,24 @@ function anyArrayEval(all: boolean, compare: (c: EvalContext, a: SqlValue, b: Sq
 }
 
 function arrayEval(elementType: number, multidimensional: boolean, items: readonly Eval[]): Eval {
-  if (!multidimensional) return (e) => new PgArray(elementType, items.map((item) => item(e)));
+  if (!multidimensional)
+    return (e) =>
+      new PgArray(
+        elementType,
+        items.map((item) => item(e)),
+      );
   return (e) => {
     const parts = items.map((item) => item(e)).filter((p): p is PgArray => p instanceof PgArray);
     const dims = parts[0]?.dims ?? [];
     if (parts.length !== items.length && parts.length > 0 && dims.length > 0) throw mismatchedDimensions();
-    if (parts.some((p) => p.dims.length !== dims.length || p.dims.some((d, i) => d !== dims[i]))) throw mismatchedDimensions();
+    if (parts.some((p) => p.dims.length !== dims.length || p.dims.some((d, i) => d !== dims[i])))
+      throw mismatchedDimensions();
     if (dims.length === 0) return new PgArray(elementType, []);
-    return new PgArray(elementType, parts.flatMap((p) => p.values), [parts.length, ...dims]);
+    return new PgArray(
+      elementType,
+      parts.flatMap((p) => p.values),
+      [parts.length, ...dims],
+    );
   };
 }
 

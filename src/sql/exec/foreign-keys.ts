@@ -88,7 +88,8 @@ export class ForeignKeyWork {
     this.#parents = [];
     for (const action of children) {
       const run = (): Task<void> => runAction(this.#state, action);
-      const kind = action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
+      const kind =
+        action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
       if (kind === 'no action' && this.#state.services.defer(action.constraint.oid, run)) continue;
       yield* run();
     }
@@ -101,7 +102,9 @@ export class ForeignKeyWork {
 }
 
 function same(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
-  return a.every((v, i) => v === b[i] || (v !== null && b[i] !== null && String(v) === String(b[i]) && typeof v !== 'object'));
+  return a.every(
+    (v, i) => v === b[i] || (v !== null && b[i] !== null && String(v) === String(b[i]) && typeof v !== 'object'),
+  );
 }
 
 /** Looks for the parent of a child's values and locks it. */
@@ -116,8 +119,15 @@ export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
   const clustered = parent.primaryIndex === index.oid;
   for (const part of index.columns) {
     const position = constraint.foreign!.columns.indexOf(part.column);
-    const keyPart = { kind: part.physical.kind, column: 0, descending: part.descending, nullsFirst: part.nullsFirst, nullable: !clustered };
-    if (appendPart(key, keyPart, part.physical.scale, values[position]!) !== EXACT) throw missingParent(catalog, constraint, values, state.context);
+    const keyPart = {
+      kind: part.physical.kind,
+      column: 0,
+      descending: part.descending,
+      nullsFirst: part.nullsFirst,
+      nullable: !clustered,
+    };
+    if (appendPart(key, keyPart, part.physical.scale, values[position]!) !== EXACT)
+      throw missingParent(catalog, constraint, values, state.context);
   }
   const row = emptyKeyedRow(store);
   for (;;) {
@@ -145,17 +155,26 @@ function* runAction(state: ExecState, action: ChildAction): Task<void> {
   const { constraint, old, next } = action;
   const child = catalog.table(constraint.table);
   const parent = catalog.table(constraint.foreign!.table);
-  const nameOf = (table: TableObject, number: number): string => quote(table.columns.find((c) => c.number === number)!.name);
+  const nameOf = (table: TableObject, number: number): string =>
+    quote(table.columns.find((c) => c.number === number)!.name);
   const relation = (table: TableObject): string => `${quote(catalog.object(table.schema)!.name)}.${quote(table.name)}`;
   const kind: ReferentialAction = next === undefined ? constraint.foreign!.onDelete : constraint.foreign!.onUpdate;
   const where = constraint.columns.map((n, i) => `${nameOf(child, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
   if (kind === 'no action' || kind === 'restrict') {
     if (kind === 'no action') {
       // Another row may have taken the key over within the statement: then nothing is missing.
-      const there = constraint.foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
-      if ((yield* state.services.runInternal(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) > 0) return;
+      const there = constraint
+        .foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`)
+        .join(' AND ');
+      if (
+        (yield* state.services.runInternal(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) > 0
+      )
+        return;
     }
-    const count = yield* state.services.runInternal(`SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`, old);
+    const count = yield* state.services.runInternal(
+      `SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`,
+      old,
+    );
     if (count > 0) throw stillReferenced(catalog, constraint, old, state.context);
     return;
   }
@@ -163,7 +182,16 @@ function* runAction(state: ExecState, action: ChildAction): Task<void> {
     yield* state.services.runInternal(`DELETE FROM ${relation(child)} WHERE ${where}`, old);
     return;
   }
-  const changed = constraint.foreign!.setColumns.length > 0 && kind !== 'cascade' ? constraint.foreign!.setColumns : constraint.columns;
-  const set = changed.map((n) => `${nameOf(child, n)} = ${kind === 'set null' ? 'NULL' : kind === 'set default' ? 'DEFAULT' : `$${old.length + constraint.columns.indexOf(n) + 1}`}`);
-  yield* state.services.runInternal(`UPDATE ${relation(child)} SET ${set.join(', ')} WHERE ${where}`, kind === 'cascade' ? [...old, ...next!] : old);
+  const changed =
+    constraint.foreign!.setColumns.length > 0 && kind !== 'cascade'
+      ? constraint.foreign!.setColumns
+      : constraint.columns;
+  const set = changed.map(
+    (n) =>
+      `${nameOf(child, n)} = ${kind === 'set null' ? 'NULL' : kind === 'set default' ? 'DEFAULT' : `$${old.length + constraint.columns.indexOf(n) + 1}`}`,
+  );
+  yield* state.services.runInternal(
+    `UPDATE ${relation(child)} SET ${set.join(', ')} WHERE ${where}`,
+    kind === 'cascade' ? [...old, ...next!] : old,
+  );
 }

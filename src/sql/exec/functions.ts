@@ -52,7 +52,11 @@ export class FunctionScanPlan implements PlanNode {
     this.shape = shape;
     this.rows = 1000;
     this.title = `Function Scan on ${node.alias}`;
-    this.calls = node.calls.map((c) => ({ start: setEval(c.call, { ...scope, shape0: undefined }), columnCount: c.columnCount, expand: c.expand }));
+    this.calls = node.calls.map((c) => ({
+      start: setEval(c.call, { ...scope, shape0: undefined }),
+      columnCount: c.columnCount,
+      expand: c.expand,
+    }));
     this.ordinality = node.ordinality;
     this.writers = shape.columns.map((_, i) => columnWriter(shape, i));
   }
@@ -120,7 +124,8 @@ class FunctionScanOperator extends Operator {
 
 function appendColumns(values: SqlValue[], row: SqlValue | readonly SqlValue[], count: number, expand: boolean): void {
   if (Array.isArray(row)) for (let i = 0; i < count; i++) values.push((row as readonly SqlValue[])[i] ?? null);
-  else if (expand && (row instanceof PgRecord || row === null)) for (let i = 0; i < count; i++) values.push(row === null ? null : (row.values[i] ?? null));
+  else if (expand && (row instanceof PgRecord || row === null))
+    for (let i = 0; i < count; i++) values.push(row === null ? null : (row.values[i] ?? null));
   else values.push(row as SqlValue);
 }
 
@@ -139,7 +144,9 @@ export class ProjectSetPlan implements PlanNode {
     this.rows = input.rows * 10;
     this.children = [input];
     const inner = { ...scope, shape0: input.shape };
-    this.items = exprs.map((e) => (e.kind === 'call' && e.fn.returnsSet ? { set: setEval(e, inner) } : { one: compileEval(e, inner) }));
+    this.items = exprs.map((e) =>
+      e.kind === 'call' && e.fn.returnsSet ? { set: setEval(e, inner) } : { one: compileEval(e, inner) },
+    );
     this.writers = shape.columns.map((_, i) => columnWriter(shape, i));
   }
 

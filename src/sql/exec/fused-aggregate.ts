@@ -2,8 +2,8 @@
 import type { Task } from '../../base/task.ts';
 import { type LeafScan, NEED, NONE, RowBuffer } from '../../engine/record-port.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { divideNumeric } from '../types/numeric-arithmetic.ts';
 import { numeric } from '../types/numeric.ts';
+import { divideNumeric } from '../types/numeric-arithmetic.ts';
 import { canonical } from '../types/wide-integer.ts';
 import type { AggregatePlan } from './aggregate.ts';
 import type { CompiledAggregate, FusedCall } from './codegen/aggregate-code.ts';
@@ -54,7 +54,9 @@ export class FusedAggregateOperator extends Operator {
     const { writers } = this.#plan;
     while (this.#next < this.#groups.count && out.count < BATCH_ROWS) {
       const group = this.#next++;
-      const values: SqlValue[] = this.#compiled.grouped ? [this.#groups.isNull(group) ? null : this.#groups.keys[group]!] : [];
+      const values: SqlValue[] = this.#compiled.grouped
+        ? [this.#groups.isNull(group) ? null : this.#groups.keys[group]!]
+        : [];
       for (const call of this.#compiled.calls) values.push(result(call, this.#groups, group));
       out.start();
       for (let i = 0; i < writers.length; i++) writers[i]!(out, values[i] ?? null);

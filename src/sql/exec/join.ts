@@ -14,7 +14,7 @@ import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { ColumnId, Expr } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { columnCopier, type Copier } from './copy.ts';
+import { type Copier, columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
@@ -56,7 +56,9 @@ class PairBuilder {
     this.#left = shape.columns.map((column, to) => {
       const inLeft = left.position(column.id);
       const fromLeft = inLeft >= 0;
-      const copy = fromLeft ? columnCopier(left, inLeft, shape, to) : columnCopier(right, right.require(column.id), shape, to);
+      const copy = fromLeft
+        ? columnCopier(left, inLeft, shape, to)
+        : columnCopier(right, right.require(column.id), shape, to);
       return { copy, fill: columnWriter(shape, to), fromLeft };
     });
   }
@@ -87,7 +89,14 @@ export interface JoinOptions {
   readonly details: readonly string[];
 }
 
-const KIND_TITLE: Record<JoinType, string> = { inner: '', left: ' Left', right: ' Right', full: ' Full', semi: ' Semi', anti: ' Anti' };
+const KIND_TITLE: Record<JoinType, string> = {
+  inner: '',
+  left: ' Left',
+  right: ' Right',
+  full: ' Full',
+  semi: ' Semi',
+  anti: ' Anti',
+};
 
 /** Hash join; with no keys a nested loop over the gathered right side. */
 export class HashJoinPlan implements PlanNode {
@@ -106,14 +115,20 @@ export class HashJoinPlan implements PlanNode {
     this.options = options;
     this.shape = options.shape;
     this.rows = options.rows;
-    this.title = options.leftKeys.length > 0 ? `Hash${KIND_TITLE[options.type]} Join` : `Nested Loop${KIND_TITLE[options.type]}${options.type === 'inner' ? '' : ' Join'}`;
+    this.title =
+      options.leftKeys.length > 0
+        ? `Hash${KIND_TITLE[options.type]} Join`
+        : `Nested Loop${KIND_TITLE[options.type]}${options.type === 'inner' ? '' : ' Join'}`;
     this.details = options.details;
     this.children = [options.left, options.right];
     const left = options.left.shape;
     const right = options.right.shape;
     this.leftKey = keyMaker(options.leftKeys, { ...scope, shape0: left });
     this.rightKey = keyMaker(options.rightKeys, { ...scope, shape0: right });
-    this.residual = options.residual === undefined ? undefined : compileEval(options.residual, { ...scope, shape0: left, shape1: right });
+    this.residual =
+      options.residual === undefined
+        ? undefined
+        : compileEval(options.residual, { ...scope, shape0: left, shape1: right });
     this.pairs = new PairBuilder(options.shape, left, right);
   }
 
@@ -243,7 +258,8 @@ class HashJoinOperator extends Operator {
     while (this.#candidate > 0) {
       const number = this.#candidate - 1;
       pointSecond(env, this.#build, this.#build.index[number]!);
-      const matches = this.#plan.residual === undefined || (yield* evaluateRow(env, () => this.#plan.residual!(env))) === true;
+      const matches =
+        this.#plan.residual === undefined || (yield* evaluateRow(env, () => this.#plan.residual!(env))) === true;
       this.#candidate = this.#looped ? (number + 1 < this.#build.count ? number + 2 : 0) : this.#nextOf[number]!;
       if (matches) {
         this.#leftMatched = true;
@@ -257,7 +273,11 @@ class HashJoinOperator extends Operator {
         if (this.state.spent(1024)) yield this.state.session.slice();
       }
     }
-    if (type === 'semi' ? this.#leftMatched : (type === 'anti' || type === 'left' || type === 'full') && !this.#leftMatched) {
+    if (
+      type === 'semi'
+        ? this.#leftMatched
+        : (type === 'anti' || type === 'left' || type === 'full') && !this.#leftMatched
+    ) {
       env.null1 = true;
       this.#plan.pairs.build(env, this.#out);
       env.null1 = false;
@@ -335,7 +355,10 @@ export class LateralJoinPlan implements PlanNode {
     this.children = [options.left, options.right];
     const left = options.left.shape;
     this.bindings = options.bindings.map((b) => ({ read: columnReader(left, left.require(b.id), 0), slot: b.slot }));
-    this.residual = options.residual === undefined ? undefined : compileEval(options.residual, { ...scope, shape0: left, shape1: options.right.shape });
+    this.residual =
+      options.residual === undefined
+        ? undefined
+        : compileEval(options.residual, { ...scope, shape0: left, shape1: options.right.shape });
     this.pairs = new PairBuilder(options.shape, left, options.right.shape);
   }
 

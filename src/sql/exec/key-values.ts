@@ -5,8 +5,19 @@
  * successor of v's bytes (the smallest string that no string beginning with them reaches), `x <= v` ends there.
  */
 import { encodeUtf8 } from '../../base/bytes.ts';
-import { KIND_DEC64, KIND_F32, KIND_F64, KIND_I16, KIND_I32, KIND_I64, KIND_NUMERIC, KIND_U32, isVariable, type PhysicalKind } from '../../base/physical.ts';
-import { appendFixed, appendNull, appendVariable, type KeyPart, KeyWriter } from '../../engine/record-port.ts';
+import {
+  isVariable,
+  KIND_DEC64,
+  KIND_F32,
+  KIND_F64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_NUMERIC,
+  KIND_U32,
+  type PhysicalKind,
+} from '../../base/physical.ts';
+import { appendFixed, appendNull, appendVariable, type KeyPart, type KeyWriter } from '../../engine/record-port.ts';
 import type { Physical, SqlValue } from '../types/contracts.ts';
 import { Numeric, scaleDown } from '../types/numeric.ts';
 import { registry } from '../types/registry.ts';
@@ -80,7 +91,12 @@ function appendVariableValue(key: KeyWriter, kind: PhysicalKind, value: Exclude<
 }
 
 function encodeAny(value: Exclude<SqlValue, null>): Uint8Array {
-  const oid = value instanceof Numeric ? 1700 : 'elementType' in (value as object) ? registry.type((value as { elementType: number }).elementType)!.arrayOid : 2249;
+  const oid =
+    value instanceof Numeric
+      ? 1700
+      : 'elementType' in (value as object)
+        ? registry.type((value as { elementType: number }).elementType)!.arrayOid
+        : 2249;
   return registry.type(oid)!.encode!(value);
 }
 
@@ -122,10 +138,19 @@ export interface BoundValue {
 }
 
 /** The range of keys that begin with `prefix` and whose next part lies between two bounds; undefined = empty. */
-export function rangeAfter(prefix: KeyWriter, part: KeyPart | undefined, scale: number, lower: BoundValue | undefined, upper: BoundValue | undefined): KeyRange | undefined {
+export function rangeAfter(
+  prefix: KeyWriter,
+  part: KeyPart | undefined,
+  scale: number,
+  lower: BoundValue | undefined,
+  upper: BoundValue | undefined,
+): KeyRange | undefined {
   const base = prefix.length;
   if (part === undefined || (lower === undefined && upper === undefined)) {
-    return { from: base === 0 ? undefined : prefix.bytes.slice(0, base), to: base === 0 ? undefined : successor(prefix.bytes, base) };
+    return {
+      from: base === 0 ? undefined : prefix.bytes.slice(0, base),
+      to: base === 0 ? undefined : successor(prefix.bytes, base),
+    };
   }
   if (lower?.value === null || upper?.value === null) return undefined;
   const low = edge(prefix, part, scale, lower, true);
@@ -139,7 +164,13 @@ export function rangeAfter(prefix: KeyWriter, part: KeyPart | undefined, scale: 
  * Both sides of a bound's place among the keys. For a lower bound `start` is where the range begins in an ascending part and
  * `end` where it ends in a descending one; for an upper bound the other way round.
  */
-function edge(prefix: KeyWriter, part: KeyPart, scale: number, bound: BoundValue | undefined, isLower: boolean): { start: Uint8Array | undefined; end: Uint8Array | undefined } | 'empty' {
+function edge(
+  prefix: KeyWriter,
+  part: KeyPart,
+  scale: number,
+  bound: BoundValue | undefined,
+  isLower: boolean,
+): { start: Uint8Array | undefined; end: Uint8Array | undefined } | 'empty' {
   const base = prefix.length;
   try {
     const outcome = bound === undefined ? ABOVE_ALL : appendPart(prefix, part, scale, bound.value);
@@ -154,8 +185,13 @@ function edge(prefix: KeyWriter, part: KeyPart, scale: number, bound: BoundValue
     const after = successor(prefix.bytes, prefix.length);
     // x > v, and x >= v when v itself cannot be stored: begin behind what was encoded. x < v: end before it.
     const behind = isLower ? !bound.inclusive || outcome === ROUNDED_DOWN : bound.inclusive || outcome === ROUNDED_DOWN;
-    if (part.descending) return isLower ? { start: undefined, end: behind ? whole : after } : { start: behind ? whole : (after ?? whole), end: undefined };
-    return isLower ? { start: behind ? (after ?? whole) : whole, end: undefined } : { start: undefined, end: behind ? after : whole };
+    if (part.descending)
+      return isLower
+        ? { start: undefined, end: behind ? whole : after }
+        : { start: behind ? whole : (after ?? whole), end: undefined };
+    return isLower
+      ? { start: behind ? (after ?? whole) : whole, end: undefined }
+      : { start: undefined, end: behind ? after : whole };
   } finally {
     prefix.length = base;
   }
@@ -195,7 +231,13 @@ export function appendHashValue(key: KeyWriter, physical: Physical, value: SqlVa
 }
 
 /** Appends a value so that memcmp gives the order of ORDER BY. */
-export function appendSortValue(key: KeyWriter, physical: Physical, descending: boolean, nullsFirst: boolean, value: SqlValue): void {
+export function appendSortValue(
+  key: KeyWriter,
+  physical: Physical,
+  descending: boolean,
+  nullsFirst: boolean,
+  value: SqlValue,
+): void {
   if (value === null) {
     appendNull(key, nullsFirst);
     return;

@@ -8,7 +8,22 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { TableObject } from '../../engine/catalog.ts';
-import { LOCK_NOWAIT, LOCK_SKIP, LOCK_WAIT, NEED, NONE, OK, ROW_KEY_SHARE, ROW_NO_KEY_UPDATE, ROW_SHARE, ROW_UPDATE, type Row, RowBuffer, type RowLockMode, WOULD_BLOCK } from '../../engine/record-port.ts';
+import {
+  LOCK_NOWAIT,
+  LOCK_SKIP,
+  LOCK_WAIT,
+  NEED,
+  NONE,
+  OK,
+  ROW_KEY_SHARE,
+  ROW_NO_KEY_UPDATE,
+  ROW_SHARE,
+  ROW_UPDATE,
+  type Row,
+  RowBuffer,
+  type RowLockMode,
+  WOULD_BLOCK,
+} from '../../engine/record-port.ts';
 import type { ColumnId, Expr } from '../plan/logical.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
@@ -27,7 +42,12 @@ export interface LockTarget {
   readonly recheck: Expr | undefined;
 }
 
-const MODE: Record<LockTarget['strength'], RowLockMode> = { 'key share': ROW_KEY_SHARE, share: ROW_SHARE, 'no key update': ROW_NO_KEY_UPDATE, update: ROW_UPDATE };
+const MODE: Record<LockTarget['strength'], RowLockMode> = {
+  'key share': ROW_KEY_SHARE,
+  share: ROW_SHARE,
+  'no key update': ROW_NO_KEY_UPDATE,
+  update: ROW_UPDATE,
+};
 
 export class LockRowsPlan implements PlanNode {
   readonly shape: Shape;
@@ -43,7 +63,9 @@ export class LockRowsPlan implements PlanNode {
     this.rows = input.rows;
     this.children = [input];
     this.targets = targets;
-    this.rechecks = targets.map((t) => (t.recheck === undefined ? undefined : compileEval(t.recheck, { ...scope, shape0: input.shape })));
+    this.rechecks = targets.map((t) =>
+      t.recheck === undefined ? undefined : compileEval(t.recheck, { ...scope, shape0: input.shape }),
+    );
   }
 
   start(state: ExecState): Operator {
@@ -103,7 +125,10 @@ class LockRowsOperator extends Operator {
       // The nullable side of an outer join may have no row.
       if (shape.layout.isNull(position, env.b0, env.r0)) continue;
       const variable = shape.layout.variableIndex[position]!;
-      const key = env.b0.slice(env.r0 + shape.layout.variableStart(variable, env.v0, env.r0), env.r0 + shape.layout.variableEnd(variable, env.v0, env.r0));
+      const key = env.b0.slice(
+        env.r0 + shape.layout.variableStart(variable, env.v0, env.r0),
+        env.r0 + shape.layout.variableEnd(variable, env.v0, env.r0),
+      );
       const status = yield* this.#lock(target, key);
       if (status === WOULD_BLOCK) {
         if (target.wait === 'skip') return false;
@@ -112,7 +137,11 @@ class LockRowsOperator extends Operator {
       const seq = this.#row.commitSeq;
       const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
       if (!newer) continue;
-      if (session.isolation === 'repeatable read') throw fail('serialization_failure', `could not serialize access due to concurrent ${status === NONE ? 'delete' : 'update'}`);
+      if (session.isolation === 'repeatable read')
+        throw fail(
+          'serialization_failure',
+          `could not serialize access due to concurrent ${status === NONE ? 'delete' : 'update'}`,
+        );
       if (status === NONE) return false;
       this.#merge(target);
       const recheck = rechecks[t];
@@ -126,7 +155,16 @@ class LockRowsOperator extends Operator {
     const policy = target.wait === 'wait' ? LOCK_WAIT : target.wait === 'nowait' ? LOCK_NOWAIT : LOCK_SKIP;
     let at = key;
     for (;;) {
-      const status = session.store.lockRow(session.transaction, target.table.tree, at, at.length, MODE[target.strength], policy, true, this.#row);
+      const status = session.store.lockRow(
+        session.transaction,
+        target.table.tree,
+        at,
+        at.length,
+        MODE[target.strength],
+        policy,
+        true,
+        this.#row,
+      );
       if (status === NEED) yield session.need();
       else if (status === NONE && this.#row.movedTo !== undefined) at = this.#row.movedTo;
       else return status === OK ? OK : status;
@@ -143,7 +181,10 @@ class LockRowsOperator extends Operator {
       access.translate(v, b, r);
       [v, b, r] = [access.storedView, access.stored, 0];
     }
-    const stored = new Shape(access.columns.map((c) => ({ id: -c.number, type: c.type, typmod: c.typmod, physical: c.physical })), access.layout);
+    const stored = new Shape(
+      access.columns.map((c) => ({ id: -c.number, type: c.type, typmod: c.typmod, physical: c.physical })),
+      access.layout,
+    );
     const out = this.#merged;
     out.clear();
     out.start();

@@ -14,7 +14,19 @@ import { assert } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts';
-import { type BulkAppender, KeyWriter, LOCK_WAIT, NEED, NONE, OK, ROW_NO_KEY_UPDATE, ROW_UPDATE, type Row, RowBuffer, type RowLockMode } from '../../engine/record-port.ts';
+import {
+  type BulkAppender,
+  KeyWriter,
+  LOCK_WAIT,
+  NEED,
+  NONE,
+  OK,
+  ROW_NO_KEY_UPDATE,
+  ROW_UPDATE,
+  type Row,
+  RowBuffer,
+  type RowLockMode,
+} from '../../engine/record-port.ts';
 import { appendRowId, type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
 import type { ColumnId, Expr, Returning, RowRules } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -42,7 +54,11 @@ class RowRulesPlan {
   readonly #checks: readonly { readonly name: string; readonly evaluate: Eval }[];
   readonly #generated: readonly { readonly position: number; readonly evaluate: Eval }[];
   readonly #writers: readonly Writer[];
-  readonly #indexes: readonly { readonly index: IndexObject; readonly keys: readonly Eval[]; readonly predicate: Eval | undefined }[];
+  readonly #indexes: readonly {
+    readonly index: IndexObject;
+    readonly keys: readonly Eval[];
+    readonly predicate: Eval | undefined;
+  }[];
 
   constructor(access: TableAccess, rules: RowRules, scope: Scope) {
     this.table = access.table;
@@ -54,7 +70,10 @@ class RowRulesPlan {
     this.readers = this.shape.columns.map((_, i) => columnReader(this.shape, i, 0));
     this.#notNull = access.columns.flatMap((c, position) => (c.notNull ? [{ position, name: c.name }] : []));
     this.#checks = rules.checks.map((c) => ({ name: c.constraint, evaluate: compileEval(c.expr, inner) }));
-    this.#generated = rules.generated.map((g) => ({ position: access.position(g.number), evaluate: compileEval(g.expr, inner) }));
+    this.#generated = rules.generated.map((g) => ({
+      position: access.position(g.number),
+      evaluate: compileEval(g.expr, inner),
+    }));
     this.#writers = this.shape.columns.map((_, i) => columnWriter(this.shape, i));
     this.#indexes = rules.indexes.map((i) => ({
       index: i.index,
@@ -93,7 +112,8 @@ class RowRulesPlan {
     const { layout } = this.shape;
     for (let i = 0; i < this.#notNull.length; i++) {
       const { position, name } = this.#notNull[i]!;
-      if (layout.isNull(position, env.b0, env.r0)) throw notNullViolation(env.state.session.catalog, this.table, name, this.values(env), env.state.context);
+      if (layout.isNull(position, env.b0, env.r0))
+        throw notNullViolation(env.state.session.catalog, this.table, name, this.values(env), env.state.context);
     }
   }
 
@@ -119,7 +139,9 @@ class RowRulesPlan {
       env.v0 = view;
       env.r0 = start;
       if (entry.predicate !== undefined && entry.predicate(env) !== true) return false;
-      index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, entry.keys[i]!(env)));
+      index.columns.forEach((c, i) =>
+        appendSortValue(key, c.physical, c.descending, c.nullsFirst, entry.keys[i]!(env)),
+      );
       env.rowDone();
       return true;
     };
@@ -202,16 +224,28 @@ export class ModifyPlan implements PlanNode {
     this.shape = Shape.of(returning?.columns ?? []);
     const over = { ...scope, shape0: input.shape };
     this.build = options.kind === 'delete' ? undefined : rowBuilder(this.rules.shape, options.values, over);
-    this.recheck = options.kind === 'insert' || options.recheck === undefined ? undefined : compileEval(options.recheck, over);
-    this.returning = returning === undefined ? undefined : rowBuilder(this.shape, returning.exprs, { ...scope, shape0: this.rules.shape, shape1: input.shape });
+    this.recheck =
+      options.kind === 'insert' || options.recheck === undefined ? undefined : compileEval(options.recheck, over);
+    this.returning =
+      returning === undefined
+        ? undefined
+        : rowBuilder(this.shape, returning.exprs, { ...scope, shape0: this.rules.shape, shape1: input.shape });
     this.sameColumns =
       options.kind === 'insert' &&
       input.shape.columns.length === this.rules.shape.columns.length &&
-      options.values.every((v, i) => v.kind === 'column' && v.id === input.shape.columns[i]!.id && samePhysical(input.shape, this.rules.shape, i));
+      options.values.every(
+        (v, i) =>
+          v.kind === 'column' && v.id === input.shape.columns[i]!.id && samePhysical(input.shape, this.rules.shape, i),
+      );
     const conflict = options.kind === 'insert' ? options.onConflict : undefined;
     if (conflict?.update !== undefined) {
       this.existingShape = new Shape(
-        conflict.existing.map((c, i) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: access.columns[i]!.physical })),
+        conflict.existing.map((c, i) => ({
+          id: c.id,
+          type: c.type,
+          typmod: c.typmod,
+          physical: access.columns[i]!.physical,
+        })),
         access.wideLayout,
       );
       const both = { ...scope, shape0: this.existingShape, shape1: this.rules.shape };
@@ -223,7 +257,13 @@ export class ModifyPlan implements PlanNode {
   /** True when new rows need no check, no index entry and no answer: they can be appended leaf by leaf. */
   get appendsOnly(): boolean {
     const { options } = this;
-    return options.kind === 'insert' && options.onConflict === undefined && options.returning === undefined && options.access.secondary.length === 0 && !this.rules.checksRows;
+    return (
+      options.kind === 'insert' &&
+      options.onConflict === undefined &&
+      options.returning === undefined &&
+      options.access.secondary.length === 0 &&
+      !this.rules.checksRows
+    );
   }
 
   /** True when the input's rows are the table's rows already. */
@@ -280,7 +320,14 @@ export class ModifyOperator extends Operator implements Affected {
     const { session } = this.state;
     const { table } = this.#access;
     if (this.#access.primaryParts === undefined) yield* session.database.rowIds.load(table.tree, session.transaction);
-    if (this.#writer === undefined) this.#writer = new TableWriter(session.store, session.transaction, this.#access, () => session.database.rowIds.take(table.tree), this.#plan.rules.computedKeys(this.state));
+    if (this.#writer === undefined)
+      this.#writer = new TableWriter(
+        session.store,
+        session.transaction,
+        this.#access,
+        () => session.database.rowIds.take(table.tree),
+        this.#plan.rules.computedKeys(this.state),
+      );
     else this.#writer.enter(session.transaction);
     if (this.#foreign === undefined || this.#catalog !== session.catalog) {
       this.#foreign = new ForeignKeyWork(this.state, table);
@@ -315,7 +362,8 @@ export class ModifyOperator extends Operator implements Affected {
     for (;;) {
       const rows = yield* this.#input.next();
       if (rows === undefined) break;
-      if (appends && rows.count >= BULK_ROWS) bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
+      if (appends && rows.count >= BULK_ROWS)
+        bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
       if (bulk !== undefined) {
         yield* this.#append(rows, bulk);
         if (this.state.spent(rows.count * 2)) yield this.state.session.slice();
@@ -422,14 +470,27 @@ export class ModifyOperator extends Operator implements Affected {
 
   #duplicate(number: number, index: IndexObject): Error {
     pointAt(this.#env, this.#new, number);
-    return uniqueViolation(this.state.session.catalog, this.#access.table, index, this.#plan.rules.values(this.#env), this.state.context);
+    return uniqueViolation(
+      this.state.session.catalog,
+      this.#access.table,
+      index,
+      this.#plan.rules.values(this.#env),
+      this.state.context,
+    );
   }
 
-  *#insertOrResolve(rows: RowBuffer, i: number, number: number, conflict: NonNullable<InsertOptions['onConflict']>): Task<void> {
+  *#insertOrResolve(
+    rows: RowBuffer,
+    i: number,
+    number: number,
+    conflict: NonNullable<InsertOptions['onConflict']>,
+  ): Task<void> {
     const { session } = this.state;
     const writer = this.#writer!;
     const address = this.#new.index[number]!;
-    const all = [this.#access.primaryIndex, ...this.#access.secondary.map((s) => s.index)].filter((x): x is IndexObject => x?.unique === true);
+    const all = [this.#access.primaryIndex, ...this.#access.secondary.map((s) => s.index)].filter(
+      (x): x is IndexObject => x?.unique === true,
+    );
     const arbiters = conflict.arbiters.length > 0 ? conflict.arbiters : all;
     for (;;) {
       const found = yield* writer.findConflict(this.#new, address, arbiters);
@@ -464,7 +525,12 @@ export class ModifyOperator extends Operator implements Affected {
     const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
     const status = yield* this.#lock(key, key.length, ROW_UPDATE);
     if (status === NONE) return false;
-    if (this.#row.commitSeq !== Number.POSITIVE_INFINITY && this.#row.commitSeq > snapshot.commitSeq && session.isolation === 'repeatable read') throw concurrentUpdate();
+    if (
+      this.#row.commitSeq !== Number.POSITIVE_INFINITY &&
+      this.#row.commitSeq > snapshot.commitSeq &&
+      session.isolation === 'repeatable read'
+    )
+      throw concurrentUpdate();
     if (!this.#remember(key, key.length)) {
       throw fail('cardinality_violation', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
         hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
@@ -475,7 +541,8 @@ export class ModifyOperator extends Operator implements Affected {
     const env = this.#env;
     pointAt(env, this.#old, old);
     pointSecond(env, this.#new, this.#new.index[number]!);
-    if (plan.conflictWhere !== undefined && (yield* evaluateRow(env, () => plan.conflictWhere!(env))) !== true) return true;
+    if (plan.conflictWhere !== undefined && (yield* evaluateRow(env, () => plan.conflictWhere!(env))) !== true)
+      return true;
     yield* evaluateRow(
       env,
       () => {
@@ -487,7 +554,14 @@ export class ModifyOperator extends Operator implements Affected {
     );
     const made = yield* plan.rules.complete(env, this.#new, this.#new.count - 1);
     yield* plan.rules.check(env, this.#new, made);
-    const violated = yield* writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, this.#new.index[made]!);
+    const violated = yield* writer.update(
+      this.#old,
+      this.#old.index[old]!,
+      key,
+      key.length,
+      this.#new,
+      this.#new.index[made]!,
+    );
     if (violated !== undefined) throw this.#duplicate(made, violated);
     yield* this.#wrote(rows, i, made, old);
     return true;
@@ -501,7 +575,16 @@ export class ModifyOperator extends Operator implements Affected {
     this.#followed.length = 0;
     this.#followed.append(key, 0, length);
     for (;;) {
-      const status = session.store.lockRow(session.transaction, this.#access.table.tree, this.#followed.bytes, this.#followed.length, mode, LOCK_WAIT, false, this.#row);
+      const status = session.store.lockRow(
+        session.transaction,
+        this.#access.table.tree,
+        this.#followed.bytes,
+        this.#followed.length,
+        mode,
+        LOCK_WAIT,
+        false,
+        this.#row,
+      );
       if (status === NEED) {
         yield session.need();
         continue;
@@ -532,7 +615,8 @@ export class ModifyOperator extends Operator implements Affected {
     const status = yield* this.#lock(key, key.length, options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE);
     const seq = this.#row.commitSeq;
     const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
-    if (newer && session.isolation === 'repeatable read') throw status === NONE ? concurrentDelete() : concurrentUpdate();
+    if (newer && session.isolation === 'repeatable read')
+      throw status === NONE ? concurrentDelete() : concurrentUpdate();
     if (status === NONE) return;
     let source = rows;
     let row = i;
@@ -543,7 +627,14 @@ export class ModifyOperator extends Operator implements Affected {
       pointAt(env, source, row);
       if (recheck !== undefined && (yield* evaluateRow(env, () => recheck(env))) !== true) return;
       // The evaluation may have waited: make sure of the lock again.
-      if ((yield* this.#lock(this.#followed.bytes.slice(0, this.#followed.length), this.#followed.length, ROW_NO_KEY_UPDATE)) !== OK) return;
+      if (
+        (yield* this.#lock(
+          this.#followed.bytes.slice(0, this.#followed.length),
+          this.#followed.length,
+          ROW_NO_KEY_UPDATE,
+        )) !== OK
+      )
+        return;
     }
     const rowKey = this.#followed.bytes.slice(0, this.#followed.length);
     pointAt(env, source, row);
@@ -557,7 +648,14 @@ export class ModifyOperator extends Operator implements Affected {
       return;
     }
     const number = yield* this.#buildNew(source, row);
-    const violated = yield* this.#writer!.update(this.#old, this.#old.index[old]!, rowKey, rowKey.length, this.#new, this.#new.index[number]!);
+    const violated = yield* this.#writer!.update(
+      this.#old,
+      this.#old.index[old]!,
+      rowKey,
+      rowKey.length,
+      this.#new,
+      this.#new.index[number]!,
+    );
     if (violated !== undefined) throw this.#duplicate(number, violated);
     yield* this.#wrote(source, row, number, old);
   }
@@ -588,8 +686,20 @@ export class ModifyOperator extends Operator implements Affected {
     out.start();
     input.columns.forEach((column, to) => {
       const target = options.target.indexOf(column.id);
-      if (target >= 0) columnCopier(this.#plan.rules.shape, target, input, to)(this.#old.views[chunk]!, this.#old.chunks[chunk]!, (newest & 8191) << 3, out);
-      else columnCopier(input, to, input, to)(rows.views[saved >>> 13]!, rows.chunks[saved >>> 13]!, (saved & 8191) << 3, out);
+      if (target >= 0)
+        columnCopier(this.#plan.rules.shape, target, input, to)(
+          this.#old.views[chunk]!,
+          this.#old.chunks[chunk]!,
+          (newest & 8191) << 3,
+          out,
+        );
+      else
+        columnCopier(input, to, input, to)(
+          rows.views[saved >>> 13]!,
+          rows.chunks[saved >>> 13]!,
+          (saved & 8191) << 3,
+          out,
+        );
     });
     out.finish();
     this.#old.clear();

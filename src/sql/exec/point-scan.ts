@@ -4,18 +4,33 @@
  * Joins that look rows up and point queries live from this; {@link PointReader} is the same without an operator around it,
  * for prepared statements that are nothing else.
  */
+
+import { KIND_I32, KIND_I64 } from '../../base/physical.ts';
 import type { Task } from '../../base/task.ts';
-import { type KeyPart, KeyWriter, NEED, OK, type Row, RowBuffer, type Snapshot, type Store } from '../../engine/record-port.ts';
+import {
+  type KeyPart,
+  KeyWriter,
+  NEED,
+  OK,
+  type Row,
+  RowBuffer,
+  type Snapshot,
+  type Store,
+} from '../../engine/record-port.ts';
 import type { TableAccess } from '../../engine/table-access.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { appendPart, EXACT } from './key-values.ts';
 import { evaluateRow, Operator } from './operator.ts';
 import type { ScanPlan } from './scan.ts';
 import { Env, type ExecState, newRow } from './state.ts';
-import { KIND_I32, KIND_I64 } from '../../base/physical.ts';
 
 /** Builds the key from the values of its parts; false when no row can have them. */
-export function writePointKey(key: KeyWriter, parts: readonly KeyPart[], scales: readonly number[], values: readonly SqlValue[]): boolean {
+export function writePointKey(
+  key: KeyWriter,
+  parts: readonly KeyPart[],
+  scales: readonly number[],
+  values: readonly SqlValue[],
+): boolean {
   key.length = 0;
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!;
@@ -100,8 +115,10 @@ export class PointScanOperator extends Operator {
     out.clear();
     out.start();
     plan.copy(env.v0, env.b0, env.r0, out);
-    if (plan.tableOidPosition >= 0) out.view.setUint32(out.at + plan.shape.layout.fixedAt[plan.tableOidPosition]!, plan.options.table.oid, true);
-    if (plan.keyPosition >= 0) out.putBytes(plan.shape.layout.variableIndex[plan.keyPosition]!, this.#key.bytes, 0, this.#key.length);
+    if (plan.tableOidPosition >= 0)
+      out.view.setUint32(out.at + plan.shape.layout.fixedAt[plan.tableOidPosition]!, plan.options.table.oid, true);
+    if (plan.keyPosition >= 0)
+      out.putBytes(plan.shape.layout.variableIndex[plan.keyPosition]!, this.#key.bytes, 0, this.#key.length);
     out.finish();
     this.producedRows++;
     return out;
@@ -142,7 +159,13 @@ export class PointReader {
   readonly #values: SqlValue[] = [];
 
   /** @param parameters - which statement parameter each key part equals. */
-  constructor(plan: ScanPlan, positions: readonly number[], parameters: readonly number[], store: Store, access: TableAccess) {
+  constructor(
+    plan: ScanPlan,
+    positions: readonly number[],
+    parameters: readonly number[],
+    store: Store,
+    access: TableAccess,
+  ) {
     this.plan = plan;
     this.positions = positions;
     this.#parameters = parameters;
@@ -157,7 +180,13 @@ export class PointReader {
     for (let i = 0; i < this.#parameters.length; i++) values[i] = parameters[this.#parameters[i]!]!;
     if (!writePointKey(this.#key, spec.parts, spec.scales, values)) return false;
     for (;;) {
-      const status = this.#store.find(this.plan.options.table.tree, this.#key.bytes, this.#key.length, snapshot, this.#row);
+      const status = this.#store.find(
+        this.plan.options.table.tree,
+        this.#key.bytes,
+        this.#key.length,
+        snapshot,
+        this.#row,
+      );
       if (status === NEED) {
         this.#store.need.answerNow();
         continue;

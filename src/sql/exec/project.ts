@@ -17,7 +17,11 @@ export function rowBuilder(target: Shape, exprs: readonly Expr[], scope: Scope):
   const steps = exprs.map((expr, to): ColumnStep => {
     if (expr.kind === 'column') {
       const from = scope.shape0?.position(expr.id) ?? -1;
-      if (from >= 0 && scope.shape0!.columns[from]!.physical.kind === target.columns[to]!.physical.kind && scope.shape0!.columns[from]!.physical.scale === target.columns[to]!.physical.scale) {
+      if (
+        from >= 0 &&
+        scope.shape0!.columns[from]!.physical.kind === target.columns[to]!.physical.kind &&
+        scope.shape0!.columns[from]!.physical.scale === target.columns[to]!.physical.scale
+      ) {
         const copy = columnCopier(scope.shape0!, from, target, to);
         const write = columnWriter(target, to);
         return (env, out) => (env.null0 ? write(out, null) : copy(env.v0, env.b0, env.r0, out));
@@ -43,7 +47,15 @@ export class ProjectPlan implements PlanNode {
   readonly exprs: readonly Expr[];
   readonly build: ColumnStep;
 
-  constructor(input: PlanNode, shape: Shape, predicate: Expr | undefined, exprs: readonly Expr[], scope: Scope, rows: number, details: readonly string[]) {
+  constructor(
+    input: PlanNode,
+    shape: Shape,
+    predicate: Expr | undefined,
+    exprs: readonly Expr[],
+    scope: Scope,
+    rows: number,
+    details: readonly string[],
+  ) {
     this.shape = shape;
     this.rows = rows;
     this.title = predicate === undefined ? 'Project' : 'Filter';

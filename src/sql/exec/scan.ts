@@ -11,7 +11,19 @@ import { assert } from '../../base/assert.ts';
 import { KIND_BYTES } from '../../base/physical.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
-import { type KeyPart, KeyWriter, type LeafScan, NEED, NODE_RECORD_AT, NONE, OK, type Row, RowBuffer, skipKeyPart, SLOTS_AT } from '../../engine/record-port.ts';
+import {
+  type KeyPart,
+  KeyWriter,
+  type LeafScan,
+  NEED,
+  NODE_RECORD_AT,
+  NONE,
+  OK,
+  type Row,
+  RowBuffer,
+  SLOTS_AT,
+  skipKeyPart,
+} from '../../engine/record-port.ts';
 import type { TableAccess } from '../../engine/table-access.ts';
 import type { ColumnId, Expr } from '../plan/logical.ts';
 import { PgArray } from '../types/array.ts';
@@ -93,12 +105,19 @@ export class ScanPlan implements PlanNode {
     this.rows = options.rows;
     this.title = titleOf(options);
     this.details = options.details;
-    this.filter = options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: options.tableShape });
+    this.filter =
+      options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: options.tableShape });
     this.copy = rowCopier(options.tableShape, options.shape);
     this.keyPosition = options.keyColumn === undefined ? -1 : options.shape.position(options.keyColumn);
     this.tableOidPosition = options.tableOidColumn === undefined ? -1 : options.shape.position(options.tableOidColumn);
     const spec = options.range;
-    this.isPoint = spec !== undefined && spec.index === undefined && spec.anyOf === undefined && spec.lower === undefined && spec.upper === undefined && spec.equals.length === spec.parts.length;
+    this.isPoint =
+      spec !== undefined &&
+      spec.index === undefined &&
+      spec.anyOf === undefined &&
+      spec.lower === undefined &&
+      spec.upper === undefined &&
+      spec.equals.length === spec.parts.length;
     this.range =
       spec === undefined
         ? undefined
@@ -136,7 +155,14 @@ export class ScanPlan implements PlanNode {
   /** The generated leaf loop, when there is one by now. */
   leafLoop(access: TableAccess): CompiledLoop | undefined {
     if (this.#loop === undefined) {
-      if (this.keyPosition >= 0 || this.tableOidPosition >= 0 || this.options.range?.index !== undefined || this.options.backward || !this.isWorthCompiling()) return undefined;
+      if (
+        this.keyPosition >= 0 ||
+        this.tableOidPosition >= 0 ||
+        this.options.range?.index !== undefined ||
+        this.options.backward ||
+        !this.isWorthCompiling()
+      )
+        return undefined;
       this.#loop = { compiled: compileScanLoop(this.options.tableShape, access, this.shape, this.options.filter) };
     }
     return this.#loop.compiled;
@@ -281,7 +307,8 @@ class ScanOperator extends Operator {
 
   #tableRow(slot: number): void {
     const scan = this.#scan;
-    if (scan.plain) this.#take(scan.view, scan.bytes, scan.view.getUint16(SLOTS_AT + 2 * slot, true) + NODE_RECORD_AT, slot);
+    if (scan.plain)
+      this.#take(scan.view, scan.bytes, scan.view.getUint16(SLOTS_AT + 2 * slot, true) + NODE_RECORD_AT, slot);
     else if (scan.resolve(slot)) this.#take(scan.row.view, scan.row.bytes, scan.row.start, slot);
   }
 
@@ -292,12 +319,19 @@ class ScanOperator extends Operator {
     const length = scan.keyAt(slot);
     const { parts } = this.#plan.options.range!;
     let at = 0;
-    for (let i = 0; i < parts.length; i++) at = skipKeyPart(parts[i]!.kind, parts[i]!.nullable, parts[i]!.descending, scan.key, at);
+    for (let i = 0; i < parts.length; i++)
+      at = skipKeyPart(parts[i]!.kind, parts[i]!.nullable, parts[i]!.descending, scan.key, at);
     const key = this.#rowKey;
     key.length = 0;
     key.append(scan.key, at, length);
     const row = this.#row;
-    const status = this.state.session.store.find(this.#plan.options.table.tree, key.bytes, key.length, this.state.snapshot, row);
+    const status = this.state.session.store.find(
+      this.#plan.options.table.tree,
+      key.bytes,
+      key.length,
+      this.state.snapshot,
+      row,
+    );
     if (status === NEED) {
       this.#missing = this.state.session.need();
       return false;
@@ -327,7 +361,8 @@ class ScanOperator extends Operator {
       const out = this.#out;
       out.start();
       plan.copy(env.v0, env.b0, env.r0, out);
-      if (plan.tableOidPosition >= 0) out.view.setUint32(out.at + plan.shape.layout.fixedAt[plan.tableOidPosition]!, plan.options.table.oid, true);
+      if (plan.tableOidPosition >= 0)
+        out.view.setUint32(out.at + plan.shape.layout.fixedAt[plan.tableOidPosition]!, plan.options.table.oid, true);
       if (plan.keyPosition >= 0) this.#putKey(slot);
       out.finish();
     }
@@ -386,7 +421,8 @@ function listRanges(env: Env, range: CompiledRange, prefix: KeyWriter, next: num
   const found = new Map<string, KeyRange>();
   for (const value of list.values) {
     prefix.length = base;
-    if (value === null || appendPart(prefix, range.spec.parts[next]!, range.spec.scales[next]!, value) !== EXACT) continue;
+    if (value === null || appendPart(prefix, range.spec.parts[next]!, range.spec.scales[next]!, value) !== EXACT)
+      continue;
     const one = rangeAfter(prefix, undefined, 0, undefined, undefined)!;
     found.set(Buffer.from(one.from!).toString('latin1'), one);
   }

@@ -30,7 +30,14 @@ export class LimitPlan implements PlanNode {
   readonly offset: Eval | undefined;
   readonly ties: SortKeyMaker | undefined;
 
-  constructor(input: PlanNode, limit: Expr | undefined, offset: Expr | undefined, ties: readonly SortKey[] | undefined, scope: Scope, rows: number) {
+  constructor(
+    input: PlanNode,
+    limit: Expr | undefined,
+    offset: Expr | undefined,
+    ties: readonly SortKey[] | undefined,
+    scope: Scope,
+    rows: number,
+  ) {
     this.shape = input.shape;
     this.rows = rows;
     this.children = [input];
@@ -117,7 +124,11 @@ class LimitOperator extends Operator {
   }
 
   #isTie(): boolean {
-    return this.#plan.ties !== undefined && this.#lastKey !== undefined && Buffer.compare(this.#tieKey(), this.#lastKey) === 0;
+    return (
+      this.#plan.ties !== undefined &&
+      this.#lastKey !== undefined &&
+      Buffer.compare(this.#tieKey(), this.#lastKey) === 0
+    );
   }
 
   close(): void {
@@ -217,12 +228,20 @@ export class SetOpPlan implements PlanNode {
   readonly all: boolean;
   readonly key: (env: Env, key: KeyWriter) => void;
 
-  constructor(left: PlanNode, right: PlanNode, shape: Shape, op: 'union' | 'intersect' | 'except', all: boolean, rows: number) {
+  constructor(
+    left: PlanNode,
+    right: PlanNode,
+    shape: Shape,
+    op: 'union' | 'intersect' | 'except',
+    all: boolean,
+    rows: number,
+  ) {
     this.shape = shape;
     this.rows = rows;
     this.op = op;
     this.all = all;
-    this.title = op === 'union' && all ? 'Append' : `HashSetOp ${op[0]!.toUpperCase()}${op.slice(1)}${all ? ' All' : ''}`;
+    this.title =
+      op === 'union' && all ? 'Append' : `HashSetOp ${op[0]!.toUpperCase()}${op.slice(1)}${all ? ' All' : ''}`;
     this.children = [left, right];
     this.key = wholeRowKey(shape);
   }
@@ -279,7 +298,9 @@ class SetOpOperator extends Operator {
       this.#key.length = 0;
       this.#plan.key(this.#env, this.#key);
     });
-    return add ? this.#table.findOrAdd(this.#key.bytes, this.#key.length) : this.#table.find(this.#key.bytes, this.#key.length);
+    return add
+      ? this.#table.findOrAdd(this.#key.bytes, this.#key.length)
+      : this.#table.find(this.#key.bytes, this.#key.length);
   }
 
   *next(): Task<RowBuffer | undefined> {
@@ -294,7 +315,8 @@ class SetOpOperator extends Operator {
         } else this.#side = 'end';
         continue;
       }
-      for (let i = 0; i < rows.count; i++) if (yield* this.#keeps(rows, i)) out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
+      for (let i = 0; i < rows.count; i++)
+        if (yield* this.#keeps(rows, i)) out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
       if (this.state.spent(rows.count)) yield this.state.session.slice();
     }
     this.producedRows += out.count;
@@ -356,4 +378,3 @@ export class RenamePlan implements PlanNode {
     return this.children[0]!.start(state);
   }
 }
-

@@ -6,11 +6,20 @@
  */
 import { broken } from '../../base/assert.ts';
 import { unsupported } from '../../base/errors.ts';
-import { KIND_ARRAY, KIND_F32, KIND_F64, KIND_I16, KIND_I32, KIND_RECORD, KIND_TEXT, KIND_U32 } from '../../base/physical.ts';
+import {
+  KIND_ARRAY,
+  KIND_F32,
+  KIND_F64,
+  KIND_I16,
+  KIND_I32,
+  KIND_RECORD,
+  KIND_TEXT,
+  KIND_U32,
+} from '../../base/physical.ts';
 import { ANONYMOUS_LAYOUT, RecordLayout } from '../../engine/record-port.ts';
 import type { ColumnId } from '../plan/logical.ts';
-import { registry } from '../types/registry.ts';
 import type { Oid, Physical } from '../types/contracts.ts';
+import { registry } from '../types/registry.ts';
 
 export interface ShapeColumn {
   readonly id: ColumnId;
@@ -42,12 +51,20 @@ export class Shape {
   /** @param layout - given when the rows are a table's stored records; its columns must be `columns`, in order. */
   constructor(columns: readonly ShapeColumn[], layout?: RecordLayout) {
     this.columns = columns;
-    this.layout = layout ?? new RecordLayout(ANONYMOUS_LAYOUT, columns.map((c) => c.physical), true);
+    this.layout =
+      layout ??
+      new RecordLayout(
+        ANONYMOUS_LAYOUT,
+        columns.map((c) => c.physical),
+        true,
+      );
     this.#positions = new Map(columns.map((c, i) => [c.id, i]));
   }
 
   static of(columns: readonly { readonly id: ColumnId; readonly type: Oid; readonly typmod: number }[]): Shape {
-    return new Shape(columns.map((c) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: travelPhysical(c.type, c.typmod) })));
+    return new Shape(
+      columns.map((c) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: travelPhysical(c.type, c.typmod) })),
+    );
   }
 
   /** Position of a column id, or −1. */

@@ -20,7 +20,12 @@ const CHUNK_BYTES = 65536;
 export type SortKeyMaker = (env: Env, key: KeyWriter) => void;
 
 export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMaker {
-  const parts = keys.map((k) => ({ evaluate: compileEval(k.expr, scope), physical: travelPhysical(k.expr.type, k.expr.typmod), descending: k.descending, nullsFirst: k.nullsFirst }));
+  const parts = keys.map((k) => ({
+    evaluate: compileEval(k.expr, scope),
+    physical: travelPhysical(k.expr.type, k.expr.typmod),
+    descending: k.descending,
+    nullsFirst: k.nullsFirst,
+  }));
   return (env, key) => {
     for (let i = 0; i < parts.length; i++) {
       const p = parts[i]!;
@@ -103,7 +108,14 @@ export class Sorter {
   compare(a: number, b: number): number {
     const aAt = this.#offsetOf[a]!;
     const bAt = this.#offsetOf[b]!;
-    return compareKeys(this.#chunks[this.#chunkOf[a]!]!, aAt, aAt + this.#lengthOf[a]!, this.#chunks[this.#chunkOf[b]!]!, bAt, bAt + this.#lengthOf[b]!);
+    return compareKeys(
+      this.#chunks[this.#chunkOf[a]!]!,
+      aAt,
+      aAt + this.#lengthOf[a]!,
+      this.#chunks[this.#chunkOf[b]!]!,
+      bAt,
+      bAt + this.#lengthOf[b]!,
+    );
   }
 
   *sort(): Task<void> {
@@ -117,7 +129,8 @@ export class Sorter {
     }
     let to = new Uint32Array(count);
     for (let run = RUN_ROWS; run < count; run *= 2) {
-      for (let at = 0; at < count; at += run * 2) yield* this.#merge(from, to, at, Math.min(at + run, count), Math.min(at + run * 2, count));
+      for (let at = 0; at < count; at += run * 2)
+        yield* this.#merge(from, to, at, Math.min(at + run, count), Math.min(at + run * 2, count));
       [from, to] = [to, from];
     }
     this.order = from;
@@ -227,7 +240,13 @@ class SortOperator extends Operator {
 }
 
 /** Reads an open operator to its end into a sorter, and sorts. */
-export function* gatherSorted(state: ExecState, input: Operator, sorter: Sorter, makeKey: SortKeyMaker, env: Env): Task<void> {
+export function* gatherSorted(
+  state: ExecState,
+  input: Operator,
+  sorter: Sorter,
+  makeKey: SortKeyMaker,
+  env: Env,
+): Task<void> {
   const key = new KeyWriter();
   for (;;) {
     const rows = yield* input.next();

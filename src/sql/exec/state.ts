@@ -10,8 +10,8 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { Request, Task } from '../../base/task.ts';
-import type { Session } from '../../engine/session.ts';
 import { type Row, RowMemory, type Snapshot } from '../../engine/record-port.ts';
+import type { Session } from '../../engine/session.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 
 /** Thrown, and only caught by operators, when a row's evaluation must wait. Not an error. */
@@ -21,7 +21,16 @@ const EMPTY_BYTES = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
 
 export function newRow(): Row {
-  return { bytes: EMPTY_BYTES, view: EMPTY_VIEW, start: 0, length: 0, commitSeq: 0, movedTo: undefined, key: EMPTY_BYTES, keyLength: 0 };
+  return {
+    bytes: EMPTY_BYTES,
+    view: EMPTY_VIEW,
+    start: 0,
+    length: 0,
+    commitSeq: 0,
+    movedTo: undefined,
+    key: EMPTY_BYTES,
+    keyLength: 0,
+  };
 }
 
 /** Where the expressions of one operator find their row: up to two records, and the statement. */
@@ -135,7 +144,14 @@ export class ExecState {
   /** Work units since the task last gave way. */
   #units = 0;
 
-  constructor(session: Session, context: StatementContext, parameters: readonly SqlValue[], snapshot: Snapshot, workMemoryBytes: number, services: StatementServices) {
+  constructor(
+    session: Session,
+    context: StatementContext,
+    parameters: readonly SqlValue[],
+    snapshot: Snapshot,
+    workMemoryBytes: number,
+    services: StatementServices,
+  ) {
     this.session = session;
     this.context = context;
     this.parameters = parameters;

@@ -24,7 +24,12 @@ const MEMO_ENTRIES_MAX = 4096;
 export interface SubPlan {
   readonly plan: PlanNode;
   /** Outer columns that it uses, with their slots. */
-  readonly bindings: readonly { readonly id: ColumnId; readonly slot: number; readonly type: number; readonly typmod: number }[];
+  readonly bindings: readonly {
+    readonly id: ColumnId;
+    readonly slot: number;
+    readonly type: number;
+    readonly typmod: number;
+  }[];
   /** False when it calls something volatile: then every row asks anew. */
   readonly stable: boolean;
 }
@@ -93,7 +98,12 @@ export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope):
   return answerOf(expr, fetch, scope);
 }
 
-function* collect(state: ExecState, operator: Operator, readers: readonly Eval[], wanted: number): Task<readonly (readonly SqlValue[])[]> {
+function* collect(
+  state: ExecState,
+  operator: Operator,
+  readers: readonly Eval[],
+  wanted: number,
+): Task<readonly (readonly SqlValue[])[]> {
   const env = new Env(state);
   const found: SqlValue[][] = [];
   yield* operator.open();
@@ -116,12 +126,17 @@ function answerOf(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly Sq
     case 'scalar':
       return (env) => {
         const rows = fetch(env);
-        if (rows.length > 1) throw fail('cardinality_violation', 'more than one row returned by a subquery used as an expression');
+        if (rows.length > 1)
+          throw fail('cardinality_violation', 'more than one row returned by a subquery used as an expression');
         return rows[0]?.[0] ?? null;
       };
     case 'array': {
       const element = expr.plan.columns[0]!.type;
-      return (env) => new PgArray(element, fetch(env).map((row) => row[0] ?? null));
+      return (env) =>
+        new PgArray(
+          element,
+          fetch(env).map((row) => row[0] ?? null),
+        );
     }
     default:
       return quantified(expr, fetch, scope);

@@ -26,7 +26,7 @@ import {
   KIND_U32,
   KIND_UUID,
 } from '../../base/physical.ts';
-import { readInt64, readLongReference, type RowBuffer, writeInt64 } from '../../engine/record-port.ts';
+import { type RowBuffer, readInt64, readLongReference, writeInt64 } from '../../engine/record-port.ts';
 import { PgArray } from '../types/array.ts';
 import type { Oid, SqlValue, TypeEntry } from '../types/contracts.ts';
 import { Interval } from '../types/interval.ts';
@@ -98,7 +98,6 @@ export function decodeFixed(kind: number, scale: number, view: DataView, bytes: 
   }
 }
 
-
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 function readUuid(bytes: Uint8Array, at: number): string {
@@ -127,7 +126,10 @@ function readerOf0(shape: Shape, position: number): Eval {
     if (kind === KIND_I32 && temporal === undefined) {
       return (e) => (e.null0 || (e.b0[e.r0 + nullAt]! & nullBit) !== 0 ? null : e.v0.getInt32(e.r0 + at, true));
     }
-    return (e) => (e.null0 || (e.b0[e.r0 + nullAt]! & nullBit) !== 0 ? null : finite(temporal, decodeFixed(kind, scale, e.v0, e.b0, e.r0 + at)));
+    return (e) =>
+      e.null0 || (e.b0[e.r0 + nullAt]! & nullBit) !== 0
+        ? null
+        : finite(temporal, decodeFixed(kind, scale, e.v0, e.b0, e.r0 + at));
   }
   const variable = layout.variableIndex[position]!;
   return (e) => {
@@ -148,7 +150,10 @@ function readerOf1(shape: Shape, position: number): Eval {
   const nullBit = 1 << (position & 7);
   const at = layout.fixedAt[position]!;
   if (at >= 0) {
-    return (e) => (e.null1 || (e.b1[e.r1 + nullAt]! & nullBit) !== 0 ? null : finite(temporal, decodeFixed(kind, scale, e.v1, e.b1, e.r1 + at)));
+    return (e) =>
+      e.null1 || (e.b1[e.r1 + nullAt]! & nullBit) !== 0
+        ? null
+        : finite(temporal, decodeFixed(kind, scale, e.v1, e.b1, e.r1 + at));
   }
   const variable = layout.variableIndex[position]!;
   return (e) => {
@@ -184,7 +189,8 @@ function finite(temporal: 'date' | 'timestamp' | undefined, value: SqlValue): Sq
 
 /** Writes an I64 whose value may be an infinite timestamp. */
 function putInt64(view: DataView, at: number, value: number | bigint): void {
-  if (typeof value === 'number' && !Number.isFinite(value)) view.setBigInt64(at, value > 0 ? INT64_MAX : INT64_MIN, true);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    view.setBigInt64(at, value > 0 ? INT64_MAX : INT64_MIN, true);
   else writeInt64(view, at, value);
 }
 
@@ -192,7 +198,9 @@ function putInt64(view: DataView, at: number, value: number | bigint): void {
 export function scaledInteger(value: Numeric, scale: number): number | bigint {
   if (Number.isNaN(value.coefficient)) return DEC64_NAN;
   if (value.scale === scale) return value.coefficient;
-  return value.scale < scale ? scaleUp(value.coefficient, scale - value.scale) : scaleDown(value.coefficient, value.scale - scale, true);
+  return value.scale < scale
+    ? scaleUp(value.coefficient, scale - value.scale)
+    : scaleDown(value.coefficient, value.scale - scale, true);
 }
 
 /** A writer of column `position` of rows of `shape`. */
@@ -218,7 +226,8 @@ function variableWriter(position: number, variable: number, kind: number, type: 
       } else out.putString(variable, value as string);
     };
   }
-  const encode = kind === KIND_BYTES ? (value: Exclude<SqlValue, null>): Uint8Array => value as Uint8Array : encoderOf(kind, type);
+  const encode =
+    kind === KIND_BYTES ? (value: Exclude<SqlValue, null>): Uint8Array => value as Uint8Array : encoderOf(kind, type);
   return (out, value) => {
     if (value === null) {
       out.setNull(position);
@@ -231,17 +240,26 @@ function variableWriter(position: number, variable: number, kind: number, type: 
 }
 
 function encoderOf(kind: number, type: Oid): (value: Exclude<SqlValue, null>) => Uint8Array {
-  const entry = kind === KIND_RECORD ? typeEntry(RECORD_OID) : kind === KIND_NUMERIC ? typeEntry(1700) : typeEntry(type);
+  const entry =
+    kind === KIND_RECORD ? typeEntry(RECORD_OID) : kind === KIND_NUMERIC ? typeEntry(1700) : typeEntry(type);
   return (value) => {
     // Polymorphic results carry their own element type; its array type knows the encoding.
-    const encode = value instanceof PgArray ? (entry.encode ?? typeEntry(typeEntry(value.elementType).arrayOid).encode) : value instanceof PgRecord ? typeEntry(RECORD_OID).encode : entry.encode;
+    const encode =
+      value instanceof PgArray
+        ? (entry.encode ?? typeEntry(typeEntry(value.elementType).arrayOid).encode)
+        : value instanceof PgRecord
+          ? typeEntry(RECORD_OID).encode
+          : entry.encode;
     if (encode === undefined) broken(`type ${type} has no encoder`);
     return encode(value);
   };
 }
 
 /** Writes a non-null value of a fixed kind at a place. */
-export function fixedWriter(kind: number, scale: number): (view: DataView, bytes: Uint8Array, at: number, value: Exclude<SqlValue, null>) => void {
+export function fixedWriter(
+  kind: number,
+  scale: number,
+): (view: DataView, bytes: Uint8Array, at: number, value: Exclude<SqlValue, null>) => void {
   switch (kind) {
     case KIND_BOOL:
       return (_view, bytes, at, value) => {

@@ -1,7 +1,6 @@
 /** The errors of constraints, worded and detailed as PostgreSQL words them. */
 import { type ExtentError, fail } from '../../base/errors.ts';
-import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
-import type { Catalog } from '../../engine/catalog.ts';
+import type { Catalog, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { typeEntry } from './values.ts';
 
@@ -10,7 +9,12 @@ const SHOWN_BYTES_MAX = 64;
 function shown(value: SqlValue, type: number, context: EvalContext): string {
   if (value === null) return 'null';
   const text = typeEntry(type).format(value, context);
-  return Buffer.byteLength(text) > SHOWN_BYTES_MAX ? `${Buffer.from(text).subarray(0, SHOWN_BYTES_MAX).toString('utf8').replace(/\uFFFD+$/, '')}...` : text;
+  return Buffer.byteLength(text) > SHOWN_BYTES_MAX
+    ? `${Buffer.from(text)
+        .subarray(0, SHOWN_BYTES_MAX)
+        .toString('utf8')
+        .replace(/\uFFFD+$/, '')}...`
+    : text;
 }
 
 function failingRow(table: TableObject, values: readonly SqlValue[], context: EvalContext): string {
@@ -23,17 +27,33 @@ function schemaName(catalog: Catalog, table: TableObject): string {
 }
 
 /** 23502. `values` are those of all live columns. */
-export function notNullViolation(catalog: Catalog, table: TableObject, column: string, values: readonly SqlValue[], context: EvalContext): ExtentError {
-  return fail('not_null_violation', `null value in column "${column}" of relation "${table.name}" violates not-null constraint`, {
-    detail: failingRow(table, values, context),
-    schema: schemaName(catalog, table),
-    table: table.name,
-    column,
-  });
+export function notNullViolation(
+  catalog: Catalog,
+  table: TableObject,
+  column: string,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
+  return fail(
+    'not_null_violation',
+    `null value in column "${column}" of relation "${table.name}" violates not-null constraint`,
+    {
+      detail: failingRow(table, values, context),
+      schema: schemaName(catalog, table),
+      table: table.name,
+      column,
+    },
+  );
 }
 
 /** 23514. */
-export function checkViolation(catalog: Catalog, table: TableObject, constraint: string, values: readonly SqlValue[], context: EvalContext): ExtentError {
+export function checkViolation(
+  catalog: Catalog,
+  table: TableObject,
+  constraint: string,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
   return fail('check_violation', `new row for relation "${table.name}" violates check constraint "${constraint}"`, {
     detail: failingRow(table, values, context),
     schema: schemaName(catalog, table),
@@ -43,7 +63,13 @@ export function checkViolation(catalog: Catalog, table: TableObject, constraint:
 }
 
 /** 23505. */
-export function uniqueViolation(catalog: Catalog, table: TableObject, index: IndexObject, values: readonly SqlValue[], context: EvalContext): ExtentError {
+export function uniqueViolation(
+  catalog: Catalog,
+  table: TableObject,
+  index: IndexObject,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
   const live = table.columns.filter((c) => !c.dropped);
   const names: string[] = [];
   const texts: string[] = [];
@@ -63,29 +89,47 @@ export function uniqueViolation(catalog: Catalog, table: TableObject, index: Ind
 }
 
 /** 23503 for a row without its parent. */
-export function missingParent(catalog: Catalog, constraint: ConstraintObject, values: readonly SqlValue[], context: EvalContext): ExtentError {
+export function missingParent(
+  catalog: Catalog,
+  constraint: ConstraintObject,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
   const child = catalog.table(constraint.table);
   const parent = catalog.table(constraint.foreign!.table);
   const columns = constraint.columns.map((n) => child.columns.find((c) => c.number === n)!);
   const texts = columns.map((c, i) => shown(values[i]!, c.type, context));
-  return fail('foreign_key_violation', `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`, {
-    detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is not present in table "${parent.name}".`,
-    schema: schemaName(catalog, child),
-    table: child.name,
-    constraint: constraint.name,
-  });
+  return fail(
+    'foreign_key_violation',
+    `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`,
+    {
+      detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is not present in table "${parent.name}".`,
+      schema: schemaName(catalog, child),
+      table: child.name,
+      constraint: constraint.name,
+    },
+  );
 }
 
 /** 23503 for a parent that still has children. */
-export function stillReferenced(catalog: Catalog, constraint: ConstraintObject, values: readonly SqlValue[], context: EvalContext): ExtentError {
+export function stillReferenced(
+  catalog: Catalog,
+  constraint: ConstraintObject,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
   const child = catalog.table(constraint.table);
   const parent = catalog.table(constraint.foreign!.table);
   const columns = constraint.foreign!.columns.map((n) => parent.columns.find((c) => c.number === n)!);
   const texts = columns.map((c, i) => shown(values[i]!, c.type, context));
-  return fail('foreign_key_violation', `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`, {
-    detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is still referenced from table "${child.name}".`,
-    schema: schemaName(catalog, child),
-    table: child.name,
-    constraint: constraint.name,
-  });
+  return fail(
+    'foreign_key_violation',
+    `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`,
+    {
+      detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is still referenced from table "${child.name}".`,
+      schema: schemaName(catalog, child),
+      table: child.name,
+      constraint: constraint.name,
+    },
+  );
 }

@@ -12,7 +12,7 @@ import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { WindowCall, WindowNode } from '../plan/logical.ts';
 import type { AggregateImpl, SqlValue } from '../types/contracts.ts';
-import { columnCopier, type Copier } from './copy.ts';
+import { type Copier, columnCopier } from './copy.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import type { Shape } from './shape.ts';
@@ -68,7 +68,8 @@ export class WindowPlan implements PlanNode {
 function frameOf(node: WindowNode): Frame {
   const { mode, start, end, exclude } = node.frame;
   if (exclude !== 'no others') throw unsupported('frame exclusion');
-  if (start.kind !== 'unbounded preceding') throw unsupported('a window frame that does not start at UNBOUNDED PRECEDING');
+  if (start.kind !== 'unbounded preceding')
+    throw unsupported('a window frame that does not start at UNBOUNDED PRECEDING');
   if (end.kind === 'unbounded following') return 'partition';
   if (end.kind !== 'current row') throw unsupported('a window frame that ends at an offset');
   return mode === 'rows' ? 'rows to current' : 'peers to current';
@@ -181,19 +182,34 @@ class WindowOperator extends Operator {
     const first = order[this.#start]!;
     const bytes = this.#partitionBytes[first]!;
     let end = this.#start + 1;
-    while (end < order.length && this.#partitionBytes[order[end]!] === bytes && this.#sorter.samePrefix(first, order[end]!, bytes)) end++;
+    while (
+      end < order.length &&
+      this.#partitionBytes[order[end]!] === bytes &&
+      this.#sorter.samePrefix(first, order[end]!, bytes)
+    )
+      end++;
     this.#end = end;
     this.#next = this.#start;
     const count = end - this.#start;
     const peerStart = new Uint32Array(count);
     const peerEnd = new Uint32Array(count);
     for (let i = 1; i < count; i++) {
-      peerStart[i] = this.#sorter.compare(order[this.#start + i - 1]!, order[this.#start + i]!) === 0 ? peerStart[i - 1]! : i;
+      peerStart[i] =
+        this.#sorter.compare(order[this.#start + i - 1]!, order[this.#start + i]!) === 0 ? peerStart[i - 1]! : i;
     }
-    for (let i = count - 1; i >= 0; i--) peerEnd[i] = i === count - 1 || peerStart[i + 1] === i + 1 ? i + 1 : peerEnd[i + 1]!;
+    for (let i = count - 1; i >= 0; i--)
+      peerEnd[i] = i === count - 1 || peerStart[i + 1] === i + 1 ? i + 1 : peerEnd[i + 1]!;
     const env = this.#env;
     const base = this.#start;
-    const partition: Partition = { count, peerStart, peerEnd, state: this.state, env, frame: this.#plan.frame, at: (i) => pointAt(env, rows, order[base + i]!) };
+    const partition: Partition = {
+      count,
+      peerStart,
+      peerEnd,
+      state: this.state,
+      env,
+      frame: this.#plan.frame,
+      at: (i) => pointAt(env, rows, order[base + i]!),
+    };
     this.#values = [];
     for (const call of this.#plan.calls) {
       this.#values.push(yield* answer(call, partition));
@@ -267,7 +283,8 @@ function* answer(call: CompiledWindowCall, p: Partition): Task<SqlValue[]> {
 
 function nth(values: readonly SqlValue[], n: SqlValue, end: number): SqlValue {
   if (n === null) return null;
-  if ((n as number) < 1) throw fail('invalid_argument_for_nth_value_function', 'argument of nth_value must be greater than zero');
+  if ((n as number) < 1)
+    throw fail('invalid_argument_for_nth_value_function', 'argument of nth_value must be greater than zero');
   return (n as number) <= end ? (values[(n as number) - 1] ?? null) : null;
 }
 
@@ -278,7 +295,10 @@ function ntile(count: number, buckets: SqlValue): SqlValue[] {
   const small = Math.floor(count / n);
   const large = count % n;
   const border = large * (small + 1);
-  return Array.from({ length: count }, (_, i) => (i < border ? Math.floor(i / (small + 1)) : large + Math.floor((i - border) / small)) + 1);
+  return Array.from(
+    { length: count },
+    (_, i) => (i < border ? Math.floor(i / (small + 1)) : large + Math.floor((i - border) / small)) + 1,
+  );
 }
 
 function* shifted(call: CompiledWindowCall, p: Partition, sign: 1 | -1): Task<SqlValue[]> {
@@ -307,7 +327,9 @@ function* runningAggregate(call: CompiledWindowCall, aggregate: AggregateImpl, p
     }
     for (; done < end; done++) {
       p.at(done);
-      const args = yield* evaluateRow(p.env, () => (call.filter !== undefined && call.filter(p.env) !== true ? undefined : call.args.map((a) => a(p.env))));
+      const args = yield* evaluateRow(p.env, () =>
+        call.filter !== undefined && call.filter(p.env) !== true ? undefined : call.args.map((a) => a(p.env)),
+      );
       if (args !== undefined && !(call.strict && args.includes(null))) state = aggregate.step(context, state, ...args);
     }
     last = aggregate.final(context, state);

@@ -5,7 +5,19 @@
  * its columns from the left. A condition is taken over by the range only when key order and operator agree, that is when
  * both sides are of types whose keys compare alike; everything else stays a filter.
  */
-import { isVariable, KIND_BPCHAR, KIND_DEC64, KIND_I16, KIND_I32, KIND_I64, KIND_INTERVAL, KIND_NAME, KIND_NUMERIC, KIND_TEXT, KIND_U32 } from '../../base/physical.ts';
+import {
+  isVariable,
+  KIND_BPCHAR,
+  KIND_DEC64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_INTERVAL,
+  KIND_NAME,
+  KIND_NUMERIC,
+  KIND_TEXT,
+  KIND_U32,
+} from '../../base/physical.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { KeyPart } from '../../engine/record-port.ts';
 import type { RangeBound, RangeSpec } from '../exec/scan.ts';
@@ -32,7 +44,13 @@ const NUMERICS: ReadonlySet<number> = new Set([KIND_DEC64, KIND_NUMERIC]);
 function comparable(column: { readonly kind: number }, columnType: number, value: Expr): boolean {
   if (columnType === value.type) return true;
   const kind = travelPhysical(value.type, value.typmod).kind;
-  if (INTEGERS.has(column.kind) && INTEGERS.has(kind)) return columnType !== 1082 && value.type !== 1082 && (column.kind !== KIND_I64 || [20].includes(columnType)) && (kind !== KIND_I64 || value.type === 20);
+  if (INTEGERS.has(column.kind) && INTEGERS.has(kind))
+    return (
+      columnType !== 1082 &&
+      value.type !== 1082 &&
+      (column.kind !== KIND_I64 || [20].includes(columnType)) &&
+      (kind !== KIND_I64 || value.type === 20)
+    );
   if (TEXTS.has(column.kind) && TEXTS.has(kind)) return true;
   if (NUMERICS.has(column.kind) && NUMERICS.has(kind)) return true;
   return column.kind === kind && column.kind === KIND_BPCHAR;
@@ -47,10 +65,18 @@ interface Usable {
 }
 
 /** The condition as one on this column, or undefined. `own` are the table's columns: the other side must not use them. */
-function usableFor(expr: Expr, id: ColumnId, part: { readonly kind: number }, type: number, own: { has(id: ColumnId): boolean }): Usable | undefined {
-  if (expr.kind === 'test' && expr.test === 'null') return unwrap(expr.arg) === id ? { expr, meaning: 'null', value: undefined } : undefined;
+function usableFor(
+  expr: Expr,
+  id: ColumnId,
+  part: { readonly kind: number },
+  type: number,
+  own: { has(id: ColumnId): boolean },
+): Usable | undefined {
+  if (expr.kind === 'test' && expr.test === 'null')
+    return unwrap(expr.arg) === id ? { expr, meaning: 'null', value: undefined } : undefined;
   if (expr.kind === 'anyarray') {
-    if (expr.all || expr.operator.meaning !== 'eq' || unwrap(expr.left) !== id || !isOutside(expr.array, own)) return undefined;
+    if (expr.all || expr.operator.meaning !== 'eq' || unwrap(expr.left) !== id || !isOutside(expr.array, own))
+      return undefined;
     const element: Expr = { kind: 'const', type: expr.elementType, typmod: -1, value: null };
     return comparable(part, type, element) ? { expr, meaning: 'any', value: expr.array } : undefined;
   }
@@ -58,14 +84,18 @@ function usableFor(expr: Expr, id: ColumnId, part: { readonly kind: number }, ty
   const meaning = orderMeaning(expr.operator);
   if (meaning === undefined) return undefined;
   const [left, right] = expr.args as [Expr, Expr];
-  if (unwrap(left) === id && isOutside(right, own)) return comparable(part, type, right) ? { expr, meaning, value: right } : undefined;
-  if (unwrap(right) === id && isOutside(left, own)) return comparable(part, type, left) ? { expr, meaning: MIRRORED[meaning], value: left } : undefined;
+  if (unwrap(left) === id && isOutside(right, own))
+    return comparable(part, type, right) ? { expr, meaning, value: right } : undefined;
+  if (unwrap(right) === id && isOutside(left, own))
+    return comparable(part, type, left) ? { expr, meaning: MIRRORED[meaning], value: left } : undefined;
   return undefined;
 }
 
 function orderMeaning(operator: OperatorEntry): keyof typeof MIRRORED | undefined {
   const { meaning } = operator;
-  return meaning === 'eq' || meaning === 'lt' || meaning === 'le' || meaning === 'gt' || meaning === 'ge' ? meaning : undefined;
+  return meaning === 'eq' || meaning === 'lt' || meaning === 'le' || meaning === 'gt' || meaning === 'ge'
+    ? meaning
+    : undefined;
 }
 
 /** The column behind relabelling casts (varchar as text), or undefined. */
@@ -84,9 +114,19 @@ const FETCH_COST = 4;
 const DESCENT_COST = 10;
 
 /** All ways to read a table under some conditions, the whole of it first. `idOf` gives a column number's id. */
-export function accessPaths(table: TableObject, indexes: readonly IndexObject[], idOf: (number: number) => ColumnId | undefined, conditions: readonly Expr[], own: { has(id: ColumnId): boolean }, tableRows: number, estimates: Estimates): AccessPath[] {
+export function accessPaths(
+  table: TableObject,
+  indexes: readonly IndexObject[],
+  idOf: (number: number) => ColumnId | undefined,
+  conditions: readonly Expr[],
+  own: { has(id: ColumnId): boolean },
+  tableRows: number,
+  estimates: Estimates,
+): AccessPath[] {
   const share = (list: readonly Expr[]): number => list.reduce((s, e) => s * estimates.selectivity(e), 1);
-  const paths: AccessPath[] = [{ range: undefined, filter: conditions, conditions: [], rows: tableRows * share(conditions), cost: tableRows }];
+  const paths: AccessPath[] = [
+    { range: undefined, filter: conditions, conditions: [], rows: tableRows * share(conditions), cost: tableRows },
+  ];
   for (const index of indexes) {
     if (index.predicate !== undefined || index.columns.some((c) => c.column === 0)) continue;
     const clustered = index.oid === table.primaryIndex;
@@ -96,13 +136,31 @@ export function accessPaths(table: TableObject, indexes: readonly IndexObject[],
     const filter = conditions.filter((c) => !used.includes(c));
     const exact = index.unique && range.equals.length === index.columns.length;
     const touched = exact ? 1 : Math.max(1, tableRows * share(used));
-    paths.push({ range, filter, conditions: used, rows: Math.max(exact ? 1 : 0, touched * share(filter)), cost: DESCENT_COST + touched * (clustered ? 1 : FETCH_COST) });
+    paths.push({
+      range,
+      filter,
+      conditions: used,
+      rows: Math.max(exact ? 1 : 0, touched * share(filter)),
+      cost: DESCENT_COST + touched * (clustered ? 1 : FETCH_COST),
+    });
   }
   return paths;
 }
 
-function matchIndex(index: IndexObject, clustered: boolean, idOf: (number: number) => ColumnId | undefined, conditions: readonly Expr[], own: { has(id: ColumnId): boolean }): { range: RangeSpec; used: readonly Expr[] } | undefined {
-  const parts: KeyPart[] = index.columns.map((c) => ({ kind: c.physical.kind, column: 0, descending: c.descending, nullsFirst: c.nullsFirst, nullable: !clustered }));
+function matchIndex(
+  index: IndexObject,
+  clustered: boolean,
+  idOf: (number: number) => ColumnId | undefined,
+  conditions: readonly Expr[],
+  own: { has(id: ColumnId): boolean },
+): { range: RangeSpec; used: readonly Expr[] } | undefined {
+  const parts: KeyPart[] = index.columns.map((c) => ({
+    kind: c.physical.kind,
+    column: 0,
+    descending: c.descending,
+    nullsFirst: c.nullsFirst,
+    nullable: !clustered,
+  }));
   const equals: (Expr | null)[] = [];
   const used: Expr[] = [];
   let anyOf: Expr | undefined;
@@ -111,8 +169,11 @@ function matchIndex(index: IndexObject, clustered: boolean, idOf: (number: numbe
   for (const column of index.columns) {
     const id = idOf(column.column);
     if (id === undefined) break;
-    const usable = conditions.map((c) => usableFor(c, id, column.physical, column.type, own)).filter((u): u is Usable => u !== undefined);
-    const equal = usable.find((u) => u.meaning === 'eq') ?? (clustered ? undefined : usable.find((u) => u.meaning === 'null'));
+    const usable = conditions
+      .map((c) => usableFor(c, id, column.physical, column.type, own))
+      .filter((u): u is Usable => u !== undefined);
+    const equal =
+      usable.find((u) => u.meaning === 'eq') ?? (clustered ? undefined : usable.find((u) => u.meaning === 'null'));
     if (equal !== undefined) {
       equals.push(equal.value ?? null);
       used.push(equal.expr);
@@ -134,5 +195,16 @@ function matchIndex(index: IndexObject, clustered: boolean, idOf: (number: numbe
     break;
   }
   if (used.length === 0) return undefined;
-  return { range: { index: clustered ? undefined : index, parts, scales: index.columns.map((c) => c.physical.scale), equals, anyOf, lower, upper }, used };
+  return {
+    range: {
+      index: clustered ? undefined : index,
+      parts,
+      scales: index.columns.map((c) => c.physical.scale),
+      equals,
+      anyOf,
+      lower,
+      upper,
+    },
+    used,
+  };
 }

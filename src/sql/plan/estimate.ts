@@ -27,11 +27,26 @@ export class Estimates {
     return Math.max(1, store.facts(table.tree).rows);
   }
 
-  addScan(catalog: Catalog, table: TableObject, columns: readonly { readonly id: ColumnId; readonly number: number }[], rows: number): void {
+  addScan(
+    catalog: Catalog,
+    table: TableObject,
+    columns: readonly { readonly id: ColumnId; readonly number: number }[],
+    rows: number,
+  ): void {
     const statistics = catalog.statisticsOf(table.oid);
-    const unique = new Set(catalog.indexesOf(table.oid).flatMap((i) => (i.unique && i.columns.length === 1 && i.predicate === undefined ? [i.columns[0]!.column] : [])));
+    const unique = new Set(
+      catalog
+        .indexesOf(table.oid)
+        .flatMap((i) =>
+          i.unique && i.columns.length === 1 && i.predicate === undefined ? [i.columns[0]!.column] : [],
+        ),
+    );
     for (const c of columns) {
-      this.#facts.set(c.id, { statistics: statistics?.columns.find((s) => s.column === c.number), rows, unique: unique.has(c.number) });
+      this.#facts.set(c.id, {
+        statistics: statistics?.columns.find((s) => s.column === c.number),
+        rows,
+        unique: unique.has(c.number),
+      });
     }
   }
 
@@ -51,7 +66,10 @@ export class Estimates {
       case 'and':
         return expr.args.reduce((share, e) => share * this.selectivity(e), 1);
       case 'or':
-        return Math.min(1, expr.args.reduce((share, e) => share + this.selectivity(e), 0));
+        return Math.min(
+          1,
+          expr.args.reduce((share, e) => share + this.selectivity(e), 0),
+        );
       case 'not':
         return 1 - this.selectivity(expr.arg);
       case 'const':

@@ -20,14 +20,20 @@ export function withColumnNames<T>(known: ReadonlyMap<ColumnId, string>, make: (
 export function formatExpr(expr: Expr): string {
   switch (expr.kind) {
     case 'const':
-      return expr.value === null ? 'NULL' : typeof expr.value === 'number' || typeof expr.value === 'bigint' || typeof expr.value === 'boolean' ? String(expr.value) : `'${shownValue(expr)}'`;
+      return expr.value === null
+        ? 'NULL'
+        : typeof expr.value === 'number' || typeof expr.value === 'bigint' || typeof expr.value === 'boolean'
+          ? String(expr.value)
+          : `'${shownValue(expr)}'`;
     case 'param':
       return `$${expr.index + 1}`;
     case 'column':
       return names.get(expr.id) ?? `#${expr.id}`;
     case 'call':
       if (expr.operator === undefined) return `${expr.fn.name}(${expr.args.map(formatExpr).join(', ')})`;
-      return expr.args.length === 1 ? `(${expr.operator.name} ${formatExpr(expr.args[0]!)})` : `(${formatExpr(expr.args[0]!)} ${expr.operator.name} ${formatExpr(expr.args[1]!)})`;
+      return expr.args.length === 1
+        ? `(${expr.operator.name} ${formatExpr(expr.args[0]!)})`
+        : `(${formatExpr(expr.args[0]!)} ${expr.operator.name} ${formatExpr(expr.args[1]!)})`;
     case 'cast':
       return `(${formatExpr(expr.arg)})::${registry.type(expr.type)?.displayName ?? 'record'}`;
     case 'typmod':

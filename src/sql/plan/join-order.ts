@@ -14,7 +14,18 @@
  * becomes an inner join first; a right join is a left join with its sides swapped.
  */
 import { fail } from '../../base/errors.ts';
-import { KIND_DEC64, KIND_F32, KIND_F64, KIND_I16, KIND_I32, KIND_I64, KIND_NAME, KIND_NUMERIC, KIND_TEXT, KIND_U32 } from '../../base/physical.ts';
+import {
+  KIND_DEC64,
+  KIND_F32,
+  KIND_F64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_NAME,
+  KIND_NUMERIC,
+  KIND_TEXT,
+  KIND_U32,
+} from '../../base/physical.ts';
 import { HashJoinPlan, type HashKeyPart, type JoinType, LateralJoinPlan } from '../exec/join.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ScanPlan } from '../exec/scan.ts';
@@ -46,10 +57,20 @@ interface Equality {
 }
 
 /** The condition as an equality between the two sides, fit for hashing. */
-function equalityBetween(condition: Expr, left: { has(id: ColumnId): boolean }, right: { has(id: ColumnId): boolean }): Equality | undefined {
+function equalityBetween(
+  condition: Expr,
+  left: { has(id: ColumnId): boolean },
+  right: { has(id: ColumnId): boolean },
+): Equality | undefined {
   let sides: readonly [Expr, Expr] | undefined;
   let nullsMeet = false;
-  if (condition.kind === 'call' && condition.operator?.meaning === 'eq' && condition.operator.hashable && condition.args.length === 2) sides = [condition.args[0]!, condition.args[1]!];
+  if (
+    condition.kind === 'call' &&
+    condition.operator?.meaning === 'eq' &&
+    condition.operator.hashable &&
+    condition.args.length === 2
+  )
+    sides = [condition.args[0]!, condition.args[1]!];
   else if (condition.kind === 'distinct' && condition.negated && condition.operator.hashable) {
     sides = [condition.left, condition.right];
     nullsMeet = true;
@@ -60,8 +81,10 @@ function equalityBetween(condition: Expr, left: { has(id: ColumnId): boolean }, 
     return touches(ids, here) && !touches(ids, there) && !isVolatile(expr);
   };
   const [a, b] = sides;
-  if (on(a, left, right) && on(b, right, left)) return { condition, left: { expr: a, nullsMeet }, right: { expr: b, nullsMeet } };
-  if (on(a, right, left) && on(b, left, right)) return { condition, left: { expr: b, nullsMeet }, right: { expr: a, nullsMeet } };
+  if (on(a, left, right) && on(b, right, left))
+    return { condition, left: { expr: a, nullsMeet }, right: { expr: b, nullsMeet } };
+  if (on(a, right, left) && on(b, left, right))
+    return { condition, left: { expr: b, nullsMeet }, right: { expr: a, nullsMeet } };
   return undefined;
 }
 
@@ -157,7 +180,16 @@ function planCluster(planner: Planner, join: JoinNode, needed: Needed, above: re
   const open = new Set(conditions);
   const relations: Relation[] = nodes.map((node) => {
     const ids = idsOf(node.columns);
-    const local = conditions.filter((c) => !isVolatile(c) && columnsOf(c).size > 0 && subsetOf([...columnsOf(c)].filter((id) => all.has(id)), ids) && touches(columnsOf(c), ids));
+    const local = conditions.filter(
+      (c) =>
+        !isVolatile(c) &&
+        columnsOf(c).size > 0 &&
+        subsetOf(
+          [...columnsOf(c)].filter((id) => all.has(id)),
+          ids,
+        ) &&
+        touches(columnsOf(c), ids),
+    );
     for (const c of local) open.delete(c);
     const uses = new Set([...freeColumns(node)].filter((id) => all.has(id)));
     return { node, ids, uses, local, plan: undefined };
@@ -172,7 +204,13 @@ function only(wanted: Needed, ids: ReadonlySet<ColumnId>): Set<ColumnId> {
   return new Set([...wanted].filter((id) => ids.has(id)));
 }
 
-function orderCluster(planner: Planner, relations: readonly Relation[], open: Set<Expr>, wanted: Needed, all: ReadonlySet<ColumnId>): PlanNode {
+function orderCluster(
+  planner: Planner,
+  relations: readonly Relation[],
+  open: Set<Expr>,
+  wanted: Needed,
+  all: ReadonlySet<ColumnId>,
+): PlanNode {
   const left = new Set(relations);
   const have = new Set<ColumnId>();
   const first = [...left].filter((r) => r.plan !== undefined).reduce((a, b) => (b.plan!.rows < a.plan!.rows ? b : a));
@@ -184,7 +222,13 @@ function orderCluster(planner: Planner, relations: readonly Relation[], open: Se
     for (const relation of left) {
       if (!subsetOf(relation.uses, have)) continue;
       const both = new Set([...have, ...relation.ids]);
-      const usable = [...open].filter((c) => subsetOf([...columnsOf(c)].filter((id) => all.has(id)), both) && !isVolatile(c));
+      const usable = [...open].filter(
+        (c) =>
+          subsetOf(
+            [...columnsOf(c)].filter((id) => all.has(id)),
+            both,
+          ) && !isVolatile(c),
+      );
       const candidate = joinStep(planner, plan, have, relation, usable, wanted);
       const connected = usable.some((c) => touches(columnsOf(c), relation.ids));
       const cost = candidate.cost + (connected || relation.uses.size > 0 ? 0 : 1e12);
@@ -192,7 +236,15 @@ function orderCluster(planner: Planner, relations: readonly Relation[], open: Se
     }
     if (best === undefined) throw fail('feature_not_supported', 'LATERAL references form a circle');
     const both = new Set([...have, ...best.relation.ids]);
-    for (const c of [...open]) if (subsetOf([...columnsOf(c)].filter((id) => all.has(id)), both) && !isVolatile(c)) open.delete(c);
+    for (const c of [...open])
+      if (
+        subsetOf(
+          [...columnsOf(c)].filter((id) => all.has(id)),
+          both,
+        ) &&
+        !isVolatile(c)
+      )
+        open.delete(c);
     left.delete(best.relation);
     for (const id of best.relation.ids) have.add(id);
     plan = best.plan;
@@ -201,11 +253,32 @@ function orderCluster(planner: Planner, relations: readonly Relation[], open: Se
 }
 
 /** The ways to join one more relation; `plan` builds the cheaper one. */
-function joinStep(planner: Planner, left: PlanNode, have: ReadonlySet<ColumnId>, relation: Relation, conditions: readonly Expr[], wanted: Needed): { cost: number; plan: () => PlanNode } {
+function joinStep(
+  planner: Planner,
+  left: PlanNode,
+  have: ReadonlySet<ColumnId>,
+  relation: Relation,
+  conditions: readonly Expr[],
+  wanted: Needed,
+): { cost: number; plan: () => PlanNode } {
   const share = conditions.reduce((s, c) => s * planner.estimates.selectivity(c), 1);
   const right = relation.plan;
   if (right === undefined) {
-    return { cost: left.rows * 100, plan: () => lateral(planner, 'inner', left, relation.node, have, [...relation.local, ...conditions], undefined, wanted, left.rows * 10) };
+    return {
+      cost: left.rows * 100,
+      plan: () =>
+        lateral(
+          planner,
+          'inner',
+          left,
+          relation.node,
+          have,
+          [...relation.local, ...conditions],
+          undefined,
+          wanted,
+          left.rows * 10,
+        ),
+    };
   }
   const rows = Math.max(1, left.rows * right.rows * share);
   const keyed = conditions.some((c) => equalityBetween(c, have, relation.ids) !== undefined);
@@ -214,13 +287,37 @@ function joinStep(planner: Planner, left: PlanNode, have: ReadonlySet<ColumnId>,
   const lookup = relation.node.kind === 'scan' ? lookupPath(planner, relation, have, conditions, wanted) : undefined;
   if (lookup !== undefined) {
     const cost = left.rows * lookup.options.cost + rows;
-    if (cost < hashCost) return { cost, plan: () => lateral(planner, 'inner', left, relation.node, have, [...relation.local, ...conditions], undefined, wanted, rows) };
+    if (cost < hashCost)
+      return {
+        cost,
+        plan: () =>
+          lateral(
+            planner,
+            'inner',
+            left,
+            relation.node,
+            have,
+            [...relation.local, ...conditions],
+            undefined,
+            wanted,
+            rows,
+          ),
+      };
   }
-  return { cost: hashCost, plan: () => hashJoin(planner, 'inner', left, right, have, relation.ids, conditions, wanted, rows) };
+  return {
+    cost: hashCost,
+    plan: () => hashJoin(planner, 'inner', left, right, have, relation.ids, conditions, wanted, rows),
+  };
 }
 
 /** The table's plan as it would be opened once per left row, if an index answers a join condition. */
-function lookupPath(planner: Planner, relation: Relation, have: ReadonlySet<ColumnId>, conditions: readonly Expr[], wanted: Needed): ScanPlan | undefined {
+function lookupPath(
+  planner: Planner,
+  relation: Relation,
+  have: ReadonlySet<ColumnId>,
+  conditions: readonly Expr[],
+  wanted: Needed,
+): ScanPlan | undefined {
   const joins = conditions.filter((c) => touches(columnsOf(c), relation.ids) && touches(columnsOf(c), have));
   if (joins.length === 0) return undefined;
   for (const c of joins) for (const id of columnsOf(c)) if (have.has(id)) planner.slotOf(id);
@@ -236,7 +333,17 @@ function joinShape(left: PlanNode, right: PlanNode, wanted: Needed, withRight: b
   return new Shape([...left.shape.columns, ...(withRight ? right.shape.columns : [])].filter((c) => wanted.has(c.id)));
 }
 
-function hashJoin(planner: Planner, type: JoinType, left: PlanNode, right: PlanNode, leftIds: ReadonlySet<ColumnId>, rightIds: ReadonlySet<ColumnId>, conditions: readonly Expr[], wanted: Needed, rows: number): PlanNode {
+function hashJoin(
+  planner: Planner,
+  type: JoinType,
+  left: PlanNode,
+  right: PlanNode,
+  leftIds: ReadonlySet<ColumnId>,
+  rightIds: ReadonlySet<ColumnId>,
+  conditions: readonly Expr[],
+  wanted: Needed,
+  rows: number,
+): PlanNode {
   const equalities: Equality[] = [];
   const rest: Expr[] = [];
   for (const c of conditions) {
@@ -248,18 +355,62 @@ function hashJoin(planner: Planner, type: JoinType, left: PlanNode, right: PlanN
   if (equalities.length > 0) details.push(`Hash Cond: ${formatExpr(conjunction(equalities.map((e) => e.condition))!)}`);
   const residual = conjunction(rest);
   if (residual !== undefined) details.push(`Join Filter: ${formatExpr(residual)}`);
-  if (type === 'full' && equalities.length === 0) throw fail('feature_not_supported', 'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions');
+  if (type === 'full' && equalities.length === 0)
+    throw fail(
+      'feature_not_supported',
+      'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions',
+    );
   const shape = joinShape(left, right, wanted, type !== 'semi' && type !== 'anti');
-  return new HashJoinPlan({ type, left, right, shape, leftKeys: equalities.map((e) => e.left), rightKeys: equalities.map((e) => e.right), residual, rows, details }, planner.scope);
+  return new HashJoinPlan(
+    {
+      type,
+      left,
+      right,
+      shape,
+      leftKeys: equalities.map((e) => e.left),
+      rightKeys: equalities.map((e) => e.right),
+      residual,
+      rows,
+      details,
+    },
+    planner.scope,
+  );
 }
 
-function lateral(planner: Planner, type: 'inner' | 'left' | 'semi' | 'anti', left: PlanNode, rightNode: Logical, leftIds: ReadonlySet<ColumnId>, conditions: readonly Expr[], residual: Expr | undefined, wanted: Needed, rows: number): PlanNode {
+function lateral(
+  planner: Planner,
+  type: 'inner' | 'left' | 'semi' | 'anti',
+  left: PlanNode,
+  rightNode: Logical,
+  leftIds: ReadonlySet<ColumnId>,
+  conditions: readonly Expr[],
+  residual: Expr | undefined,
+  wanted: Needed,
+  rows: number,
+): PlanNode {
   const used = new Set<ColumnId>();
-  for (const id of [...freeColumns(rightNode), ...conditions.flatMap((c) => [...columnsOf(c)])]) if (leftIds.has(id)) used.add(id);
+  for (const id of [...freeColumns(rightNode), ...conditions.flatMap((c) => [...columnsOf(c)])])
+    if (leftIds.has(id)) used.add(id);
   const bindings = [...used].map((id) => ({ id, slot: planner.slotOf(id) }));
-  const right = planner.plan(rightNode, only(withColumns(wanted, residual === undefined ? [] : [residual]), idsOf(rightNode.columns)), conditions);
+  const right = planner.plan(
+    rightNode,
+    only(withColumns(wanted, residual === undefined ? [] : [residual]), idsOf(rightNode.columns)),
+    conditions,
+  );
   const shape = joinShape(left, right, wanted, type !== 'semi' && type !== 'anti');
-  return new LateralJoinPlan({ type, left, right, shape, bindings, residual, rows, details: residual === undefined ? [] : [`Join Filter: ${formatExpr(residual)}`] }, planner.scope);
+  return new LateralJoinPlan(
+    {
+      type,
+      left,
+      right,
+      shape,
+      bindings,
+      residual,
+      rows,
+      details: residual === undefined ? [] : [`Join Filter: ${formatExpr(residual)}`],
+    },
+    planner.scope,
+  );
 }
 
 /** Left, full, semi and anti joins: the sides stay where they are. */
@@ -271,7 +422,10 @@ function planOuter(planner: Planner, join: JoinNode, needed: Needed, above: read
   const toLeft = above.filter(sinks);
   const keep = above.filter((c) => !sinks(c));
   const on = conjunctsOf(join.on);
-  const toRight = type === 'full' ? [] : on.filter((c) => !touches(columnsOf(c), leftIds) && touches(columnsOf(c), rightIds) && !isVolatile(c));
+  const toRight =
+    type === 'full'
+      ? []
+      : on.filter((c) => !touches(columnsOf(c), leftIds) && touches(columnsOf(c), rightIds) && !isVolatile(c));
   const between = on.filter((c) => !toRight.includes(c));
   const uses = [...freeColumns(join.right)].filter((id) => leftIds.has(id));
   const wanted = withColumns(needed, keep);
@@ -280,21 +434,45 @@ function planOuter(planner: Planner, join: JoinNode, needed: Needed, above: read
   const { node: leftNode, rest } = unnestConditions(join.left, toLeft);
   const left = planner.plan(leftNode, only(inner, leftIds), rest);
   const share = between.reduce((s, c) => s * planner.estimates.selectivity(c), 1);
-  if (type !== 'full' && (uses.length > 0 || prefersLookUp(planner, left, leftIds, join.right, rightIds, toRight, between, inner))) {
+  if (
+    type !== 'full' &&
+    (uses.length > 0 || prefersLookUp(planner, left, leftIds, join.right, rightIds, toRight, between, inner))
+  ) {
     const correlated = between.filter((c) => touches(columnsOf(c), rightIds));
     const residual = conjunction(between.filter((c) => !correlated.includes(c)));
     const rows = type === 'left' ? left.rows : left.rows / 2;
     // A condition on the left row alone decides whether the right side is looked at; it stays with the pair.
-    return planner.filtered(lateral(planner, type, left, join.right, leftIds, [...toRight, ...correlated], residual, wanted, rows), keep);
+    return planner.filtered(
+      lateral(planner, type, left, join.right, leftIds, [...toRight, ...correlated], residual, wanted, rows),
+      keep,
+    );
   }
   const right = planner.plan(join.right, only(inner, rightIds), toRight);
-  const rows = type === 'semi' || type === 'anti' ? Math.max(1, left.rows / 2) : Math.max(left.rows, left.rows * right.rows * share);
+  const rows =
+    type === 'semi' || type === 'anti'
+      ? Math.max(1, left.rows / 2)
+      : Math.max(left.rows, left.rows * right.rows * share);
   return planner.filtered(hashJoin(planner, type, left, right, leftIds, rightIds, between, wanted, rows), keep);
 }
 
-function prefersLookUp(planner: Planner, left: PlanNode, leftIds: ReadonlySet<ColumnId>, rightNode: Logical, rightIds: ReadonlySet<ColumnId>, local: readonly Expr[], between: readonly Expr[], wanted: Needed): boolean {
+function prefersLookUp(
+  planner: Planner,
+  left: PlanNode,
+  leftIds: ReadonlySet<ColumnId>,
+  rightNode: Logical,
+  rightIds: ReadonlySet<ColumnId>,
+  local: readonly Expr[],
+  between: readonly Expr[],
+  wanted: Needed,
+): boolean {
   if (rightNode.kind !== 'scan' || left.rows > 10_000) return false;
-  const path = lookupPath(planner, { node: rightNode, ids: rightIds, uses: new Set(), local, plan: undefined }, leftIds, between, wanted);
+  const path = lookupPath(
+    planner,
+    { node: rightNode, ids: rightIds, uses: new Set(), local, plan: undefined },
+    leftIds,
+    between,
+    wanted,
+  );
   if (path === undefined) return false;
   return left.rows * path.options.cost < planner.estimates.tableRows(planner.session.store, rightNode.table) * 2;
 }

@@ -224,7 +224,11 @@ export interface VirtualRelation {
 /** Functions in FROM: one, or ROWS FROM several side by side. The last column is the ordinality if asked for. */
 export interface FunctionNode extends NodeBase {
   readonly kind: 'function';
-  readonly calls: readonly { readonly call: CallExpr; readonly columnCount: number; /** columns of a record by AS (…) or of a composite result are taken apart */ readonly expand: boolean }[];
+  readonly calls: readonly {
+    readonly call: CallExpr;
+    readonly columnCount: number /** columns of a record by AS (…) or of a composite result are taken apart */;
+    readonly expand: boolean;
+  }[];
   readonly ordinality: boolean;
   readonly alias: string;
 }
@@ -285,7 +289,12 @@ export interface WindowNode extends NodeBase {
   readonly input: Logical;
   readonly partition: readonly Expr[];
   readonly order: readonly SortKey[];
-  readonly frame: { readonly mode: 'rows' | 'range' | 'groups'; readonly start: FrameBound; readonly end: FrameBound; readonly exclude: 'no others' | 'current row' | 'group' | 'ties' };
+  readonly frame: {
+    readonly mode: 'rows' | 'range' | 'groups';
+    readonly start: FrameBound;
+    readonly end: FrameBound;
+    readonly exclude: 'no others' | 'current row' | 'group' | 'ties';
+  };
   readonly calls: readonly WindowCall[];
 }
 export interface SortKey {
@@ -358,7 +367,11 @@ export interface OneRowNode extends NodeBase {
 export interface LockNode extends NodeBase {
   readonly kind: 'lock';
   readonly input: Logical;
-  readonly targets: readonly { readonly scan: ScanNode; readonly strength: 'key share' | 'share' | 'no key update' | 'update'; readonly wait: 'wait' | 'nowait' | 'skip' }[];
+  readonly targets: readonly {
+    readonly scan: ScanNode;
+    readonly strength: 'key share' | 'share' | 'no key update' | 'update';
+    readonly wait: 'wait' | 'nowait' | 'skip';
+  }[];
 }
 
 // ── changes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -373,7 +386,11 @@ export interface RowRules {
   /** Column number and expression of GENERATED … STORED columns. */
   readonly generated: readonly { readonly number: number; readonly expr: Expr }[];
   /** Expression and partial indexes: what the planner cannot derive from the record. */
-  readonly indexes: readonly { readonly index: IndexObject; readonly keys: readonly Expr[]; readonly predicate: Expr | undefined }[];
+  readonly indexes: readonly {
+    readonly index: IndexObject;
+    readonly keys: readonly Expr[];
+    readonly predicate: Expr | undefined;
+  }[];
 }
 /** RETURNING: computed over ids `row` (new row; the old one for DELETE) and any column of the source. */
 export interface Returning {

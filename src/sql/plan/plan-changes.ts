@@ -17,13 +17,22 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
   const values = access.columns.map((column): Expr => {
     const at = node.targets.indexOf(column.number);
     if (at >= 0) return columnRef(node.source.columns[at]!);
-    return node.defaults.find((d) => d.number === column.number)?.expr ?? { kind: 'const', type: column.type, typmod: column.typmod, value: null };
+    return (
+      node.defaults.find((d) => d.number === column.number)?.expr ?? {
+        kind: 'const',
+        type: column.type,
+        typmod: column.typmod,
+        value: null,
+      }
+    );
   });
   const conflict = node.onConflict;
   const update =
     conflict === undefined || conflict.action === 'nothing'
       ? undefined
-      : access.columns.map((column, i) => conflict.set.find((s) => s.number === column.number)?.expr ?? columnRef(conflict.existing[i]!));
+      : access.columns.map(
+          (column, i) => conflict.set.find((s) => s.number === column.number)?.expr ?? columnRef(conflict.existing[i]!),
+        );
   return new ModifyPlan(
     {
       kind: 'insert',
@@ -33,7 +42,10 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
       rules: node.rules,
       returning: node.returning,
       values,
-      onConflict: conflict === undefined ? undefined : { arbiters: conflict.arbiters, existing: conflict.existing, update, where: conflict.where },
+      onConflict:
+        conflict === undefined
+          ? undefined
+          : { arbiters: conflict.arbiters, existing: conflict.existing, update, where: conflict.where },
     },
     planner.scope,
   );
@@ -46,13 +58,33 @@ function planTargeted(planner: Planner, node: UpdateNode | DeleteNode): PlanNode
   assert(input !== node.input || node.input === node.target, 'the target of a change is not in its input');
   const target = access.columns.map((column) => targetColumn(node.target, column.number).id);
   const recheck = conjunction(conditionsOn(node.input, new Set(target)));
-  const exprs: Expr[] = [...(node.kind === 'update' ? node.set.map((s) => s.expr) : []), ...(recheck === undefined ? [] : [recheck]), ...(node.returning?.exprs ?? [])];
+  const exprs: Expr[] = [
+    ...(node.kind === 'update' ? node.set.map((s) => s.expr) : []),
+    ...(recheck === undefined ? [] : [recheck]),
+    ...(node.returning?.exprs ?? []),
+  ];
   const available = idsOf(input.columns);
-  const needed = new Set([...withColumns(new Set<ColumnId>([...target, key.id]), exprs)].filter((id) => available.has(id)));
+  const needed = new Set(
+    [...withColumns(new Set<ColumnId>([...target, key.id]), exprs)].filter((id) => available.has(id)),
+  );
   const source = planner.plan(input, needed, []);
-  const common = { access, input: source, rules: node.rules, returning: node.returning, target, key: key.id, recheck, mayRepeat: !isSimple(node.input) };
-  if (node.kind === 'delete') return new ModifyPlan({ kind: 'delete', title: `Delete on ${node.table.name}`, ...common }, planner.scope);
-  const values = access.columns.map((column, i): Expr => node.set.find((s) => s.number === column.number)?.expr ?? columnRef({ id: target[i]!, type: column.type, typmod: column.typmod }));
+  const common = {
+    access,
+    input: source,
+    rules: node.rules,
+    returning: node.returning,
+    target,
+    key: key.id,
+    recheck,
+    mayRepeat: !isSimple(node.input),
+  };
+  if (node.kind === 'delete')
+    return new ModifyPlan({ kind: 'delete', title: `Delete on ${node.table.name}`, ...common }, planner.scope);
+  const values = access.columns.map(
+    (column, i): Expr =>
+      node.set.find((s) => s.number === column.number)?.expr ??
+      columnRef({ id: target[i]!, type: column.type, typmod: column.typmod }),
+  );
   return new ModifyPlan({ kind: 'update', title: `Update on ${node.table.name}`, ...common, values }, planner.scope);
 }
 
@@ -66,4 +98,3 @@ function targetColumn(scan: ScanNode, number: number): Column {
 function isSimple(node: Logical): boolean {
   return node.kind === 'scan' || (node.kind === 'filter' && isSimple(node.input));
 }
-

@@ -1,7 +1,8 @@
 /** Plans of SELECT … FOR UPDATE and its kin. */
-import type { PlanNode } from '../exec/operator.ts';
+
 import { LockRowsPlan, type LockTarget } from '../exec/lock-rows.ts';
-import type { Expr, Logical, LockNode } from './logical.ts';
+import type { PlanNode } from '../exec/operator.ts';
+import type { Expr, LockNode, Logical } from './logical.ts';
 import { idsOf, type Needed, type Planner, withColumns } from './planner.ts';
 import { conditionsOn, rowKeyColumn, withRowKey } from './row-keys.ts';
 import { conjunction } from './walk.ts';
@@ -15,7 +16,14 @@ export function planLock(planner: Planner, node: LockNode, needed: Needed, condi
     input = withRowKey(input, target.scan, key);
     wanted.add(key.id);
     const recheck = conjunction(conditionsOn(node.input, idsOf(target.scan.columns)));
-    targets.push({ table: target.scan.table, key: key.id, columns: target.scan.columns.map((c, i) => ({ id: c.id, number: target.scan.numbers[i]! })), strength: target.strength, wait: target.wait, recheck });
+    targets.push({
+      table: target.scan.table,
+      key: key.id,
+      columns: target.scan.columns.map((c, i) => ({ id: c.id, number: target.scan.numbers[i]! })),
+      strength: target.strength,
+      wait: target.wait,
+      recheck,
+    });
   }
   const rechecks = targets.map((t) => t.recheck).filter((e): e is Expr => e !== undefined);
   const available = idsOf(input.columns);

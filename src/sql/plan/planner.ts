@@ -16,7 +16,7 @@ import type { Session } from '../../engine/session.ts';
 import { AggregatePlan } from '../exec/aggregate.ts';
 import { CteScanPlan, RecursivePlan, WithPlan } from '../exec/cte.ts';
 import type { Scope } from '../exec/evaluate.ts';
-import { FunctionScanPlan, ProjectSetPlan, VirtualScanPlan, type VirtualRows } from '../exec/functions.ts';
+import { FunctionScanPlan, ProjectSetPlan, type VirtualRows, VirtualScanPlan } from '../exec/functions.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
 import { ScanPlan } from '../exec/scan.ts';
@@ -30,12 +30,38 @@ import { accessPaths } from './access.ts';
 import { Estimates } from './estimate.ts';
 import { formatExpr } from './explain-expr.ts';
 import { planJoin } from './join-order.ts';
-import type { AggregateNode, Column, ColumnId, CteDefinition, Expr, Logical, ProjectNode, ScanNode, SetOpNode, SubqueryExpr, WithNode } from './logical.ts';
+import type {
+  AggregateNode,
+  Column,
+  ColumnId,
+  CteDefinition,
+  Expr,
+  Logical,
+  ProjectNode,
+  ScanNode,
+  SetOpNode,
+  SubqueryExpr,
+  WithNode,
+} from './logical.ts';
 import { planChange } from './plan-changes.ts';
 import { planLock } from './plan-lock.ts';
 import { ROW_KEY } from './row-keys.ts';
 import { unnestConditions } from './unnest.ts';
-import { canSubstitute, columnsOf, conjunction, conjunctsOf, expressionsOf, freeColumns, hasSubquery, inputsOf, isVolatile, mapChildren, planIsVolatile, substitute, walkExpr } from './walk.ts';
+import {
+  canSubstitute,
+  columnsOf,
+  conjunction,
+  conjunctsOf,
+  expressionsOf,
+  freeColumns,
+  hasSubquery,
+  inputsOf,
+  isVolatile,
+  mapChildren,
+  planIsVolatile,
+  substitute,
+  walkExpr,
+} from './walk.ts';
 
 /** Ids needed above a node. */
 export type Needed = ReadonlySet<ColumnId>;
@@ -74,9 +100,18 @@ export class Planner {
   #subquery(expr: SubqueryExpr, scope: Scope): Eval {
     const types = new Map<ColumnId, { type: number; typmod: number }>();
     collectTypes(expr.plan, types);
-    const bindings = [...freeColumns(expr.plan)].map((id) => ({ id, slot: this.slotOf(id), type: types.get(id)?.type ?? 25, typmod: types.get(id)?.typmod ?? -1 }));
+    const bindings = [...freeColumns(expr.plan)].map((id) => ({
+      id,
+      slot: this.slotOf(id),
+      type: types.get(id)?.type ?? 25,
+      typmod: types.get(id)?.typmod ?? -1,
+    }));
     const plan = this.plan(expr.plan, idsOf(expr.plan.columns), []);
-    const subPlan: SubPlan = { plan: this.exactly(plan, expr.mode === 'exists' ? [] : expr.plan.columns), bindings, stable: !planIsVolatile(expr.plan) };
+    const subPlan: SubPlan = {
+      plan: this.exactly(plan, expr.mode === 'exists' ? [] : expr.plan.columns),
+      bindings,
+      stable: !planIsVolatile(expr.plan),
+    };
     return subPlanEval(expr, subPlan, scope);
   }
 
@@ -94,14 +129,32 @@ export class Planner {
       case 'aggregate':
         return this.#aggregate(node, conditions);
       case 'sort': {
-        const input = this.plan(node.input, withColumns(needed, node.keys.map((k) => k.expr)), conditions);
+        const input = this.plan(
+          node.input,
+          withColumns(
+            needed,
+            node.keys.map((k) => k.expr),
+          ),
+          conditions,
+        );
         const shown = node.keys.map((k) => `${formatExpr(k.expr)}${k.descending ? ' DESC' : ''}`).join(', ');
         return new SortPlan(input, node.keys, this.scope, [`Sort Key: ${shown}`]);
       }
       case 'limit': {
-        const input = this.plan(node.input, withColumns(needed, (node.ties ?? []).map((k) => k.expr)), []);
-        const count = node.limit?.kind === 'const' && node.limit.value !== null ? Number(node.limit.value) : input.rows / 10;
-        return this.filtered(new LimitPlan(input, node.limit, node.offset, node.ties, this.scope, Math.min(input.rows, count)), conditions);
+        const input = this.plan(
+          node.input,
+          withColumns(
+            needed,
+            (node.ties ?? []).map((k) => k.expr),
+          ),
+          [],
+        );
+        const count =
+          node.limit?.kind === 'const' && node.limit.value !== null ? Number(node.limit.value) : input.rows / 10;
+        return this.filtered(
+          new LimitPlan(input, node.limit, node.offset, node.ties, this.scope, Math.min(input.rows, count)),
+          conditions,
+        );
       }
       case 'distinct': {
         const all = node.on === undefined ? idsOf(node.columns) : withColumns(needed, node.on);
@@ -118,9 +171,16 @@ export class Planner {
       case 'function':
         return this.filtered(new FunctionScanPlan(node, Shape.of(node.columns), this.scope), conditions);
       case 'virtual':
-        return this.filtered(new VirtualScanPlan(node.relation, node.numbers, Shape.of(node.columns), this.virtualRows, node.alias), conditions);
+        return this.filtered(
+          new VirtualScanPlan(node.relation, node.numbers, Shape.of(node.columns), this.virtualRows, node.alias),
+          conditions,
+        );
       case 'window': {
-        const exprs = [...node.partition, ...node.order.map((k) => k.expr), ...node.calls.flatMap((c) => [...c.args, ...(c.filter === undefined ? [] : [c.filter])])];
+        const exprs = [
+          ...node.partition,
+          ...node.order.map((k) => k.expr),
+          ...node.calls.flatMap((c) => [...c.args, ...(c.filter === undefined ? [] : [c.filter])]),
+        ];
         const input = this.plan(node.input, withColumns(needed, exprs), []);
         const made = node.columns.slice(node.columns.length - node.calls.length);
         const shape = new Shape([...input.shape.columns, ...Shape.of(made).columns]);
@@ -131,7 +191,10 @@ export class Planner {
       case 'ctescan': {
         const cte = this.#ctes.get(node.cte) ?? broken(`no common table ${node.cte}`);
         const working = this.#working.has(node.cte);
-        const shape = new Shape(node.columns.map((c, i) => ({ ...cte.shape.columns[i]!, id: c.id })), cte.shape.layout);
+        const shape = new Shape(
+          node.columns.map((c, i) => ({ ...cte.shape.columns[i]!, id: c.id })),
+          cte.shape.layout,
+        );
         return this.filtered(new CteScanPlan(node.cte, node.alias, shape, working, cte.definition, 100), conditions);
       }
       case 'recursive':
@@ -150,15 +213,32 @@ export class Planner {
     const predicate = conjunction(conditions);
     if (predicate === undefined) return plan;
     const share = conditions.reduce((s, c) => s * this.estimates.selectivity(c), 1);
-    return new ProjectPlan(plan, new Shape(plan.shape.columns), predicate, plan.shape.columns.map(columnRef), { ...this.scope, shape0: plan.shape }, Math.max(1, plan.rows * share), [`Filter: ${formatExpr(predicate)}`]);
+    return new ProjectPlan(
+      plan,
+      new Shape(plan.shape.columns),
+      predicate,
+      plan.shape.columns.map(columnRef),
+      { ...this.scope, shape0: plan.shape },
+      Math.max(1, plan.rows * share),
+      [`Filter: ${formatExpr(predicate)}`],
+    );
   }
 
   /** A plan that puts out exactly these columns in this order. */
   exactly(plan: PlanNode, columns: readonly Column[]): PlanNode {
-    const same = plan.shape.columns.length === columns.length && columns.every((c, i) => plan.shape.columns[i]!.id === c.id);
+    const same =
+      plan.shape.columns.length === columns.length && columns.every((c, i) => plan.shape.columns[i]!.id === c.id);
     if (same) return plan;
     const shape = new Shape(columns.map((c) => plan.shape.columns[plan.shape.require(c.id)]!));
-    return new ProjectPlan(plan, shape, undefined, shape.columns.map(columnRef), { ...this.scope, shape0: plan.shape }, plan.rows, []);
+    return new ProjectPlan(
+      plan,
+      shape,
+      undefined,
+      shape.columns.map(columnRef),
+      { ...this.scope, shape0: plan.shape },
+      plan.rows,
+      [],
+    );
   }
 
   #filter(input: Logical, predicate: Expr, needed: Needed, conditions: readonly Expr[]): PlanNode {
@@ -174,36 +254,63 @@ export class Planner {
     const sink: Expr[] = [];
     const keep: Expr[] = [];
     for (const condition of conditions) {
-      const sources = [...columnsOf(condition)].map((id) => replacements.get(id)).filter((e): e is Expr => e !== undefined);
-      const simple = !node.hasSets && sources.every((e) => !isVolatile(e) && !hasSubquery(e)) && canSubstitute(condition, made);
+      const sources = [...columnsOf(condition)]
+        .map((id) => replacements.get(id))
+        .filter((e): e is Expr => e !== undefined);
+      const simple =
+        !node.hasSets && sources.every((e) => !isVolatile(e) && !hasSubquery(e)) && canSubstitute(condition, made);
       if (simple) sink.push(substitute(condition, replacements));
       else keep.push(condition);
     }
     const wanted = withColumns(needed, keep);
-    const picked = node.columns.map((c, i) => ({ column: c, expr: node.exprs[i]! })).filter(({ column, expr }) => node.hasSets || wanted.has(column.id) || isVolatile(expr));
-    const inner = withColumns(new Set(), picked.map((p) => p.expr));
-    const { node: source, rest } = sink.length > 0 ? unnestConditions(node.input, sink) : { node: node.input, rest: sink };
+    const picked = node.columns
+      .map((c, i) => ({ column: c, expr: node.exprs[i]! }))
+      .filter(({ column, expr }) => node.hasSets || wanted.has(column.id) || isVolatile(expr));
+    const inner = withColumns(
+      new Set(),
+      picked.map((p) => p.expr),
+    );
+    const { node: source, rest } =
+      sink.length > 0 ? unnestConditions(node.input, sink) : { node: node.input, rest: sink };
     const input = this.plan(source, inner, rest);
     const shape = Shape.of(picked.map((p) => p.column));
     if (node.hasSets) return this.filtered(this.#projectSets(input, picked, shape), keep);
     const exprs = picked.map((p) => p.expr);
-    const plan = isRename(exprs, input) ? new RenamePlan(input, renamed(input, picked)) : new ProjectPlan(input, shape, undefined, exprs, { ...this.scope, shape0: input.shape }, input.rows, []);
+    const plan = isRename(exprs, input)
+      ? new RenamePlan(input, renamed(input, picked))
+      : new ProjectPlan(input, shape, undefined, exprs, { ...this.scope, shape0: input.shape }, input.rows, []);
     return this.filtered(plan, keep);
   }
 
   /** Set-returning calls below the top of an expression are computed in steps of their own, innermost first. */
   #projectSets(input: PlanNode, picked: readonly { column: Column; expr: Expr }[], shape: Shape): PlanNode {
     const below: { id: ColumnId; expr: Expr }[] = [];
-    const tops = picked.map(({ expr }) => liftSets(expr, true, (call) => {
-      const id = this.newId();
-      below.push({ id, expr: call });
-      return { kind: 'column', id, type: call.type, typmod: call.typmod };
-    }));
+    const tops = picked.map(({ expr }) =>
+      liftSets(expr, true, (call) => {
+        const id = this.newId();
+        below.push({ id, expr: call });
+        return { kind: 'column', id, type: call.type, typmod: call.typmod };
+      }),
+    );
     if (below.length === 0) return new ProjectSetPlan(input, shape, tops, this.scope);
     const carried = input.shape.columns;
-    const mid = new Shape([...carried, ...Shape.of(below.map((b) => ({ id: b.id, type: b.expr.type, typmod: b.expr.typmod }))).columns]);
-    const stage = this.#projectSets(input, [...carried.map((c) => ({ column: asColumn(c), expr: columnRef(c) })), ...below.map((b) => ({ column: { id: b.id, name: '', type: b.expr.type, typmod: b.expr.typmod }, expr: b.expr }))], mid);
-    if (tops.some((e) => e.kind === 'call' && e.fn.returnsSet)) return new ProjectSetPlan(stage, shape, tops, this.scope);
+    const mid = new Shape([
+      ...carried,
+      ...Shape.of(below.map((b) => ({ id: b.id, type: b.expr.type, typmod: b.expr.typmod }))).columns,
+    ]);
+    const stage = this.#projectSets(
+      input,
+      [
+        ...carried.map((c) => ({ column: asColumn(c), expr: columnRef(c) })),
+        ...below.map((b) => ({
+          column: { id: b.id, name: '', type: b.expr.type, typmod: b.expr.typmod },
+          expr: b.expr,
+        })),
+      ],
+      mid,
+    );
+    if (tops.some((e) => e.kind === 'call' && e.fn.returnsSet))
+      return new ProjectSetPlan(stage, shape, tops, this.scope);
     return new ProjectPlan(stage, shape, undefined, tops, { ...this.scope, shape0: stage.shape }, stage.rows, []);
   }
 
@@ -218,11 +325,18 @@ export class Planner {
       return at >= 0 ? node.columns[at]!.id : this.newId();
     });
     const tableShape = new Shape(
-      access.columns.map((c, i): ShapeColumn => ({ id: ids[i]!, type: c.type, typmod: c.typmod, physical: c.physical })),
+      access.columns.map(
+        (c, i): ShapeColumn => ({ id: ids[i]!, type: c.type, typmod: c.typmod, physical: c.physical }),
+      ),
       access.layout,
     );
     const tableRows = this.estimates.tableRows(store, table);
-    this.estimates.addScan(catalog, table, access.columns.map((c, i) => ({ id: ids[i]!, number: c.number })), tableRows);
+    this.estimates.addScan(
+      catalog,
+      table,
+      access.columns.map((c, i) => ({ id: ids[i]!, number: c.number })),
+      tableRows,
+    );
     const usable = conditions.filter((c) => !usesSystemColumn(c, node));
     const late = conditions.filter((c) => !usable.includes(c));
     const idOf = (number: number): ColumnId | undefined => {
@@ -237,13 +351,27 @@ export class Planner {
     if (systemColumn(node, -1, wanted) !== undefined) throw unsupported('the system column ctid');
     const keyColumn = systemColumn(node, ROW_KEY, wanted)?.id;
     if (tableOid !== undefined) columns.push(Shape.of([tableOid]).columns[0]!);
-    if (keyColumn !== undefined) columns.push({ id: keyColumn, type: 17, typmod: -1, physical: { kind: KIND_BYTES, scale: 0 } });
+    if (keyColumn !== undefined)
+      columns.push({ id: keyColumn, type: 17, typmod: -1, physical: { kind: KIND_BYTES, scale: 0 } });
     const filter = conjunction(best.filter);
     const details: string[] = [];
     if (best.conditions.length > 0) details.push(`Index Cond: ${formatExpr(conjunction(best.conditions)!)}`);
     if (filter !== undefined) details.push(`Filter: ${formatExpr(filter)}`);
     const plan = new ScanPlan(
-      { table, alias: node.alias, tableShape, shape: new Shape(columns), keyColumn, tableOidColumn: tableOid?.id, filter, range: best.range, backward: false, rows: Math.max(1, best.rows), cost: best.cost, details },
+      {
+        table,
+        alias: node.alias,
+        tableShape,
+        shape: new Shape(columns),
+        keyColumn,
+        tableOidColumn: tableOid?.id,
+        filter,
+        range: best.range,
+        backward: false,
+        rows: Math.max(1, best.rows),
+        cost: best.cost,
+        details,
+      },
       this.scope,
     );
     return this.filtered(plan, late);
@@ -259,14 +387,29 @@ export class Planner {
     for (const c of conditions) {
       const ids = columnsOf(c);
       const onGroups = [...ids].some((id) => made(id)) && ![...ids].some((id) => results.has(id));
-      if (onGroups && !isVolatile(c) && canSubstitute(c, made) && node.groups.every((g) => !isVolatile(g) && !hasSubquery(g))) sink.push(substitute(c, replacements));
+      if (
+        onGroups &&
+        !isVolatile(c) &&
+        canSubstitute(c, made) &&
+        node.groups.every((g) => !isVolatile(g) && !hasSubquery(g))
+      )
+        sink.push(substitute(c, replacements));
       else keep.push(c);
     }
     const inner = withColumns(new Set<ColumnId>(), expressionsOf(node));
     const { node: source, rest } = unnestConditions(node.input, sink);
     const input = this.plan(source, inner, rest);
     const { groups, calls } = node;
-    const rows = groups.length === 0 ? 1 : Math.max(1, Math.min(input.rows, groups.reduce((n, g) => n * (g.kind === 'column' ? this.estimates.distinct(g.id) : 200), 1)));
+    const rows =
+      groups.length === 0
+        ? 1
+        : Math.max(
+            1,
+            Math.min(
+              input.rows,
+              groups.reduce((n, g) => n * (g.kind === 'column' ? this.estimates.distinct(g.id) : 200), 1),
+            ),
+          );
     const details = groups.length === 0 ? [] : [`Group Key: ${groups.map(formatExpr).join(', ')}`];
     const plan = new AggregatePlan(input, Shape.of(node.columns), groups, calls, this.scope, rows, details);
     return this.filtered(plan, keep);
@@ -283,9 +426,20 @@ export class Planner {
   /** Plans an arm of a set operation so that its columns lie as in `shape`. */
   #asShape(node: Logical, shape: Shape): PlanNode {
     const plan = this.exactly(this.plan(node, idsOf(node.columns), []), node.columns);
-    const fits = plan.shape.columns.every((c, i) => c.physical.kind === shape.columns[i]!.physical.kind && c.physical.scale === shape.columns[i]!.physical.scale);
+    const fits = plan.shape.columns.every(
+      (c, i) =>
+        c.physical.kind === shape.columns[i]!.physical.kind && c.physical.scale === shape.columns[i]!.physical.scale,
+    );
     if (fits) return plan;
-    return new ProjectPlan(plan, shape, undefined, plan.shape.columns.map(columnRef), { ...this.scope, shape0: plan.shape }, plan.rows, []);
+    return new ProjectPlan(
+      plan,
+      shape,
+      undefined,
+      plan.shape.columns.map(columnRef),
+      { ...this.scope, shape0: plan.shape },
+      plan.rows,
+      [],
+    );
   }
 
   #with(node: WithNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
@@ -334,7 +488,10 @@ function isRename(exprs: readonly Expr[], input: PlanNode): boolean {
 }
 
 function renamed(input: PlanNode, picked: readonly { readonly column: Column }[]): Shape {
-  return new Shape(input.shape.columns.map((c, i) => ({ ...c, id: picked[i]!.column.id })), input.shape.layout);
+  return new Shape(
+    input.shape.columns.map((c, i) => ({ ...c, id: picked[i]!.column.id })),
+    input.shape.layout,
+  );
 }
 
 function systemColumn(node: ScanNode, number: number, wanted: Needed): Column | undefined {

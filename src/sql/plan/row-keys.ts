@@ -20,7 +20,12 @@ export function withRowKey(node: Logical, target: ScanNode, key: Column): Logica
     case 'project': {
       const input = withRowKey(node.input, target, key);
       if (input === node.input) return node;
-      return { ...node, input, columns, exprs: [...node.exprs, { kind: 'column', id: key.id, type: key.type, typmod: key.typmod }] };
+      return {
+        ...node,
+        input,
+        columns,
+        exprs: [...node.exprs, { kind: 'column', id: key.id, type: key.type, typmod: key.typmod }],
+      };
     }
     case 'join': {
       const left = withRowKey(node.left, target, key);
@@ -44,7 +49,10 @@ export function rowKeyColumn(id: ColumnId): Column {
 export function conditionsOn(node: Logical, ids: { has(id: ColumnId): boolean }): Expr[] {
   switch (node.kind) {
     case 'filter':
-      return [...conditionsOn(node.input, ids), ...conjunctsOf(node.predicate).filter((c) => touches(columnsOf(c), ids) && !isVolatile(c))];
+      return [
+        ...conditionsOn(node.input, ids),
+        ...conjunctsOf(node.predicate).filter((c) => touches(columnsOf(c), ids) && !isVolatile(c)),
+      ];
     case 'join': {
       if (node.type !== 'inner') return conditionsOn(node.left, ids);
       const own = conjunctsOf(node.on).filter((c) => touches(columnsOf(c), ids) && !isVolatile(c));

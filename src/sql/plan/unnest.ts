@@ -9,7 +9,17 @@
  * makes it unknown, which no anti join says.
  */
 import type { ColumnId, Expr, Logical, SubqueryExpr } from './logical.ts';
-import { canSubstitute, columnsOf, conjunction, conjunctsOf, freeColumns, isVolatile, planIsVolatile, substitute, touches } from './walk.ts';
+import {
+  canSubstitute,
+  columnsOf,
+  conjunction,
+  conjunctsOf,
+  freeColumns,
+  isVolatile,
+  planIsVolatile,
+  substitute,
+  touches,
+} from './walk.ts';
 
 /** Joins what it can of the conditions into `node`; the rest is given back. */
 export function unnestConditions(node: Logical, conditions: readonly Expr[]): { node: Logical; rest: Expr[] } {
@@ -38,7 +48,15 @@ function joinExists(node: Logical, expr: SubqueryExpr, negated: boolean): Logica
   const outer = new Set(node.columns.map((c) => c.id));
   // Without a condition that ties the two, asking once is cheaper than joining.
   if (!pulled.conditions.some((c) => touches(columnsOf(c), outer))) return undefined;
-  return { kind: 'join', type: negated ? 'anti' : 'semi', left: node, right: pulled.node, on: conjunction(pulled.conditions), lateral: false, columns: node.columns };
+  return {
+    kind: 'join',
+    type: negated ? 'anti' : 'semi',
+    left: node,
+    right: pulled.node,
+    on: conjunction(pulled.conditions),
+    lateral: false,
+    columns: node.columns,
+  };
 }
 
 function joinAny(node: Logical, expr: SubqueryExpr): Logical | undefined {
@@ -46,7 +64,9 @@ function joinAny(node: Logical, expr: SubqueryExpr): Logical | undefined {
   const outer = new Set(node.columns.map((c) => c.id));
   if (!expr.left.some((l) => touches(columnsOf(l), outer))) return undefined;
   const free = freeColumns(expr.plan);
-  const equal = (columns: readonly { readonly id: ColumnId; readonly type: number; readonly typmod: number }[]): Expr[] =>
+  const equal = (
+    columns: readonly { readonly id: ColumnId; readonly type: number; readonly typmod: number }[],
+  ): Expr[] =>
     expr.left.map((l, i) => ({
       kind: 'call',
       type: 16,
@@ -56,7 +76,15 @@ function joinAny(node: Logical, expr: SubqueryExpr): Logical | undefined {
       args: [l, { kind: 'column', id: columns[i]!.id, type: columns[i]!.type, typmod: columns[i]!.typmod }],
     }));
   if (free.size === 0) {
-    return { kind: 'join', type: 'semi', left: node, right: expr.plan, on: conjunction(equal(expr.plan.columns)), lateral: false, columns: node.columns };
+    return {
+      kind: 'join',
+      type: 'semi',
+      left: node,
+      right: expr.plan,
+      on: conjunction(equal(expr.plan.columns)),
+      lateral: false,
+      columns: node.columns,
+    };
   }
   return undefined;
 }
@@ -92,7 +120,10 @@ function pullUp(plan: Logical): Pulled | undefined {
     }
     if (correlated.some(isVolatile)) return undefined;
     const predicate = conjunction(local);
-    const node: Logical = predicate === undefined ? inner.node : { kind: 'filter', input: inner.node, predicate, columns: inner.node.columns };
+    const node: Logical =
+      predicate === undefined
+        ? inner.node
+        : { kind: 'filter', input: inner.node, predicate, columns: inner.node.columns };
     return { node, conditions: [...inner.conditions, ...correlated] };
   }
   return freeColumns(plan).size === 0 && plan.kind !== 'limit' ? { node: plan, conditions: [] } : undefined;

@@ -26,7 +26,10 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case 'nullif':
       return [expr.left, expr.right, expr.result];
     case 'case':
-      return [...expr.branches.flatMap((b) => [b.when, b.then]), ...(expr.otherwise === undefined ? [] : [expr.otherwise])];
+      return [
+        ...expr.branches.flatMap((b) => [b.when, b.then]),
+        ...(expr.otherwise === undefined ? [] : [expr.otherwise]),
+      ];
     case 'anyarray':
       return [expr.left, expr.array];
     case 'array':
@@ -112,7 +115,12 @@ function sortExprs(keys: readonly SortKey[]): Expr[] {
 }
 
 function callExprs(calls: readonly AggregateCall[]): Expr[] {
-  return calls.flatMap((c) => [...c.args, ...c.direct, ...sortExprs(c.order), ...(c.filter === undefined ? [] : [c.filter])]);
+  return calls.flatMap((c) => [
+    ...c.args,
+    ...c.direct,
+    ...sortExprs(c.order),
+    ...(c.filter === undefined ? [] : [c.filter]),
+  ]);
 }
 
 /** Expressions that stand directly in a node. */
@@ -140,7 +148,11 @@ export function expressionsOf(node: Logical): readonly Expr[] {
     case 'aggregate':
       return [...node.groups, ...callExprs(node.calls)];
     case 'window':
-      return [...node.partition, ...sortExprs(node.order), ...node.calls.flatMap((c) => [...c.args, ...(c.filter === undefined ? [] : [c.filter])])];
+      return [
+        ...node.partition,
+        ...sortExprs(node.order),
+        ...node.calls.flatMap((c) => [...c.args, ...(c.filter === undefined ? [] : [c.filter])]),
+      ];
     case 'sort':
       return sortExprs(node.keys);
     case 'limit':
@@ -152,7 +164,12 @@ export function expressionsOf(node: Logical): readonly Expr[] {
         ...node.defaults.map((d) => d.expr),
         ...ruleExprs(node.rules),
         ...(node.returning?.exprs ?? []),
-        ...(node.onConflict === undefined ? [] : [...node.onConflict.set.map((s) => s.expr), ...(node.onConflict.where === undefined ? [] : [node.onConflict.where])]),
+        ...(node.onConflict === undefined
+          ? []
+          : [
+              ...node.onConflict.set.map((s) => s.expr),
+              ...(node.onConflict.where === undefined ? [] : [node.onConflict.where]),
+            ]),
       ];
     case 'update':
       return [...node.set.map((s) => s.expr), ...ruleExprs(node.rules), ...(node.returning?.exprs ?? [])];
@@ -161,8 +178,16 @@ export function expressionsOf(node: Logical): readonly Expr[] {
   }
 }
 
-function ruleExprs(rules: { readonly checks: readonly { readonly expr: Expr }[]; readonly generated: readonly { readonly expr: Expr }[]; readonly indexes: readonly { readonly keys: readonly Expr[]; readonly predicate: Expr | undefined }[] }): Expr[] {
-  return [...rules.checks.map((c) => c.expr), ...rules.generated.map((g) => g.expr), ...rules.indexes.flatMap((i) => [...i.keys, ...(i.predicate === undefined ? [] : [i.predicate])])];
+function ruleExprs(rules: {
+  readonly checks: readonly { readonly expr: Expr }[];
+  readonly generated: readonly { readonly expr: Expr }[];
+  readonly indexes: readonly { readonly keys: readonly Expr[]; readonly predicate: Expr | undefined }[];
+}): Expr[] {
+  return [
+    ...rules.checks.map((c) => c.expr),
+    ...rules.generated.map((g) => g.expr),
+    ...rules.indexes.flatMap((i) => [...i.keys, ...(i.predicate === undefined ? [] : [i.predicate])]),
+  ];
 }
 
 /** Nodes directly below a node. */
@@ -192,7 +217,8 @@ export function inputsOf(node: Logical): readonly Logical[] {
 /** Ids that a node makes itself: its own columns, and the helper rows of changes. */
 function producedBy(node: Logical, into: Set<ColumnId>): void {
   for (const c of node.columns) into.add(c.id);
-  if (node.kind === 'insert' || node.kind === 'update' || node.kind === 'delete') for (const c of node.rules.row) into.add(c.id);
+  if (node.kind === 'insert' || node.kind === 'update' || node.kind === 'delete')
+    for (const c of node.rules.row) into.add(c.id);
   if (node.kind === 'insert') for (const c of node.onConflict?.existing ?? []) into.add(c.id);
   for (const input of inputsOf(node)) producedBy(input, into);
 }
@@ -244,7 +270,12 @@ const volatilePlans = new WeakMap<Logical, boolean>();
 export function planIsVolatile(node: Logical): boolean {
   const known = volatilePlans.get(node);
   if (known !== undefined) return known;
-  const result = node.kind === 'insert' || node.kind === 'update' || node.kind === 'delete' || expressionsOf(node).some(isVolatile) || inputsOf(node).some(planIsVolatile);
+  const result =
+    node.kind === 'insert' ||
+    node.kind === 'update' ||
+    node.kind === 'delete' ||
+    expressionsOf(node).some(isVolatile) ||
+    inputsOf(node).some(planIsVolatile);
   volatilePlans.set(node, result);
   return result;
 }

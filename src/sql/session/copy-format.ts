@@ -35,18 +35,42 @@ export function copyOptions(s: CopyStatement): CopyOptions {
   const given = new Map<string, { text: string | undefined; names: readonly string[] | 'all' }>();
   for (const o of s.options) {
     if (given.has(o.name)) throw fail('syntax_error', 'conflicting or redundant options');
-    const names = o.value?.kind === 'star' ? 'all' : o.value?.kind === 'list' ? o.value.items.map((i) => i.text) : o.value === null ? [] : [o.value.text];
+    const names =
+      o.value?.kind === 'star'
+        ? 'all'
+        : o.value?.kind === 'list'
+          ? o.value.items.map((i) => i.text)
+          : o.value === null
+            ? []
+            : [o.value.text];
     given.set(o.name, { text: o.value?.text, names });
   }
-  const known = ['format', 'freeze', 'delimiter', 'null', 'header', 'quote', 'escape', 'force_quote', 'force_not_null', 'force_null', 'encoding'];
-  for (const name of given.keys()) if (!known.includes(name)) throw fail('syntax_error', `option "${name}" not recognized`);
+  const known = [
+    'format',
+    'freeze',
+    'delimiter',
+    'null',
+    'header',
+    'quote',
+    'escape',
+    'force_quote',
+    'force_not_null',
+    'force_null',
+    'encoding',
+  ];
+  for (const name of given.keys())
+    if (!known.includes(name)) throw fail('syntax_error', `option "${name}" not recognized`);
   const format = (given.get('format')?.text ?? 'text').toLowerCase();
   if (format === 'binary') throw fail('feature_not_supported', 'COPY format "binary" is not supported');
-  if (format !== 'text' && format !== 'csv') throw fail('invalid_parameter_value', `COPY format "${format}" not recognized`);
+  if (format !== 'text' && format !== 'csv')
+    throw fail('invalid_parameter_value', `COPY format "${format}" not recognized`);
   const encoding = given.get('encoding')?.text;
-  if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) throw fail('feature_not_supported', `COPY encoding "${encoding}" is not supported`);
+  if (encoding !== undefined && !/^utf-?8$/i.test(encoding))
+    throw fail('feature_not_supported', `COPY encoding "${encoding}" is not supported`);
   const csv = format === 'csv';
-  for (const name of ['quote', 'escape', 'force_quote', 'force_not_null', 'force_null']) if (!csv && given.has(name)) throw fail('feature_not_supported', `COPY ${name.replaceAll('_', ' ')} available only in CSV mode`);
+  for (const name of ['quote', 'escape', 'force_quote', 'force_not_null', 'force_null'])
+    if (!csv && given.has(name))
+      throw fail('feature_not_supported', `COPY ${name.replaceAll('_', ' ')} available only in CSV mode`);
   const quote = oneByte('quote', given.get('quote')?.text ?? '"');
   return {
     format,
@@ -147,7 +171,12 @@ export class CopyReader {
   #text(row: CopyRow): boolean {
     let lineEnd = this.#lineEnd();
     // A backslash before the newline makes it data.
-    while (lineEnd > this.#at && lineEnd < this.#end && this.#data[lineEnd - 1] === BACKSLASH && oddBackslashes(this.#data, this.#at, lineEnd)) {
+    while (
+      lineEnd > this.#at &&
+      lineEnd < this.#end &&
+      this.#data[lineEnd - 1] === BACKSLASH &&
+      oddBackslashes(this.#data, this.#at, lineEnd)
+    ) {
       const more = this.#data.indexOf(NEWLINE, lineEnd + 1);
       if (more < 0 && !this.#closed) return false;
       lineEnd = more < 0 ? this.#end : more;
@@ -219,7 +248,8 @@ export class CopyReader {
         if (simple !== undefined) byte = simple;
         else if (byte >= 48 && byte <= 55) {
           let value = byte - 48;
-          for (let k = 0; k < 2 && i + 1 < to && source[i + 1]! >= 48 && source[i + 1]! <= 55; k++) value = value * 8 + source[++i]! - 48;
+          for (let k = 0; k < 2 && i + 1 < to && source[i + 1]! >= 48 && source[i + 1]! <= 55; k++)
+            value = value * 8 + source[++i]! - 48;
           byte = value & 255;
         } else if (byte === 120 && i + 1 < to && hexDigit(source[i + 1]!) >= 0) {
           let value = hexDigit(source[++i]!);
@@ -250,7 +280,13 @@ export class CopyReader {
       }
       const byte = data[i]!;
       if (quoted) {
-        if (byte === escape && i + 1 < this.#end && (data[i + 1] === quote || data[i + 1] === escape) && (escape !== quote || data[i + 1] === quote)) this.#scratch[this.#scratchAt++] = data[++i]!;
+        if (
+          byte === escape &&
+          i + 1 < this.#end &&
+          (data[i + 1] === quote || data[i + 1] === escape) &&
+          (escape !== quote || data[i + 1] === quote)
+        )
+          this.#scratch[this.#scratchAt++] = data[++i]!;
         else if (byte === quote) {
           if (i + 1 >= this.#end && !this.#closed) return false;
           quoted = false;
@@ -271,7 +307,13 @@ export class CopyReader {
     }
     this.lines++;
     this.#at = Math.min(i + 1, this.#end);
-    if (row.count === 0 && !wasQuoted && this.#scratchAt === 2 && this.#scratch[0] === BACKSLASH && this.#scratch[1] === 46) {
+    if (
+      row.count === 0 &&
+      !wasQuoted &&
+      this.#scratchAt === 2 &&
+      this.#scratch[0] === BACKSLASH &&
+      this.#scratch[1] === 46
+    ) {
       this.finished = true;
       return false;
     }
@@ -318,15 +360,31 @@ export function copyField(text: string | null, column: string, options: CopyOpti
   if (options.format === 'text') {
     if (text === null) return Buffer.from(options.nullText).toString();
     const delimiter = String.fromCharCode(options.delimiter);
-    return text.replace(/[\\\b\f\n\r\t\v]/g, (c) => TEXT_ESCAPES[c]!).replaceAll(delimiter, delimiter === '\t' ? '\\t' : `\\${delimiter}`);
+    return text
+      .replace(/[\\\b\f\n\r\t\v]/g, (c) => TEXT_ESCAPES[c]!)
+      .replaceAll(delimiter, delimiter === '\t' ? '\\t' : `\\${delimiter}`);
   }
   const nullText = Buffer.from(options.nullText).toString();
   if (text === null) return nullText;
   const quote = String.fromCharCode(options.quote);
   const escape = String.fromCharCode(options.escape);
   const forced = options.forceQuote === 'all' || options.forceQuote.includes(column);
-  const needs = forced || text === nullText || text === '\\.' || text.includes(String.fromCharCode(options.delimiter)) || text.includes(quote) || /[\n\r]/.test(text);
+  const needs =
+    forced ||
+    text === nullText ||
+    text === '\\.' ||
+    text.includes(String.fromCharCode(options.delimiter)) ||
+    text.includes(quote) ||
+    /[\n\r]/.test(text);
   return needs ? quote + text.replaceAll(quote, escape + quote) + quote : text;
 }
 
-const TEXT_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v' };
+const TEXT_ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};

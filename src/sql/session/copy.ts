@@ -14,8 +14,8 @@ import { Operator, type PlanNode } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';
 import type { Env, ExecState } from '../exec/state.ts';
 import { columnReader, columnWriter, typeEntry, type Writer } from '../exec/values.ts';
-import { columnRef, Planner } from '../plan/planner.ts';
 import type { Expr } from '../plan/logical.ts';
+import { columnRef, Planner } from '../plan/planner.ts';
 import { type CopyOptions, CopyReader, CopyRow, copyField, copyOptions } from './copy-format.ts';
 import { quoteIdentifier } from './names.ts';
 import type { CopySource, ResultSink } from './results.ts';
@@ -26,14 +26,18 @@ const SHOWN_FIELD_MAX = 100;
 
 export function* copy(sql: SqlSession, s: CopyStatement, text: string, sink: ResultSink): Task<void> {
   if (s.program) throw unsupported('COPY … PROGRAM');
-  if (s.file !== null) throw fail('feature_not_supported', 'COPY to or from a file is not supported', { hint: "Use STDIN or STDOUT; psql's \\copy command reads and writes the client's files." });
+  if (s.file !== null)
+    throw fail('feature_not_supported', 'COPY to or from a file is not supported', {
+      hint: "Use STDIN or STDOUT; psql's \\copy command reads and writes the client's files.",
+    });
   const options = copyOptions(s);
   if (s.direction === 'to') {
     yield* copyTo(sql, s, text, options, sink);
     return;
   }
   if (s.where !== null) throw unsupported('COPY … FROM … WHERE');
-  if (sql.block.readOnly) throw fail('read_only_sql_transaction', 'cannot execute COPY FROM in a read-only transaction');
+  if (sql.block.readOnly)
+    throw fail('read_only_sql_transaction', 'cannot execute COPY FROM in a read-only transaction');
   yield* copyFrom(sql, s, text, options, sink);
 }
 
@@ -44,7 +48,8 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
   const prepared = sql.internalStatement(query, s.query === null ? '' : text);
   const columns = prepared.planned!.columns;
   sink.copyOut(options.format, columns.length);
-  if (options.header) sendLine(sink, columns.map((c) => copyField(c.name, c.name, options)).join(String.fromCharCode(options.delimiter)));
+  if (options.header)
+    sendLine(sink, columns.map((c) => copyField(c.name, c.name, options)).join(String.fromCharCode(options.delimiter)));
   let rows = 0;
   const delimiter = String.fromCharCode(options.delimiter);
   const lines: ResultSink = {
@@ -82,29 +87,48 @@ function sendLine(sink: ResultSink, line: string): void {
 function tableQuery(sql: SqlSession, s: CopyStatement, text: string): string {
   const d = new Definer(sql, text);
   const found = d.relation(s.table!);
-  if (found.kind === 'view') throw fail('wrong_object_type', `cannot copy from view "${found.name}"`, { hint: 'Try the COPY (SELECT ...) TO variant.' });
+  if (found.kind === 'view')
+    throw fail('wrong_object_type', `cannot copy from view "${found.name}"`, {
+      hint: 'Try the COPY (SELECT ...) TO variant.',
+    });
   const table = d.table(s.table!);
-  const names = s.columns.length > 0 ? s.columns.map((n) => copyColumn(table, n.text).name) : table.columns.filter((c) => !c.dropped && c.generatedSql === undefined).map((c) => c.name);
+  const names =
+    s.columns.length > 0
+      ? s.columns.map((n) => copyColumn(table, n.text).name)
+      : table.columns.filter((c) => !c.dropped && c.generatedSql === undefined).map((c) => c.name);
   const schema = quoteIdentifier(d.catalog.object(table.schema)!.name);
   return `SELECT ${names.map((n) => `"${n.replaceAll('"', '""')}"`).join(', ')} FROM ${schema}.${quoteIdentifier(table.name)}`;
 }
 
 function copyColumn(table: TableObject, name: string): ColumnObject {
   const column = table.columns.find((c) => !c.dropped && c.name === name);
-  if (column === undefined) throw fail('undefined_column', `column "${name}" of relation "${table.name}" does not exist`);
-  if (column.generatedSql !== undefined) throw fail('invalid_column_reference', `column "${name}" is a generated column`, { detail: 'Generated columns cannot be used in COPY.' });
+  if (column === undefined)
+    throw fail('undefined_column', `column "${name}" of relation "${table.name}" does not exist`);
+  if (column.generatedSql !== undefined)
+    throw fail('invalid_column_reference', `column "${name}" is a generated column`, {
+      detail: 'Generated columns cannot be used in COPY.',
+    });
   return column;
 }
 
 // ── in ──
 
-function* copyFrom(sql: SqlSession, s: CopyStatement, text: string, options: CopyOptions, sink: ResultSink): Task<void> {
+function* copyFrom(
+  sql: SqlSession,
+  s: CopyStatement,
+  text: string,
+  options: CopyOptions,
+  sink: ResultSink,
+): Task<void> {
   const d = new Definer(sql, text);
   const found = d.relation(s.table!);
   if (found.kind !== 'table') throw fail('wrong_object_type', `cannot copy to ${found.kind} "${found.name}"`);
   yield* d.lock(found.oid, 3);
   const table = d.catalog.table(found.oid);
-  const columns = s.columns.length > 0 ? s.columns.map((n) => copyColumn(table, n.text)) : table.columns.filter((c) => !c.dropped && c.generatedSql === undefined);
+  const columns =
+    s.columns.length > 0
+      ? s.columns.map((n) => copyColumn(table, n.text))
+      : table.columns.filter((c) => !c.dropped && c.generatedSql === undefined);
   const seen = new Set<number>();
   for (const c of columns) {
     if (seen.has(c.number)) throw fail('duplicate_column', `column "${c.name}" specified more than once`);
@@ -118,11 +142,25 @@ function* copyFrom(sql: SqlSession, s: CopyStatement, text: string, options: Cop
   const values = access.columns.map((column): Expr => {
     const at = columns.findIndex((c) => c.number === column.number);
     if (at >= 0) return columnRef(input.shape.columns[at]!);
-    return column.generatedSql === undefined ? defaultOf(b, column) : { kind: 'const', type: column.type, typmod: column.typmod, value: null };
+    return column.generatedSql === undefined
+      ? defaultOf(b, column)
+      : { kind: 'const', type: column.type, typmod: column.typmod, value: null };
   });
   const rules = bindRules(b, table, rowColumns(b, table));
   const planner = new Planner(sql.engine, 1_000_000, () => []);
-  const plan = new ModifyPlan({ kind: 'insert', title: `Insert on ${table.name}`, access, input, rules, returning: undefined, values, onConflict: undefined }, planner.scope);
+  const plan = new ModifyPlan(
+    {
+      kind: 'insert',
+      title: `Insert on ${table.name}`,
+      access,
+      input,
+      rules,
+      returning: undefined,
+      values,
+      onConflict: undefined,
+    },
+    planner.scope,
+  );
   const affected = yield* sql.runPlan(plan);
   sink.complete(`COPY ${affected}`);
 }
@@ -144,7 +182,9 @@ class CopyInputPlan implements PlanNode {
     this.columns = columns;
     this.options = options;
     this.source = source;
-    this.shape = new Shape(columns.map((c, i) => ({ id: 2_000_000 + i, type: c.type, typmod: c.typmod, physical: c.physical })));
+    this.shape = new Shape(
+      columns.map((c, i) => ({ id: 2_000_000 + i, type: c.type, typmod: c.typmod, physical: c.physical })),
+    );
   }
 
   start(state: ExecState): Operator {
@@ -203,11 +243,13 @@ class CopyInputOperator extends Operator {
   #putRow(): void {
     const row = this.#row;
     const { columns } = this.#plan;
-    if (row.count > columns.length) throw this.#error('bad_copy_file_format', 'extra data after last expected column', undefined);
+    if (row.count > columns.length)
+      throw this.#error('bad_copy_file_format', 'extra data after last expected column', undefined);
     const out = this.#out;
     out.start();
     for (let i = 0; i < columns.length; i++) {
-      if (i >= row.count) throw this.#error('bad_copy_file_format', `missing data for column "${columns[i]!.name}"`, undefined);
+      if (i >= row.count)
+        throw this.#error('bad_copy_file_format', `missing data for column "${columns[i]!.name}"`, undefined);
       if (row.isNull(i)) this.#nulls[i]!(out, null);
       else {
         try {
@@ -223,14 +265,26 @@ class CopyInputOperator extends Operator {
 
   #where(column: number): string {
     const row = this.#row;
-    const field = Buffer.from(row.bytes.subarray(row.starts[column]!, row.ends[column]!)).toString().slice(0, SHOWN_FIELD_MAX);
+    const field = Buffer.from(row.bytes.subarray(row.starts[column]!, row.ends[column]!))
+      .toString()
+      .slice(0, SHOWN_FIELD_MAX);
     return `COPY ${this.#plan.table.name}, line ${this.#reader.lines}, column ${this.#plan.columns[column]!.name}: "${field}"`;
   }
 
   #error(code: 'bad_copy_file_format', message: string, column: number | undefined): Error {
     const row = this.#row;
-    const line = row.count === 0 ? '' : Buffer.from(row.bytes.subarray(row.starts[0]!, Math.max(row.starts[0]!, row.ends[row.count - 1]!))).toString().slice(0, SHOWN_FIELD_MAX);
-    return fail(code, message, { where: column === undefined ? `COPY ${this.#plan.table.name}, line ${this.#reader.lines}: "${line}"` : this.#where(column) });
+    const line =
+      row.count === 0
+        ? ''
+        : Buffer.from(row.bytes.subarray(row.starts[0]!, Math.max(row.starts[0]!, row.ends[row.count - 1]!)))
+            .toString()
+            .slice(0, SHOWN_FIELD_MAX);
+    return fail(code, message, {
+      where:
+        column === undefined
+          ? `COPY ${this.#plan.table.name}, line ${this.#reader.lines}: "${line}"`
+          : this.#where(column),
+    });
   }
 
   #fieldWriter(column: ColumnObject, position: number): FieldWriter {
@@ -239,7 +293,8 @@ class CopyInputOperator extends Operator {
     const at = layout.fixedAt[position]!;
     const entry = typeEntry(column.type);
     const write = columnWriter(this.#plan.shape, position);
-    const general: FieldWriter = (out, bytes, start, end) => write(out, entry.parse(decodeClientText(bytes, start, end), column.typmod, this.state.context));
+    const general: FieldWriter = (out, bytes, start, end) =>
+      write(out, entry.parse(decodeClientText(bytes, start, end), column.typmod, this.state.context));
     if (column.type === 23 && kind === KIND_I32) {
       return (out, bytes, start, end) => {
         const value = shortInteger(bytes, start, end, 9);
@@ -255,7 +310,9 @@ class CopyInputOperator extends Operator {
       };
     }
     const variable = layout.variableIndex[position]!;
-    if (column.type === 25 && kind === KIND_TEXT) return (out, bytes, start, end) => (isAscii(bytes, start, end) ? out.putBytes(variable, bytes, start, end) : general(out, bytes, start, end));
+    if (column.type === 25 && kind === KIND_TEXT)
+      return (out, bytes, start, end) =>
+        isAscii(bytes, start, end) ? out.putBytes(variable, bytes, start, end) : general(out, bytes, start, end);
     if (kind === KIND_BPCHAR || (column.type === 1043 && kind === KIND_TEXT)) {
       const limit = column.typmod >= 4 ? column.typmod - 4 : Number.POSITIVE_INFINITY;
       return (out, bytes, start, end) => {
@@ -297,4 +354,3 @@ function shortInteger(bytes: Uint8Array, start: number, end: number, digits: num
   }
   return negative ? 0 - value : value;
 }
-

@@ -3,36 +3,58 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
-import type { ColumnId, Logical } from '../plan/logical.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
+import type { ColumnId, Logical } from '../plan/logical.ts';
 import { inputsOf } from '../plan/walk.ts';
 import { lockTables, Portal } from './portal.ts';
 import { CountingSink, type ResultSink } from './results.ts';
 import { sendRows, textColumn } from './rows-out.ts';
 import { isPlannable, type SqlSession } from './sql-session.ts';
 
-const KNOWN = new Set(['analyze', 'verbose', 'costs', 'settings', 'buffers', 'wal', 'timing', 'summary', 'format', 'codegen']);
+const KNOWN = new Set([
+  'analyze',
+  'verbose',
+  'costs',
+  'settings',
+  'buffers',
+  'wal',
+  'timing',
+  'summary',
+  'format',
+  'codegen',
+]);
 
 export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sink: ResultSink): Task<void> {
   const flags = new Map<string, boolean>();
   for (const option of s.options) {
     if (!KNOWN.has(option.name)) throw fail('syntax_error', `unrecognized EXPLAIN option "${option.name}"`);
     if (option.name === 'format') {
-      if (option.value?.text.toLowerCase() !== 'text') throw fail('feature_not_supported', `EXPLAIN format ${option.value?.text ?? ''} is not supported`);
+      if (option.value?.text.toLowerCase() !== 'text')
+        throw fail('feature_not_supported', `EXPLAIN format ${option.value?.text ?? ''} is not supported`);
       continue;
     }
     flags.set(option.name, option.value === null || ['true', 'on', '1'].includes(option.value.text.toLowerCase()));
   }
-  for (const name of ['settings', 'buffers', 'wal']) if (flags.get(name) === true) throw fail('feature_not_supported', `EXPLAIN option "${name}" is not supported`);
+  for (const name of ['settings', 'buffers', 'wal'])
+    if (flags.get(name) === true) throw fail('feature_not_supported', `EXPLAIN option "${name}" is not supported`);
   const statement = s.statement;
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
   const names = new Map<ColumnId, string>();
-  const planned = withColumnNames(names, () => sql.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)));
+  const planned = withColumnNames(names, () =>
+    sql.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)),
+  );
   const lines: string[] = [];
   if (flags.get('analyze') === true) {
     yield* lockTables(sql.engine, planned);
     const began = sql.engine.database.clock.monotonicMs();
-    const portal = new Portal(sql.engine, planned, [], sql.context, sql.services, sql.settings.number('work_mem') * 1024);
+    const portal = new Portal(
+      sql.engine,
+      planned,
+      [],
+      sql.context,
+      sql.services,
+      sql.settings.number('work_mem') * 1024,
+    );
     const counts = new Map<PlanNode, { rows: number; loops: number }>();
     try {
       yield* portal.fetch(Number.POSITIVE_INFINITY, new CountingSink());
@@ -44,7 +66,12 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     lines.push(`Execution Time: ${(sql.engine.database.clock.monotonicMs() - began).toFixed(3)} ms`);
   } else describe(planned.plan, 0, lines, undefined);
   if (flags.get('codegen') === true) listCode(planned.plan, lines);
-  yield* sendRows(sql, sink, [textColumn('QUERY PLAN')], lines.map((l) => [l]));
+  yield* sendRows(
+    sql,
+    sink,
+    [textColumn('QUERY PLAN')],
+    lines.map((l) => [l]),
+  );
   sink.complete('EXPLAIN');
 }
 
@@ -58,7 +85,12 @@ function countRows(plan: PlanNode, operator: Operator, counts: Map<PlanNode, { r
   counts.set(plan, { rows: operator.producedRows, loops: operator.loops });
 }
 
-function describe(node: PlanNode, depth: number, lines: string[], counts: Map<PlanNode, { rows: number; loops: number }> | undefined): void {
+function describe(
+  node: PlanNode,
+  depth: number,
+  lines: string[],
+  counts: Map<PlanNode, { rows: number; loops: number }> | undefined,
+): void {
   // A plan that only renames columns is its input.
   if (node.title === 'Subquery Scan' && node.children.length === 1) {
     describe(node.children[0]!, depth, lines, counts);
@@ -66,13 +98,16 @@ function describe(node: PlanNode, depth: number, lines: string[], counts: Map<Pl
   }
   const indent = depth === 0 ? '' : `${' '.repeat(depth * 6 - 4)}->  `;
   const actual = counts?.get(node);
-  lines.push(`${indent}${node.title}  (rows=${Math.round(node.rows)})${actual === undefined ? '' : ` (actual rows=${actual.rows})`}`);
+  lines.push(
+    `${indent}${node.title}  (rows=${Math.round(node.rows)})${actual === undefined ? '' : ` (actual rows=${actual.rows})`}`,
+  );
   for (const detail of node.details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
   for (const child of node.children) describe(child, depth + 1, lines, counts);
 }
 
 /** Lists the code of every node that has some; EXPLAIN without ANALYZE has only what an earlier execution made. */
 function listCode(node: PlanNode, lines: string[]): void {
-  if (node.generated !== undefined) lines.push(`Code of ${node.title}:`, ...node.generated.split('\n').map((l) => `  ${l}`));
+  if (node.generated !== undefined)
+    lines.push(`Code of ${node.title}:`, ...node.generated.split('\n').map((l) => `  ${l}`));
   for (const child of node.children) listCode(child, lines);
 }

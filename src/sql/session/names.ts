@@ -17,7 +17,9 @@ export function parseQualifiedName(text: string): WrittenName {
     pattern.lastIndex = end;
     const match = pattern.exec(text);
     if (match === null) throw fail('invalid_name', 'invalid name syntax');
-    parts.push(match[1] !== undefined ? match[1].replaceAll('""', '"') : match[2]!.replace(/[A-Z]/g, (c) => c.toLowerCase()));
+    parts.push(
+      match[1] !== undefined ? match[1].replaceAll('""', '"') : match[2]!.replace(/[A-Z]/g, (c) => c.toLowerCase()),
+    );
     end = pattern.lastIndex;
     if (match[3] !== '.') break;
   }

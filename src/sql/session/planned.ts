@@ -43,7 +43,13 @@ export class PlannedStatement {
     this.bound = bound;
     this.plan = plan;
     this.catalog = session.catalog;
-    this.columns = bound.columns.map((c) => ({ name: c.name, type: c.type, typmod: c.typmod, table: c.origin?.table ?? 0, number: c.origin?.number ?? 0 }));
+    this.columns = bound.columns.map((c) => ({
+      name: c.name,
+      type: c.type,
+      typmod: c.typmod,
+      table: c.origin?.table ?? 0,
+      number: c.origin?.number ?? 0,
+    }));
     this.command = commandOf(bound);
     this.recyclable = isRecyclable(plan);
     this.#sizes = bound.locks.map(({ table }) => {
@@ -106,32 +112,65 @@ export class PlannedStatement {
       } else return undefined;
       plan = input;
     }
-    if (!plan.isPoint || plan.filter !== undefined || plan.keyPosition >= 0 || plan.tableOidPosition >= 0 || !this.readsOnly) return undefined;
+    if (
+      !plan.isPoint ||
+      plan.filter !== undefined ||
+      plan.keyPosition >= 0 ||
+      plan.tableOidPosition >= 0 ||
+      !this.readsOnly
+    )
+      return undefined;
     const parameters = plan.options.range!.equals.map((e) => (e?.kind === 'param' ? e.index : -1));
     if (parameters.includes(-1)) return undefined;
     const { tableShape, table } = plan.options;
-    return new PointReader(plan, ids.map((id) => tableShape.require(id)), parameters, session.store, session.access(table));
+    return new PointReader(
+      plan,
+      ids.map((id) => tableShape.require(id)),
+      parameters,
+      session.store,
+      session.access(table),
+    );
   }
 
   /** True when it changes nothing and locks no rows. */
   get readsOnly(): boolean {
-    return this.command === 'SELECT' && this.bound.locks.every((l) => l.mode === 'access share') && !hasChange(this.plan);
+    return (
+      this.command === 'SELECT' && this.bound.locks.every((l) => l.mode === 'access share') && !hasChange(this.plan)
+    );
   }
 }
 
 function isRecyclable(plan: PlanNode): boolean {
-  const fit = plan instanceof ScanPlan || plan instanceof ProjectPlan || plan instanceof RenamePlan || plan instanceof ModifyPlan || plan instanceof ValuesPlan || plan instanceof AggregatePlan || plan instanceof SortPlan;
+  const fit =
+    plan instanceof ScanPlan ||
+    plan instanceof ProjectPlan ||
+    plan instanceof RenamePlan ||
+    plan instanceof ModifyPlan ||
+    plan instanceof ValuesPlan ||
+    plan instanceof AggregatePlan ||
+    plan instanceof SortPlan;
   return fit && plan.children.every(isRecyclable);
 }
 
 function hasChange(plan: PlanNode): boolean {
-  return plan.title.startsWith('Insert on') || plan.title.startsWith('Update on') || plan.title.startsWith('Delete on') || plan.children.some(hasChange);
+  return (
+    plan.title.startsWith('Insert on') ||
+    plan.title.startsWith('Update on') ||
+    plan.title.startsWith('Delete on') ||
+    plan.children.some(hasChange)
+  );
 }
 
 function commandOf(bound: BoundResult): PlannedStatement['command'] {
   let { root } = bound;
   while (root.kind === 'with') root = root.body;
-  return root.kind === 'insert' ? 'INSERT' : root.kind === 'update' ? 'UPDATE' : root.kind === 'delete' ? 'DELETE' : 'SELECT';
+  return root.kind === 'insert'
+    ? 'INSERT'
+    : root.kind === 'update'
+      ? 'UPDATE'
+      : root.kind === 'delete'
+        ? 'DELETE'
+        : 'SELECT';
 }
 
 /** Least recently used plans by key; bounded by number and by the length of their keys. */
@@ -178,7 +217,11 @@ export class PlanCache {
 const CLASS_TYPE: Record<ScalarClass, Oid> = { int4: 23, int8: 20, numeric: 1700, string: 25 };
 
 /** Reads the literals of a statement's text as the types that its plan wants. */
-export function literalValues(literals: readonly LiteralParameter[], values: readonly LiteralValue[], context: EvalContext): SqlValue[] {
+export function literalValues(
+  literals: readonly LiteralParameter[],
+  values: readonly LiteralValue[],
+  context: EvalContext,
+): SqlValue[] {
   return literals.map((l) => literalValue(l, values[l.slot]!, context));
 }
 
@@ -187,7 +230,11 @@ function literalValue(literal: LiteralParameter, value: LiteralValue, context: E
   if (type === undefined) throw fail('internal_error', `no type ${literal.type}`);
   if (value.kind === 'scalar') return readAs(literal.type, value.class, value.text, context);
   const element = type.elementOid;
-  if (value.kind === 'list') return new PgArray(element, value.texts.map((t) => readAs(element, value.class, t, context)));
+  if (value.kind === 'list')
+    return new PgArray(
+      element,
+      value.texts.map((t) => readAs(element, value.class, t, context)),
+    );
   const width = value.classes.length;
   const items: SqlValue[] = [];
   for (let i = literal.column; i < value.texts.length; i += width) {

@@ -6,11 +6,11 @@
  */
 import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
+import type { Session } from '../../engine/session.ts';
 import { ModifyOperator } from '../exec/modify.ts';
 import { type Operator, pointAt } from '../exec/operator.ts';
 import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';
-import type { Session } from '../../engine/session.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import type { PlannedStatement } from './planned.ts';
 import type { ResultSink } from './results.ts';
@@ -32,7 +32,14 @@ export class Portal {
   delivered = 0;
 
   /** The tables must be locked already. */
-  constructor(session: Session, planned: PlannedStatement, parameters: readonly SqlValue[], context: StatementContext, services: StatementServices, workMemoryBytes: number) {
+  constructor(
+    session: Session,
+    planned: PlannedStatement,
+    parameters: readonly SqlValue[],
+    context: StatementContext,
+    services: StatementServices,
+    workMemoryBytes: number,
+  ) {
     this.planned = planned;
     this.#session = session;
     this.#snapshot = session.snapshot();
@@ -129,5 +136,6 @@ export class Portal {
 
 /** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. */
 export function* lockTables(session: Session, planned: PlannedStatement): Task<void> {
-  for (const { table, mode } of planned.bound.locks) yield* session.transaction.lockTable(table, TABLE_LOCK_MODES[mode], 0);
+  for (const { table, mode } of planned.bound.locks)
+    yield* session.transaction.lockTable(table, TABLE_LOCK_MODES[mode], 0);
 }

@@ -16,14 +16,22 @@ export function textColumn(name: string): ResultColumn {
 }
 
 /** Sends rows of values to a sink. */
-export function* sendRows(sql: SqlSession, sink: ResultSink, columns: readonly ResultColumn[], rows: readonly (readonly SqlValue[])[]): Task<void> {
+export function* sendRows(
+  sql: SqlSession,
+  sink: ResultSink,
+  columns: readonly ResultColumn[],
+  rows: readonly (readonly SqlValue[])[],
+): Task<void> {
   sink.columns(columns);
   const shape = Shape.of(columns.map((c, i) => ({ id: i + 1, type: c.type, typmod: c.typmod })));
   const writers = shape.columns.map((_, i) => columnWriter(shape, i));
   const take = sink.taker(shape, columns);
   const buffer = new RowBuffer(shape.layout, new RowMemory(Number.POSITIVE_INFINITY));
   const snapshot = sql.engine.snapshot();
-  const state = new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, { runInternal: () => idle(), defer: () => false });
+  const state = new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, {
+    runInternal: () => idle(),
+    defer: () => false,
+  });
   const env = new Env(state);
   try {
     for (const row of rows) {

@@ -8,7 +8,7 @@ import { assert } from '../../base/assert.ts';
 import { fail, unsupported } from '../../base/errors.ts';
 import { Prng } from '../../base/prng.ts';
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
-import { type Catalog, type CatalogObject, type Oid, type SequenceObject } from '../../engine/catalog.ts';
+import type { Catalog, CatalogObject, Oid, SequenceObject } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import { constraintDefinition, indexDefinition } from '../ddl/deparse.ts';
 import type { Env, StatementContext } from '../exec/state.ts';
@@ -112,12 +112,18 @@ export class SessionContext implements StatementContext, SystemHooks {
 
   relationOid(name: string): Oid {
     const written = parseQualifiedName(name);
-    return findRelation(this.#catalog, this.schemas, written)?.oid ?? this.peers.virtualOid(written.schema, written.name);
+    return (
+      findRelation(this.#catalog, this.schemas, written)?.oid ?? this.peers.virtualOid(written.schema, written.name)
+    );
   }
 
   relationName(oid: Oid): string | undefined {
     const object = this.#catalog.object(oid);
-    if (object !== undefined && (object.kind === 'table' || object.kind === 'index' || object.kind === 'view' || object.kind === 'sequence')) return displayName(this.#catalog, this.schemas, object);
+    if (
+      object !== undefined &&
+      (object.kind === 'table' || object.kind === 'index' || object.kind === 'view' || object.kind === 'sequence')
+    )
+      return displayName(this.#catalog, this.schemas, object);
     return this.peers.virtualName(oid);
   }
 
@@ -131,15 +137,18 @@ export class SessionContext implements StatementContext, SystemHooks {
     const array = /^(.*?)(?:\[\])+$/.exec(name.trim());
     const written = parseQualifiedName(array?.[1] ?? name);
     const entry = registry.typeNamed(written.name);
-    if (entry !== undefined && (written.schema === undefined || written.schema === 'pg_catalog')) return array === null ? entry.oid : entry.arrayOid;
+    if (entry !== undefined && (written.schema === undefined || written.schema === 'pg_catalog'))
+      return array === null ? entry.oid : entry.arrayOid;
     const relation = findRelation(this.#catalog, this.schemas, written);
     return relation?.kind === 'table' || relation?.kind === 'view' ? relation.rowType : 0;
   }
 
   typeName(oid: Oid): string | undefined {
     for (const object of this.#catalog.objects()) {
-      if ((object.kind === 'table' || object.kind === 'view') && object.rowType === oid) return displayName(this.#catalog, this.schemas, object);
-      if (object.kind === 'table' && object.arrayType === oid) return `${displayName(this.#catalog, this.schemas, object)}[]`;
+      if ((object.kind === 'table' || object.kind === 'view') && object.rowType === oid)
+        return displayName(this.#catalog, this.schemas, object);
+      if (object.kind === 'table' && object.arrayType === oid)
+        return `${displayName(this.#catalog, this.schemas, object)}[]`;
     }
     return undefined;
   }
@@ -182,7 +191,9 @@ export class SessionContext implements StatementContext, SystemHooks {
 
   constraintDefinition(oid: Oid): string | undefined {
     const constraint = this.#catalog.object(oid);
-    return constraint?.kind === 'constraint' ? constraintDefinition(this.#catalog, constraint, this.schemas) : undefined;
+    return constraint?.kind === 'constraint'
+      ? constraintDefinition(this.#catalog, constraint, this.schemas)
+      : undefined;
   }
 
   viewDefinition(oid: Oid): string | undefined {
@@ -194,7 +205,8 @@ export class SessionContext implements StatementContext, SystemHooks {
     const relation = findRelation(this.#catalog, this.schemas, parseQualifiedName(table));
     if (relation?.kind !== 'table') throw fail('undefined_table', `relation "${table}" does not exist`);
     const number = relation.columns.find((c) => c.name === column && !c.dropped)?.number;
-    if (number === undefined) throw fail('undefined_column', `column "${column}" of relation "${relation.name}" does not exist`);
+    if (number === undefined)
+      throw fail('undefined_column', `column "${column}" of relation "${relation.name}" does not exist`);
     for (const object of this.#catalog.objects()) {
       if (object.kind === 'sequence' && object.ownedBy?.table === relation.oid && object.ownedBy.column === number) {
         return `${quoteIdentifier(this.#catalog.object(object.schema)?.name ?? '')}.${quoteIdentifier(object.name)}`;
@@ -222,7 +234,13 @@ export class SessionContext implements StatementContext, SystemHooks {
 
   indexesSize(oid: Oid): number {
     const table = this.#catalog.object(oid);
-    return this.#catalog.indexesOf(oid).reduce((sum, i) => sum + (table?.kind === 'table' && table.primaryIndex === i.oid ? 0 : this.relationSize(i.oid, 'main')), 0);
+    return this.#catalog
+      .indexesOf(oid)
+      .reduce(
+        (sum, i) =>
+          sum + (table?.kind === 'table' && table.primaryIndex === i.oid ? 0 : this.relationSize(i.oid, 'main')),
+        0,
+      );
   }
 
   totalRelationSize(oid: Oid): number {
@@ -231,7 +249,8 @@ export class SessionContext implements StatementContext, SystemHooks {
 
   databaseSize(): number {
     let pages = 0;
-    for (const object of this.#catalog.objects()) if (object.kind === 'table' || object.kind === 'index') pages += this.#session.store.facts(object.tree).pages;
+    for (const object of this.#catalog.objects())
+      if (object.kind === 'table' || object.kind === 'index') pages += this.#session.store.facts(object.tree).pages;
     return pages * this.#session.store.pageBytes;
   }
 
@@ -268,13 +287,18 @@ export class SessionContext implements StatementContext, SystemHooks {
   currval(oid: Oid): number | bigint {
     const sequence = this.#sequence(oid);
     const value = this.#lastValues.get(oid);
-    if (value === undefined) throw fail('object_not_in_prerequisite_state', `currval of sequence "${sequence.name}" is not yet defined in this session`);
+    if (value === undefined)
+      throw fail(
+        'object_not_in_prerequisite_state',
+        `currval of sequence "${sequence.name}" is not yet defined in this session`,
+      );
     return narrowed(value);
   }
 
   lastval(): number | bigint {
     const value = this.#lastValues.get(this.#lastSequence);
-    if (value === undefined) throw fail('object_not_in_prerequisite_state', 'lastval is not yet defined in this session');
+    if (value === undefined)
+      throw fail('object_not_in_prerequisite_state', 'lastval is not yet defined in this session');
     return narrowed(value);
   }
 
@@ -361,4 +385,3 @@ function timer(clock: { after(delayMs: number, fire: () => void): { cancel(): vo
     },
   };
 }
-

@@ -34,8 +34,10 @@ const FALSE_WORDS = ['off', 'false', 'no', '0'];
 function booleanOf(name: string): (text: string) => string {
   return (text) => {
     const word = text.toLowerCase();
-    if (TRUE_WORDS.some((w) => w === word || (w.length > 2 && word.length > 0 && w.startsWith(word) && word !== 'o'))) return 'on';
-    if (FALSE_WORDS.some((w) => w === word || (w.length > 1 && word.length > 0 && w.startsWith(word) && word !== 'o'))) return 'off';
+    if (TRUE_WORDS.some((w) => w === word || (w.length > 2 && word.length > 0 && w.startsWith(word) && word !== 'o')))
+      return 'on';
+    if (FALSE_WORDS.some((w) => w === word || (w.length > 1 && word.length > 0 && w.startsWith(word) && word !== 'o')))
+      return 'off';
     throw fail('invalid_parameter_value', `parameter "${name}" requires a Boolean value`);
   };
 }
@@ -49,13 +51,32 @@ function oneOf(name: string, words: readonly string[]): (text: string) => string
 }
 
 /** A number in the setting's base unit, with a unit if one is written. */
-function quantity(name: string, units: Readonly<Record<string, number>> | undefined, minimum: number, maximum: number, integer = true): (text: string) => string {
+function quantity(
+  name: string,
+  units: Readonly<Record<string, number>> | undefined,
+  minimum: number,
+  maximum: number,
+  integer = true,
+): (text: string) => string {
   return (text) => {
     const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zA-Z]*)\s*$/.exec(text);
     const factor = match === null ? undefined : match[2] === '' ? 1 : units?.[match[2]!];
-    if (match === null || factor === undefined) throw invalid(name, text, units === undefined ? undefined : `Valid units for this parameter are ${Object.keys(units).map((u) => `"${u}"`).join(', ')}.`);
+    if (match === null || factor === undefined)
+      throw invalid(
+        name,
+        text,
+        units === undefined
+          ? undefined
+          : `Valid units for this parameter are ${Object.keys(units)
+              .map((u) => `"${u}"`)
+              .join(', ')}.`,
+      );
     const value = integer ? Math.round(Number(match[1]) * factor) : Number(match[1]) * factor;
-    if (value < minimum || value > maximum) throw fail('invalid_parameter_value', `${value} is outside the valid range for parameter "${name}" (${minimum} .. ${maximum})`);
+    if (value < minimum || value > maximum)
+      throw fail(
+        'invalid_parameter_value',
+        `${value} is outside the valid range for parameter "${name}" (${minimum} .. ${maximum})`,
+      );
     return String(value);
   };
 }
@@ -67,7 +88,8 @@ function dateStyle(text: string): string {
   let order = 'MDY';
   for (const part of text.split(',').map((p) => p.trim().toLowerCase())) {
     if (part === 'iso') style = 'ISO';
-    else if (part === 'postgres' || part === 'sql' || part === 'german') style = part === 'sql' ? 'SQL' : part[0]!.toUpperCase() + part.slice(1);
+    else if (part === 'postgres' || part === 'sql' || part === 'german')
+      style = part === 'sql' ? 'SQL' : part[0]!.toUpperCase() + part.slice(1);
     else if (part === 'mdy' || part === 'us' || part.startsWith('noneuro')) order = 'MDY';
     else if (part === 'dmy' || part.startsWith('euro')) order = 'DMY';
     else if (part === 'ymd') order = 'YMD';
@@ -84,14 +106,22 @@ function timeZone(text: string): string {
 }
 
 function clientEncoding(text: string): string {
-  const bare = text.replace(/^'|'$/g, '').toLowerCase().replace(/[^a-z0-9]/g, '');
+  const bare = text
+    .replace(/^'|'$/g, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '');
   if (bare === 'utf8' || bare === 'unicode') return 'UTF8';
   if (bare === 'sqlascii') return 'SQL_ASCII';
   throw fail('feature_not_supported', `client encoding "${text}" is not supported`, { hint: 'ExtentDB speaks UTF8.' });
 }
 
 function isolationLevel(text: string): string {
-  const level = oneOf('default_transaction_isolation', ['read uncommitted', 'read committed', 'repeatable read', 'serializable'])(text);
+  const level = oneOf('default_transaction_isolation', [
+    'read uncommitted',
+    'read committed',
+    'repeatable read',
+    'serializable',
+  ])(text);
   if (level === 'serializable') throw fail('feature_not_supported', 'SERIALIZABLE transactions are not supported');
   return level;
 }
@@ -102,48 +132,173 @@ interface Options {
   readonly unit?: string;
 }
 
-function entry(name: string, fallback: string, parse: (text: string) => string, description: string, options: Options = {}): SettingEntry {
-  return { name, fallback, parse, description, reported: options.reported ?? false, fixed: options.fixed ?? false, unit: options.unit };
+function entry(
+  name: string,
+  fallback: string,
+  parse: (text: string) => string,
+  description: string,
+  options: Options = {},
+): SettingEntry {
+  return {
+    name,
+    fallback,
+    parse,
+    description,
+    reported: options.reported ?? false,
+    fixed: options.fixed ?? false,
+    unit: options.unit,
+  };
 }
 
 const INT_MAX = 2147483647;
 
 const ENTRIES: readonly SettingEntry[] = [
-  entry('application_name', '', anyText, 'Sets the application name to be reported in statistics and logs.', { reported: true }),
+  entry('application_name', '', anyText, 'Sets the application name to be reported in statistics and logs.', {
+    reported: true,
+  }),
   entry('bytea_output', 'hex', oneOf('bytea_output', ['hex', 'escape']), 'Sets the output format for bytea.'),
   entry('check_function_bodies', 'on', booleanOf('check_function_bodies'), 'Check routine bodies during creation.'),
   entry('client_encoding', 'UTF8', clientEncoding, "Sets the client's character set encoding.", { reported: true }),
-  entry('client_min_messages', 'notice', oneOf('client_min_messages', ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error']), 'Sets the message levels that are sent to the client.'),
+  entry(
+    'client_min_messages',
+    'notice',
+    oneOf('client_min_messages', [
+      'debug5',
+      'debug4',
+      'debug3',
+      'debug2',
+      'debug1',
+      'debug',
+      'log',
+      'notice',
+      'warning',
+      'error',
+    ]),
+    'Sets the message levels that are sent to the client.',
+  ),
   entry('DateStyle', 'ISO, MDY', dateStyle, 'Sets the display format for date and time values.', { reported: true }),
   entry('default_table_access_method', 'heap', anyText, 'Sets the default table access method for new tables.'),
   entry('default_tablespace', '', anyText, 'Sets the default tablespace to create tables and indexes in.'),
-  entry('default_transaction_isolation', 'read committed', isolationLevel, 'Sets the transaction isolation level of each new transaction.'),
-  entry('default_transaction_read_only', 'off', booleanOf('default_transaction_read_only'), 'Sets the default read-only status of new transactions.', { reported: true }),
-  entry('extra_float_digits', '1', quantity('extra_float_digits', undefined, -15, 3), 'Sets the number of digits displayed for floating-point values.'),
-  entry('idle_in_transaction_session_timeout', '0', quantity('idle_in_transaction_session_timeout', MS, 0, INT_MAX), 'Sets the maximum allowed idle time between queries, when in a transaction.', { unit: 'ms' }),
-  entry('in_hot_standby', 'off', anyText, 'Shows whether hot standby is currently active.', { reported: true, fixed: true }),
-  entry('integer_datetimes', 'on', anyText, 'Shows whether datetimes are integer based.', { reported: true, fixed: true }),
-  entry('IntervalStyle', 'postgres', oneOf('IntervalStyle', ['postgres', 'postgres_verbose', 'sql_standard', 'iso_8601']), 'Sets the display format for interval values.', { reported: true }),
-  entry('is_superuser', 'on', anyText, 'Shows whether the current user is a superuser.', { reported: true, fixed: true }),
+  entry(
+    'default_transaction_isolation',
+    'read committed',
+    isolationLevel,
+    'Sets the transaction isolation level of each new transaction.',
+  ),
+  entry(
+    'default_transaction_read_only',
+    'off',
+    booleanOf('default_transaction_read_only'),
+    'Sets the default read-only status of new transactions.',
+    { reported: true },
+  ),
+  entry(
+    'extra_float_digits',
+    '1',
+    quantity('extra_float_digits', undefined, -15, 3),
+    'Sets the number of digits displayed for floating-point values.',
+  ),
+  entry(
+    'idle_in_transaction_session_timeout',
+    '0',
+    quantity('idle_in_transaction_session_timeout', MS, 0, INT_MAX),
+    'Sets the maximum allowed idle time between queries, when in a transaction.',
+    { unit: 'ms' },
+  ),
+  entry('in_hot_standby', 'off', anyText, 'Shows whether hot standby is currently active.', {
+    reported: true,
+    fixed: true,
+  }),
+  entry('integer_datetimes', 'on', anyText, 'Shows whether datetimes are integer based.', {
+    reported: true,
+    fixed: true,
+  }),
+  entry(
+    'IntervalStyle',
+    'postgres',
+    oneOf('IntervalStyle', ['postgres', 'postgres_verbose', 'sql_standard', 'iso_8601']),
+    'Sets the display format for interval values.',
+    { reported: true },
+  ),
+  entry('is_superuser', 'on', anyText, 'Shows whether the current user is a superuser.', {
+    reported: true,
+    fixed: true,
+  }),
   entry('lc_collate', 'C.UTF-8', anyText, 'Shows the collation order locale.', { fixed: true }),
-  entry('lc_ctype', 'C.UTF-8', anyText, 'Shows the character classification and case conversion locale.', { fixed: true }),
-  entry('lock_timeout', '0', quantity('lock_timeout', MS, 0, INT_MAX), 'Sets the maximum allowed duration of any wait for a lock.', { unit: 'ms' }),
+  entry('lc_ctype', 'C.UTF-8', anyText, 'Shows the character classification and case conversion locale.', {
+    fixed: true,
+  }),
+  entry(
+    'lock_timeout',
+    '0',
+    quantity('lock_timeout', MS, 0, INT_MAX),
+    'Sets the maximum allowed duration of any wait for a lock.',
+    { unit: 'ms' },
+  ),
   entry('max_identifier_length', '63', anyText, 'Shows the maximum identifier length.', { fixed: true }),
   entry('row_security', 'on', booleanOf('row_security'), 'Enable row security.'),
-  entry('search_path', '"$user", public', anyText, 'Sets the schema search order for names that are not schema-qualified.'),
-  entry('server_encoding', 'UTF8', anyText, 'Sets the server (database) character set encoding.', { reported: true, fixed: true }),
-  entry('server_version', '15.0 (ExtentDB 0.1.0)', anyText, 'Shows the server version.', { reported: true, fixed: true }),
+  entry(
+    'search_path',
+    '"$user", public',
+    anyText,
+    'Sets the schema search order for names that are not schema-qualified.',
+  ),
+  entry('server_encoding', 'UTF8', anyText, 'Sets the server (database) character set encoding.', {
+    reported: true,
+    fixed: true,
+  }),
+  entry('server_version', '15.0 (ExtentDB 0.1.0)', anyText, 'Shows the server version.', {
+    reported: true,
+    fixed: true,
+  }),
   entry('server_version_num', '150000', anyText, 'Shows the server version as an integer.', { fixed: true }),
   entry('session_authorization', 'postgres', anyText, 'Sets the session user name.', { reported: true, fixed: true }),
-  entry('standard_conforming_strings', 'on', oneOf('standard_conforming_strings', ['on']), "Causes '...' strings to treat backslashes literally.", { reported: true }),
-  entry('statement_timeout', '0', quantity('statement_timeout', MS, 0, INT_MAX), 'Sets the maximum allowed duration of any statement.', { unit: 'ms' }),
+  entry(
+    'standard_conforming_strings',
+    'on',
+    oneOf('standard_conforming_strings', ['on']),
+    "Causes '...' strings to treat backslashes literally.",
+    { reported: true },
+  ),
+  entry(
+    'statement_timeout',
+    '0',
+    quantity('statement_timeout', MS, 0, INT_MAX),
+    'Sets the maximum allowed duration of any statement.',
+    { unit: 'ms' },
+  ),
   entry('synchronize_seqscans', 'on', booleanOf('synchronize_seqscans'), 'Enable synchronized sequential scans.'),
-  entry('synchronous_commit', 'on', oneOf('synchronous_commit', ['on', 'off', 'local', 'remote_write', 'remote_apply']), "Sets the current transaction's synchronization level."),
-  entry('TimeZone', 'UTC', timeZone, 'Sets the time zone for displaying and interpreting time stamps.', { reported: true }),
-  entry('transaction_isolation', 'read committed', anyText, "Shows the current transaction's isolation level.", { fixed: true }),
-  entry('transaction_read_only', 'off', booleanOf('transaction_read_only'), "Sets the current transaction's read-only status."),
-  entry('work_mem', '4096', quantity('work_mem', KB, 64, INT_MAX), 'Sets the maximum memory to be used for query workspaces.', { unit: 'kB' }),
-  entry('xmloption', 'content', oneOf('xmloption', ['content', 'document']), 'Sets whether XML data is content or document.'),
+  entry(
+    'synchronous_commit',
+    'on',
+    oneOf('synchronous_commit', ['on', 'off', 'local', 'remote_write', 'remote_apply']),
+    "Sets the current transaction's synchronization level.",
+  ),
+  entry('TimeZone', 'UTC', timeZone, 'Sets the time zone for displaying and interpreting time stamps.', {
+    reported: true,
+  }),
+  entry('transaction_isolation', 'read committed', anyText, "Shows the current transaction's isolation level.", {
+    fixed: true,
+  }),
+  entry(
+    'transaction_read_only',
+    'off',
+    booleanOf('transaction_read_only'),
+    "Sets the current transaction's read-only status.",
+  ),
+  entry(
+    'work_mem',
+    '4096',
+    quantity('work_mem', KB, 64, INT_MAX),
+    'Sets the maximum memory to be used for query workspaces.',
+    { unit: 'kB' },
+  ),
+  entry(
+    'xmloption',
+    'content',
+    oneOf('xmloption', ['content', 'document']),
+    'Sets whether XML data is content or document.',
+  ),
 ];
 
 const BY_NAME: ReadonlyMap<string, SettingEntry> = new Map(ENTRIES.map((e) => [e.name.toLowerCase(), e]));
@@ -281,8 +436,22 @@ export class Settings {
   }
 
   /** All settings: rows of SHOW ALL and pg_settings. */
-  all(): { name: string; setting: string; shown: string; unit: string | undefined; description: string; reset: string }[] {
-    return ENTRIES.map((e) => ({ name: e.name, setting: this.get(e.name)!, shown: this.show(e.name), unit: e.unit, description: e.description, reset: this.#defaults.get(e.name.toLowerCase()) ?? e.fallback }));
+  all(): {
+    name: string;
+    setting: string;
+    shown: string;
+    unit: string | undefined;
+    description: string;
+    reset: string;
+  }[] {
+    return ENTRIES.map((e) => ({
+      name: e.name,
+      setting: this.get(e.name)!,
+      shown: this.show(e.name),
+      unit: e.unit,
+      description: e.description,
+      reset: this.#defaults.get(e.name.toLowerCase()) ?? e.fallback,
+    }));
   }
 }
 

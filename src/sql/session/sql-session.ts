@@ -72,7 +72,6 @@ export interface SessionOptions {
   readonly notice?: (notice: Notice) => void;
 }
 
-
 export class SqlSession {
   readonly instance: Instance;
   readonly engine: Session;
@@ -159,23 +158,61 @@ export class SqlSession {
   /** Lexes, parses, binds and plans the statement in a range of the scanned text; plans come from the cache where they can. */
   #prepare(text: string, lexer: Lexer, range: StatementRange, declaredTypes: readonly Oid[]): Prepared {
     const normalized = normalize(lexer, range.from, range.to);
-    const key = normalized === null ? undefined : `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
+    const key =
+      normalized === null
+        ? undefined
+        : `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
     if (key !== undefined) {
       if (this.block.state === 'failed') this.block.enter();
       const cached = this.#cache.get(key, this.engine);
       if (cached !== undefined) {
-        return { text, statement: undefined, planned: cached, literals: normalized!.values, declaredTypes, parameterCount: cached.bound.clientParameters, bySql: false };
+        return {
+          text,
+          statement: undefined,
+          planned: cached,
+          literals: normalized!.values,
+          declaredTypes,
+          parameterCount: cached.bound.clientParameters,
+          bySql: false,
+        };
       }
     }
     const parsed = parseStatement(lexer, range, normalized);
     const { statement } = parsed;
-    if (!isPlannable(statement)) return { text, statement, planned: undefined, literals: [], declaredTypes, parameterCount: parsed.parameterCount, bySql: false };
+    if (!isPlannable(statement))
+      return {
+        text,
+        statement,
+        planned: undefined,
+        literals: [],
+        declaredTypes,
+        parameterCount: parsed.parameterCount,
+        bySql: false,
+      };
     this.block.enter();
     const values = parsed.sharable && normalized !== null ? normalized.values : [];
-    const reparsed = parsed.sharable || normalized === null ? statement : (parseStatement(lexer, range, null).statement as PlannableStatement);
-    const planned = this.planStatement(reparsed as PlannableStatement, text, parsed.parameterCount, declaredTypes, values);
-    if (key !== undefined && parsed.sharable && planned.bound.cacheable && !this.engine.hasCatalogChanges) this.#cache.put(key, planned);
-    return { text, statement, planned, literals: values, declaredTypes, parameterCount: planned.bound.clientParameters, bySql: false };
+    const reparsed =
+      parsed.sharable || normalized === null
+        ? statement
+        : (parseStatement(lexer, range, null).statement as PlannableStatement);
+    const planned = this.planStatement(
+      reparsed as PlannableStatement,
+      text,
+      parsed.parameterCount,
+      declaredTypes,
+      values,
+    );
+    if (key !== undefined && parsed.sharable && planned.bound.cacheable && !this.engine.hasCatalogChanges)
+      this.#cache.put(key, planned);
+    return {
+      text,
+      statement,
+      planned,
+      literals: values,
+      declaredTypes,
+      parameterCount: planned.bound.clientParameters,
+      bySql: false,
+    };
   }
 
   bindContext(): BindContext {
@@ -192,12 +229,32 @@ export class SqlSession {
   }
 
   /** Binds and plans. A transaction must be open. */
-  planStatement(statement: PlannableStatement, text: string, parameterCount: number, declaredTypes: readonly Oid[], values: readonly LiteralValue[], onBound?: (root: Logical) => void): PlannedStatement {
-    const bound: BoundResult = bindStatement(statement, this.bindContext(), text, parameterCount, declaredTypes, values);
+  planStatement(
+    statement: PlannableStatement,
+    text: string,
+    parameterCount: number,
+    declaredTypes: readonly Oid[],
+    values: readonly LiteralValue[],
+    onBound?: (root: Logical) => void,
+  ): PlannedStatement {
+    const bound: BoundResult = bindStatement(
+      statement,
+      this.bindContext(),
+      text,
+      parameterCount,
+      declaredTypes,
+      values,
+    );
     onBound?.(bound.root);
-    const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) => virtualRows(relation, state, this));
+    const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) =>
+      virtualRows(relation, state, this),
+    );
     const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
-    return new PlannedStatement(this.engine, bound, bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan);
+    return new PlannedStatement(
+      this.engine,
+      bound,
+      bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan,
+    );
   }
 
   // ── running ──
@@ -210,7 +267,8 @@ export class SqlSession {
     }
     const portal = yield* this.openPortal(prepared, parameters);
     try {
-      if (portal.planned.columns.length > 0 || portal.planned.command === 'SELECT') sink.columns(portal.planned.columns);
+      if (portal.planned.columns.length > 0 || portal.planned.command === 'SELECT')
+        sink.columns(portal.planned.columns);
       yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
     } finally {
       portal.close();
@@ -232,8 +290,13 @@ export class SqlSession {
     this.block.use();
     this.context.beginStatement();
     const planned = yield* this.#lockAndFit(prepared);
-    if (this.block.readOnly && !planned.readsOnly) throw fail('read_only_sql_transaction', `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`);
-    const literals = planned.bound.literals.length === 0 ? [] : literalValues(planned.bound.literals, prepared.literals, this.context);
+    if (this.block.readOnly && !planned.readsOnly)
+      throw fail(
+        'read_only_sql_transaction',
+        `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`,
+      );
+    const literals =
+      planned.bound.literals.length === 0 ? [] : literalValues(planned.bound.literals, prepared.literals, this.context);
     const all = literals.length === 0 ? parameters : [...parameters, ...literals];
     return new Portal(this.engine, planned, all, this.context, this.services, this.settings.number('work_mem') * 1024);
   }
@@ -255,14 +318,27 @@ export class SqlSession {
     lexer.scan(prepared.text);
     const ranges = splitStatements(lexer);
     const range = ranges[0]!;
-    const normalized: NormalizedStatement | null = prepared.literals.length > 0 ? normalize(lexer, range.from, range.to) : null;
+    const normalized: NormalizedStatement | null =
+      prepared.literals.length > 0 ? normalize(lexer, range.from, range.to) : null;
     if (prepared.bySql || ranges.length !== 1) {
-      const planned = this.planStatement(plannableOf(prepared), prepared.text, prepared.parameterCount, before.bound.parameterTypes.slice(0, prepared.parameterCount), prepared.literals);
+      const planned = this.planStatement(
+        plannableOf(prepared),
+        prepared.text,
+        prepared.parameterCount,
+        before.bound.parameterTypes.slice(0, prepared.parameterCount),
+        prepared.literals,
+      );
       prepared.planned = planned;
       return planned;
     }
     const parsed = parseStatement(lexer, range, normalized);
-    const planned = this.planStatement(parsed.statement as PlannableStatement, prepared.text, parsed.parameterCount, before.bound.parameterTypes.slice(0, prepared.parameterCount), prepared.literals);
+    const planned = this.planStatement(
+      parsed.statement as PlannableStatement,
+      prepared.text,
+      parsed.parameterCount,
+      before.bound.parameterTypes.slice(0, prepared.parameterCount),
+      prepared.literals,
+    );
     if (sameColumns(before.columns, planned.columns)) {
       prepared.planned = planned;
       return planned;
@@ -278,7 +354,14 @@ export class SqlSession {
     this.engine.nextCommand();
     const planned = this.planStatement(parsed.statement as PlannableStatement, sql, parsed.parameterCount, [], []);
     yield* lockTables(this.engine, planned);
-    const portal = new Portal(this.engine, planned, parameters, this.context, this.services, this.settings.number('work_mem') * 1024);
+    const portal = new Portal(
+      this.engine,
+      planned,
+      parameters,
+      this.context,
+      this.services,
+      this.settings.number('work_mem') * 1024,
+    );
     const sink = new CountingSink();
     try {
       yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
@@ -313,13 +396,28 @@ export class SqlSession {
     } else tree = query;
     const source = typeof query === 'string' ? query : text;
     const planned = this.planStatement(tree, source, 0, [], []);
-    return { text: source, statement: tree, planned, literals: [], declaredTypes: [], parameterCount: planned.bound.clientParameters, bySql: true };
+    return {
+      text: source,
+      statement: tree,
+      planned,
+      literals: [],
+      declaredTypes: [],
+      parameterCount: planned.bound.clientParameters,
+      bySql: true,
+    };
   }
 
   /** Runs a plan that was not bound from a statement. @returns the number of rows it changed. */
   *runPlan(plan: PlanNode): Task<number> {
     const snapshot = this.engine.snapshot();
-    const state = new ExecState(this.engine, this.context, [], snapshot, this.settings.number('work_mem') * 1024, this.services);
+    const state = new ExecState(
+      this.engine,
+      this.context,
+      [],
+      snapshot,
+      this.settings.number('work_mem') * 1024,
+      this.services,
+    );
     const operator = plan.start(state);
     try {
       yield* operator.open();
@@ -350,7 +448,9 @@ export class SqlSession {
   *evaluateArguments(args: readonly Expression[], types: readonly Oid[], text: string): Task<SqlValue[]> {
     const values: SqlValue[] = [];
     for (let i = 0; i < args.length; i++) {
-      values.push(yield* this.evaluateConstant(bindConstant(this.bindContext(), args[i]!, text, { oid: types[i]!, typmod: -1 })));
+      values.push(
+        yield* this.evaluateConstant(bindConstant(this.bindContext(), args[i]!, text, { oid: types[i]!, typmod: -1 })),
+      );
     }
     return values;
   }
@@ -358,7 +458,15 @@ export class SqlSession {
   /** PREPARE: the tree is at hand already. */
   prepareParsed(name: string, statement: PlannableStatement, text: string, types: readonly Oid[]): void {
     const planned = this.planStatement(statement, text, 0, types, []);
-    this.prepared.set(name, { text, statement, planned, literals: [], declaredTypes: types, parameterCount: planned.bound.clientParameters, bySql: true });
+    this.prepared.set(name, {
+      text,
+      statement,
+      planned,
+      literals: [],
+      declaredTypes: types,
+      parameterCount: planned.bound.clientParameters,
+      bySql: true,
+    });
   }
 
   *declareCursor(name: string, query: PlannableStatement, text: string): Task<void> {
@@ -375,15 +483,29 @@ export class SqlSession {
     const rules = tableRules(this.bindContext(), table);
     const values = planned.plan.shape.columns.map(columnRef);
     const scope = new Planner(this.engine, 1_000_000, () => []).scope;
-    const plan = new ModifyPlan({ kind: 'insert', title: `Insert on ${table.name}`, access, input: planned.plan, rules, returning: undefined, values, onConflict: undefined }, scope);
+    const plan = new ModifyPlan(
+      {
+        kind: 'insert',
+        title: `Insert on ${table.name}`,
+        access,
+        input: planned.plan,
+        rules,
+        returning: undefined,
+        values,
+        onConflict: undefined,
+      },
+      scope,
+    );
     return yield* this.runPlan(plan);
   }
 
   /** Looks for a child row without its parent. @throws 23503 that names it. */
   *validateForeignKey(table: TableObject, constraint: ConstraintObject): Task<void> {
     const { catalog } = this.engine;
-    const name = (t: TableObject): string => `"${catalog.object(t.schema)!.name.replaceAll('"', '""')}"."${t.name.replaceAll('"', '""')}"`;
-    const column = (t: TableObject, number: number): string => `"${t.columns.find((c) => c.number === number)!.name.replaceAll('"', '""')}"`;
+    const name = (t: TableObject): string =>
+      `"${catalog.object(t.schema)!.name.replaceAll('"', '""')}"."${t.name.replaceAll('"', '""')}"`;
+    const column = (t: TableObject, number: number): string =>
+      `"${t.columns.find((c) => c.number === number)!.name.replaceAll('"', '""')}"`;
     const parent = catalog.table(constraint.foreign!.table);
     const own = constraint.columns.map((n) => `c.${column(table, n)}`);
     const pairs = constraint.foreign!.columns.map((n, i) => `p.${column(parent, n)} = ${own[i]}`);
@@ -402,12 +524,22 @@ export class SqlSession {
     lexer.scan(text);
     const ranges = splitStatements(lexer);
     if (ranges.length > 1) throw fail('syntax_error', 'cannot insert multiple commands into a prepared statement');
-    if (name !== '' && this.prepared.has(name)) throw fail('duplicate_prepared_statement', `prepared statement "${name}" already exists`);
+    if (name !== '' && this.prepared.has(name))
+      throw fail('duplicate_prepared_statement', `prepared statement "${name}" already exists`);
     const prepared: Prepared =
       ranges.length === 0
-        ? { text, statement: undefined, planned: undefined, literals: [], declaredTypes: types, parameterCount: 0, bySql: false }
+        ? {
+            text,
+            statement: undefined,
+            planned: undefined,
+            literals: [],
+            declaredTypes: types,
+            parameterCount: 0,
+            bySql: false,
+          }
         : this.#prepare(text, lexer, ranges[0]!, types);
-    if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement)) this.block.enter();
+    if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement))
+      this.block.enter();
     this.prepared.set(name, prepared);
   }
 
@@ -415,7 +547,10 @@ export class SqlSession {
   statement(name: string): Prepared {
     const prepared = this.prepared.get(name);
     if (prepared !== undefined) return prepared;
-    throw fail('invalid_sql_statement_name', name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`);
+    throw fail(
+      'invalid_sql_statement_name',
+      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`,
+    );
   }
 
   parameterTypes(prepared: Prepared): readonly Oid[] {
@@ -424,7 +559,10 @@ export class SqlSession {
 
   /** Result columns of a prepared statement; undefined = it returns no rows. */
   resultColumns(prepared: Prepared): readonly ResultColumn[] | undefined {
-    if (prepared.planned !== undefined) return prepared.planned.columns.length > 0 || prepared.planned.command === 'SELECT' ? prepared.planned.columns : undefined;
+    if (prepared.planned !== undefined)
+      return prepared.planned.columns.length > 0 || prepared.planned.command === 'SELECT'
+        ? prepared.planned.columns
+        : undefined;
     if (prepared.statement === undefined) return undefined;
     return utilityColumns(this, prepared.statement) ?? undefined;
   }
@@ -432,8 +570,10 @@ export class SqlSession {
   /** Bind. `parameters` are values of {@link parameterTypes}. */
   *bind(portalName: string, statementName: string, parameters: readonly SqlValue[]): Task<void> {
     const prepared = this.statement(statementName);
-    if (portalName !== '' && this.portals.has(portalName)) throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
-    if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement))) this.block.enter();
+    if (portalName !== '' && this.portals.has(portalName))
+      throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
+    if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement)))
+      this.block.enter();
     this.closePortal(portalName);
     const portal = prepared.planned === undefined ? undefined : yield* this.openPortal(prepared, parameters);
     this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
@@ -443,7 +583,10 @@ export class SqlSession {
   portal(name: string): BoundPortal {
     const portal = this.portals.get(name);
     if (portal !== undefined) return portal;
-    throw fail('invalid_cursor_name', name === '' ? 'unnamed portal does not exist' : `portal "${name}" does not exist`);
+    throw fail(
+      'invalid_cursor_name',
+      name === '' ? 'unnamed portal does not exist' : `portal "${name}" does not exist`,
+    );
   }
 
   /** Execute. @returns true when the portal is exhausted (the sink got its tag), false when it is suspended. */
@@ -497,7 +640,6 @@ export class SqlSession {
     this.#cache.clear();
   }
 
-
   warn(message: string, sqlstate = '01000'): void {
     this.notice({ severity: 'WARNING', sqlstate, message });
   }
@@ -514,11 +656,17 @@ function shows(minimum: string, severity: Notice['severity']): boolean {
 }
 
 export function isPlannable(statement: Statement): statement is PlannableStatement {
-  return statement.kind === 'query' || statement.kind === 'insert' || statement.kind === 'update' || statement.kind === 'delete';
+  return (
+    statement.kind === 'query' ||
+    statement.kind === 'insert' ||
+    statement.kind === 'update' ||
+    statement.kind === 'delete'
+  );
 }
 
 function plannableOf(prepared: Prepared): PlannableStatement {
-  if (prepared.statement === undefined || !isPlannable(prepared.statement)) throw fail('internal_error', 'a prepared statement lost its tree');
+  if (prepared.statement === undefined || !isPlannable(prepared.statement))
+    throw fail('internal_error', 'a prepared statement lost its tree');
   return prepared.statement;
 }
 
@@ -536,4 +684,3 @@ function tagOf(portal: Portal): string {
 function sameColumns(a: readonly ResultColumn[], b: readonly ResultColumn[]): boolean {
   return a.length === b.length && a.every((c, i) => c.name === b[i]!.name && c.type === b[i]!.type);
 }
-

@@ -65,7 +65,11 @@ export class TransactionBlock {
 
   /** Makes sure that a transaction is open, for a statement. @throws 25P02 in a failed block. */
   enter(): void {
-    if (this.state === 'failed') throw fail('in_failed_sql_transaction', 'current transaction is aborted, commands ignored until end of transaction block');
+    if (this.state === 'failed')
+      throw fail(
+        'in_failed_sql_transaction',
+        'current transaction is aborted, commands ignored until end of transaction block',
+      );
     if (this.state === 'idle') {
       this.#open();
       this.state = 'implicit';
@@ -78,7 +82,8 @@ export class TransactionBlock {
       this.#settingsVersion = settings.version;
       this.#session.lockTimeoutMs = settings.number('lock_timeout');
       this.#session.durable = settings.get('synchronous_commit') !== 'off';
-      this.#isolation = settings.get('default_transaction_isolation') === 'repeatable read' ? 'repeatable read' : 'read committed';
+      this.#isolation =
+        settings.get('default_transaction_isolation') === 'repeatable read' ? 'repeatable read' : 'read committed';
       this.#readOnlyDefault = settings.get('default_transaction_read_only') === 'on';
     }
     this.#session.begin(this.#isolation);
@@ -109,16 +114,25 @@ export class TransactionBlock {
   /** Isolation and access mode of the running transaction. @throws 25001, 0A000. */
   setModes(modes: TransactionModes): void {
     if (modes.isolation !== null) {
-      if (modes.isolation === 'serializable') throw fail('feature_not_supported', 'SERIALIZABLE transactions are not supported', { hint: 'Use REPEATABLE READ.' });
+      if (modes.isolation === 'serializable')
+        throw fail('feature_not_supported', 'SERIALIZABLE transactions are not supported', {
+          hint: 'Use REPEATABLE READ.',
+        });
       const wanted: Isolation = modes.isolation === 'repeatable read' ? 'repeatable read' : 'read committed';
       if (wanted !== this.#session.isolation) {
-        if (this.#used) throw fail('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
-        if (this.#savepoints.length > 0) throw fail('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction');
+        if (this.#used)
+          throw fail('active_sql_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
+        if (this.#savepoints.length > 0)
+          throw fail(
+            'active_sql_transaction',
+            'SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction',
+          );
         this.#session.isolation = wanted;
       }
     }
     if (modes.readOnly !== null) {
-      if (!modes.readOnly && this.readOnly && this.#used) throw fail('active_sql_transaction', 'transaction read-write mode must be set before any query');
+      if (!modes.readOnly && this.readOnly && this.#used)
+        throw fail('active_sql_transaction', 'transaction read-write mode must be set before any query');
       this.readOnly = modes.readOnly;
     }
   }
@@ -174,13 +188,19 @@ export class TransactionBlock {
   }
 
   #requireBlock(what: string): void {
-    if (this.state === 'idle' || this.state === 'implicit') throw fail('no_active_sql_transaction', `${what} can only be used in transaction blocks`);
+    if (this.state === 'idle' || this.state === 'implicit')
+      throw fail('no_active_sql_transaction', `${what} can only be used in transaction blocks`);
   }
 
   savepoint(name: string): void {
     this.#requireBlock('SAVEPOINT');
     this.enter();
-    this.#savepoints.push({ name, mark: this.#session.mark(), settings: this.#settings.save(), deferred: this.#deferred.length });
+    this.#savepoints.push({
+      name,
+      mark: this.#session.mark(),
+      settings: this.#settings.save(),
+      deferred: this.#deferred.length,
+    });
   }
 
   release(name: string): void {

@@ -2,11 +2,18 @@
 import { fail, unsupported } from '../../base/errors.ts';
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
 import { TABLE_LOCK_MODES } from '../../engine/record-port.ts';
-import { positionOf } from '../ast/names.ts';
 import type { OptionValue } from '../ast/definitions.ts';
-import type { DeallocateStatement, ExecuteStatement, FetchStatement, SetStatement, Statement } from '../ast/statements.ts';
-import { analyze, vacuum } from '../ddl/analyze.ts';
+import { positionOf } from '../ast/names.ts';
+import type {
+  DeallocateStatement,
+  ExecuteStatement,
+  FetchStatement,
+  SetStatement,
+  Statement,
+} from '../ast/statements.ts';
+import { lookUpType } from '../bind/type-lookup.ts';
 import { alterTable } from '../ddl/alter-table.ts';
+import { analyze, vacuum } from '../ddl/analyze.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
 import { Definer } from '../ddl/definer.ts';
 import { drop, truncate } from '../ddl/drop.ts';
@@ -14,7 +21,6 @@ import { createIndex } from '../ddl/indexes.ts';
 import { alterSequence, createSequence } from '../ddl/sequences.ts';
 import { alterOwner, comment, createSchema, rename, setSchema } from '../ddl/small-statements.ts';
 import { createView } from '../ddl/views.ts';
-import { lookUpType } from '../bind/type-lookup.ts';
 import { copy } from './copy.ts';
 import { explain } from './explain.ts';
 import type { ResultColumn, ResultSink } from './results.ts';
@@ -43,17 +49,39 @@ const SHOW_ALL_COLUMNS = [textColumn('name'), textColumn('setting'), textColumn(
 
 /** Statements that may not run inside a transaction block. */
 function forbidBlock(sql: SqlSession, what: string): void {
-  if (sql.block.state === 'block' || sql.block.state === 'failed') throw fail('active_sql_transaction', `${what} cannot run inside a transaction block`);
+  if (sql.block.state === 'block' || sql.block.state === 'failed')
+    throw fail('active_sql_transaction', `${what} cannot run inside a transaction block`);
 }
 
 const CHANGES: ReadonlySet<Statement['kind']> = new Set([
-  'createTable', 'createTableAs', 'createIndex', 'createView', 'createSequence', 'createSchema', 'createDatabase', 'createRole', 'alterRole', 'alterTable', 'alterOwner', 'alterSequence',
-  'alterDatabase', 'rename', 'setSchema', 'reorganize', 'rebuild', 'drop', 'comment', 'grant', 'reindex', 'truncate',
+  'createTable',
+  'createTableAs',
+  'createIndex',
+  'createView',
+  'createSequence',
+  'createSchema',
+  'createDatabase',
+  'createRole',
+  'alterRole',
+  'alterTable',
+  'alterOwner',
+  'alterSequence',
+  'alterDatabase',
+  'rename',
+  'setSchema',
+  'reorganize',
+  'rebuild',
+  'drop',
+  'comment',
+  'grant',
+  'reindex',
+  'truncate',
 ]);
 
 /** Carries out a utility statement and completes it. */
 export function* runUtility(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<void> {
-  if (sql.block.readOnly && CHANGES.has(s.kind)) throw fail('read_only_sql_transaction', `cannot execute ${tagOf(s)} in a read-only transaction`);
+  if (sql.block.readOnly && CHANGES.has(s.kind))
+    throw fail('read_only_sql_transaction', `cannot execute ${tagOf(s)} in a read-only transaction`);
   if (yield* transactionStatement(sql, s, sink)) return;
   if (yield* sessionStatement(sql, s, text, sink)) return;
   yield* definition(sql, s, text, sink);
@@ -70,9 +98,15 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
     }
     case 'commit':
     case 'rollback': {
-      const chained = s.chain ? { isolation: sql.engine.isolation, readOnly: block.readOnly, deferrable: null } : undefined;
+      const chained = s.chain
+        ? { isolation: sql.engine.isolation, readOnly: block.readOnly, deferrable: null }
+        : undefined;
       if (block.state === 'idle' || block.state === 'implicit') {
-        if (chained !== undefined) throw fail('no_active_sql_transaction', `${s.kind.toUpperCase()} AND CHAIN can only be used in transaction blocks`);
+        if (chained !== undefined)
+          throw fail(
+            'no_active_sql_transaction',
+            `${s.kind.toUpperCase()} AND CHAIN can only be used in transaction blocks`,
+          );
         sql.warn('there is no transaction in progress', '25P01');
         if (s.kind === 'rollback') yield* block.rollback();
         else yield* block.commit();
@@ -102,7 +136,8 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
       if (s.snapshot !== null) throw unsupported('SET TRANSACTION SNAPSHOT');
       if (s.session) {
         if (s.modes.isolation !== null) sql.settings.set('default_transaction_isolation', s.modes.isolation, false);
-        if (s.modes.readOnly !== null) sql.settings.set('default_transaction_read_only', s.modes.readOnly ? 'on' : 'off', false);
+        if (s.modes.readOnly !== null)
+          sql.settings.set('default_transaction_read_only', s.modes.readOnly ? 'on' : 'off', false);
       } else {
         if (block.state !== 'block') sql.warn('SET TRANSACTION can only be used in transaction blocks', '25P01');
         block.setModes(s.modes);
@@ -113,7 +148,11 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
       const d = new Definer(sql, '');
       const oids = s.names?.map((name) => {
         for (const o of d.catalog.objects()) {
-          if (o.kind === 'constraint' && o.name === name.name && (name.schema === null || d.catalog.object(o.schema)?.name === name.schema)) {
+          if (
+            o.kind === 'constraint' &&
+            o.name === name.name &&
+            (name.schema === null || d.catalog.object(o.schema)?.name === name.schema)
+          ) {
             if (!o.deferrable) throw fail('wrong_object_type', `constraint "${name.name}" is not deferrable`);
             return o.oid;
           }
@@ -146,7 +185,8 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
       yield* show(sql, s.name, sink);
       return true;
     case 'prepare': {
-      if (sql.prepared.has(s.name.text)) throw fail('duplicate_prepared_statement', `prepared statement "${s.name.text}" already exists`);
+      if (sql.prepared.has(s.name.text))
+        throw fail('duplicate_prepared_statement', `prepared statement "${s.name.text}" already exists`);
       const d = new Definer(sql, text);
       const types = s.types.map((t) => lookUpType(d.binding(), t).oid);
       sql.prepareParsed(s.name.text, s.statement, text, types);
@@ -164,7 +204,8 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
       if (s.hold) throw unsupported('WITH HOLD cursors', positionOf(text, s.at));
       if (s.scroll === true) throw unsupported('SCROLL cursors', positionOf(text, s.at));
       if (s.binary) throw unsupported('BINARY cursors', positionOf(text, s.at));
-      if (sql.block.state !== 'block') throw fail('no_active_sql_transaction', 'DECLARE CURSOR can only be used in transaction blocks');
+      if (sql.block.state !== 'block')
+        throw fail('no_active_sql_transaction', 'DECLARE CURSOR can only be used in transaction blocks');
       yield* sql.declareCursor(s.name.text, s.query, text);
       sink.complete('DECLARE CURSOR');
       return true;
@@ -192,7 +233,8 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
       return true;
     case 'lock': {
       const d = new Definer(sql, text);
-      if (sql.block.state !== 'block') throw fail('no_active_sql_transaction', 'LOCK TABLE can only be used in transaction blocks');
+      if (sql.block.state !== 'block')
+        throw fail('no_active_sql_transaction', 'LOCK TABLE can only be used in transaction blocks');
       for (const { name } of s.tables) {
         const table = d.table(name);
         const got = yield* sql.engine.transaction.lockTable(table.oid, TABLE_LOCK_MODES[s.mode], s.nowait ? 1 : 0);
@@ -237,18 +279,27 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
 /** `a, b` of SET as one text: words and strings, identifiers quoted where they must be. */
 function settingText(values: readonly OptionValue[]): string {
   if (values.length === 1) return values[0]!.text;
-  return values.map((v) => (/^[a-z_][a-z0-9_$]*$/.test(v.text) ? v.text : `"${v.text.replaceAll('"', '""')}"`)).join(', ');
+  return values
+    .map((v) => (/^[a-z_][a-z0-9_$]*$/.test(v.text) ? v.text : `"${v.text.replaceAll('"', '""')}"`))
+    .join(', ');
 }
 
 function setStatement(sql: SqlSession, s: SetStatement): void {
   if (s.name === 'role' || s.name === 'session_authorization') {
     const role = s.value?.[0]?.text;
-    if (role !== undefined && role !== 'none' && sql.context.roleOid(role) === 0 && role !== sql.user) throw fail('undefined_object', `role "${role}" does not exist`);
+    if (role !== undefined && role !== 'none' && sql.context.roleOid(role) === 0 && role !== sql.user)
+      throw fail('undefined_object', `role "${role}" does not exist`);
     return;
   }
   if (s.name === 'transaction_isolation' && s.value !== null) {
     const level = s.value[0]!.text.toLowerCase();
-    if (level !== 'read committed' && level !== 'repeatable read' && level !== 'read uncommitted' && level !== 'serializable') throw fail('invalid_parameter_value', `invalid value for parameter "transaction_isolation": "${level}"`);
+    if (
+      level !== 'read committed' &&
+      level !== 'repeatable read' &&
+      level !== 'read uncommitted' &&
+      level !== 'serializable'
+    )
+      throw fail('invalid_parameter_value', `invalid value for parameter "transaction_isolation": "${level}"`);
     sql.block.setModes({ isolation: level, readOnly: null, deferrable: null });
     return;
   }
@@ -256,25 +307,55 @@ function setStatement(sql: SqlSession, s: SetStatement): void {
     sql.warn('SET LOCAL can only be used in transaction blocks', '25P01');
   }
   const isSearchPath = s.name === 'search_path';
-  sql.settings.set(s.name, s.value === null ? undefined : isSearchPath ? searchPathText(s.value) : settingText(s.value), s.scope === 'local');
-  if (s.name === 'lock_timeout' && sql.engine.inTransaction) sql.engine.transaction.lockTimeoutMs = sql.settings.number('lock_timeout');
-  if (s.name === 'synchronous_commit' && sql.engine.inTransaction) sql.engine.transaction.durable = sql.settings.get('synchronous_commit') !== 'off';
-  if (s.name === 'transaction_read_only') sql.block.setModes({ isolation: null, readOnly: sql.settings.get('transaction_read_only') === 'on', deferrable: null });
+  sql.settings.set(
+    s.name,
+    s.value === null ? undefined : isSearchPath ? searchPathText(s.value) : settingText(s.value),
+    s.scope === 'local',
+  );
+  if (s.name === 'lock_timeout' && sql.engine.inTransaction)
+    sql.engine.transaction.lockTimeoutMs = sql.settings.number('lock_timeout');
+  if (s.name === 'synchronous_commit' && sql.engine.inTransaction)
+    sql.engine.transaction.durable = sql.settings.get('synchronous_commit') !== 'off';
+  if (s.name === 'transaction_read_only')
+    sql.block.setModes({
+      isolation: null,
+      readOnly: sql.settings.get('transaction_read_only') === 'on',
+      deferrable: null,
+    });
 }
 
 function searchPathText(values: readonly OptionValue[]): string {
-  return values.map((v) => (/^[a-z_][a-z0-9_$]*$/.test(v.text) ? v.text : `"${v.text.replaceAll('"', '""')}"`)).join(', ');
+  return values
+    .map((v) => (/^[a-z_][a-z0-9_$]*$/.test(v.text) ? v.text : `"${v.text.replaceAll('"', '""')}"`))
+    .join(', ');
 }
 
 function shownName(name: string): string {
-  const canonical: Record<string, string> = { timezone: 'TimeZone', datestyle: 'DateStyle', intervalstyle: 'IntervalStyle' };
+  const canonical: Record<string, string> = {
+    timezone: 'TimeZone',
+    datestyle: 'DateStyle',
+    intervalstyle: 'IntervalStyle',
+  };
   return canonical[name] ?? name;
 }
 
 function* show(sql: SqlSession, name: string | null, sink: ResultSink): Task<void> {
-  if (name === null) yield* sendRows(sql, sink, SHOW_ALL_COLUMNS, sql.settings.all().map((s) => [s.name, s.shown, s.description]));
+  if (name === null)
+    yield* sendRows(
+      sql,
+      sink,
+      SHOW_ALL_COLUMNS,
+      sql.settings.all().map((s) => [s.name, s.shown, s.description]),
+    );
   else {
-    const value = name === 'transaction_isolation' ? sql.engine.isolation : name === 'transaction_read_only' ? (sql.block.readOnly ? 'on' : 'off') : sql.settings.show(name);
+    const value =
+      name === 'transaction_isolation'
+        ? sql.engine.isolation
+        : name === 'transaction_read_only'
+          ? sql.block.readOnly
+            ? 'on'
+            : 'off'
+          : sql.settings.show(name);
     yield* sendRows(sql, sink, [textColumn(shownName(name))], [[value]]);
   }
   sink.complete('SHOW');
@@ -284,7 +365,9 @@ function* execute(sql: SqlSession, s: ExecuteStatement, text: string, sink: Resu
   const prepared = sql.statement(s.name.text);
   const types = sql.parameterTypes(prepared);
   if (types.length !== s.args.length) {
-    throw fail('syntax_error', `wrong number of parameters for prepared statement "${s.name.text}"`, { detail: `Expected ${types.length} parameters but got ${s.args.length}.` });
+    throw fail('syntax_error', `wrong number of parameters for prepared statement "${s.name.text}"`, {
+      detail: `Expected ${types.length} parameters but got ${s.args.length}.`,
+    });
   }
   const values = yield* sql.evaluateArguments(s.args, types, text);
   yield* sql.runStatement(prepared, values, sink);
@@ -303,7 +386,10 @@ function* fetch(sql: SqlSession, s: FetchStatement, sink: ResultSink): Task<void
   const bound = sql.portals.get(s.cursor.text);
   if (bound === undefined) throw fail('invalid_cursor_name', `cursor "${s.cursor.text}" does not exist`);
   const forward = s.direction === 'forward' && (s.count === 'all' || s.count >= 0);
-  if (!forward) throw fail('object_not_in_prerequisite_state', 'cursor can only scan forward', { hint: 'Declare it with SCROLL option to enable backward scan.' });
+  if (!forward)
+    throw fail('object_not_in_prerequisite_state', 'cursor can only scan forward', {
+      hint: 'Declare it with SCROLL option to enable backward scan.',
+    });
   const portal = bound.portal!;
   const before = portal.delivered;
   const count = s.count === 'all' ? Number.POSITIVE_INFINITY : s.count;
@@ -396,7 +482,12 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
       yield* truncate(d, s);
       break;
     case 'drop':
-      if (s.object === 'database') yield* dropDatabases(sql, s.names.map((n) => n.name), s.ifExists);
+      if (s.object === 'database')
+        yield* dropDatabases(
+          sql,
+          s.names.map((n) => n.name),
+          s.ifExists,
+        );
       else yield* drop(d, s);
       break;
     case 'createDatabase':
@@ -447,7 +538,10 @@ function tagOf(s: Statement): string {
     case 'rename':
     case 'setSchema':
     case 'alterOwner': {
-      const object = s.kind === 'rename' && (s.object === 'column' || s.object === 'constraint') ? (s.relationKind ?? 'table') : s.object;
+      const object =
+        s.kind === 'rename' && (s.object === 'column' || s.object === 'constraint')
+          ? (s.relationKind ?? 'table')
+          : s.object;
       return `ALTER ${object.toUpperCase()}`;
     }
     case 'drop':

@@ -74,8 +74,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'indisclustered bool, indisvalid bool, indcheckxmin bool, indisready bool, indislive bool, ' +
     'indisreplident bool, indkey int2vector, indcollation oidvector, indclass oidvector, indoption int2vector, ' +
     'indexprs pg_node_tree, indpred pg_node_tree',
-  '12043|pg_catalog|pg_indexes|v|schemaname name, tablename name, indexname name, tablespace name, ' +
-    'indexdef text',
+  '12043|pg_catalog|pg_indexes|v|schemaname name, tablename name, indexname name, tablespace name, ' + 'indexdef text',
   '2611|pg_catalog|pg_inherits|r|inhrelid oid, inhparent oid, inhseqno int4, inhdetachpending bool',
   '3394|pg_catalog|pg_init_privs|r|objoid oid, classoid oid, objsubid int4, privtype char, initprivs text[]',
   '2612|pg_catalog|pg_language|r|oid oid, lanname name, lanowner oid, lanispl bool, lanpltrusted bool, ' +

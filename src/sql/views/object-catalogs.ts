@@ -1,5 +1,16 @@
 /** Catalogs of users' objects: schemas, relations, columns, indexes, constraints, sequences, and their texts. */
-import { BOOTSTRAP_ROLE_OID, type Catalog, type ColumnObject, type ConstraintObject, INFORMATION_SCHEMA_OID, type IndexObject, type Oid, PG_CATALOG_OID, type TableObject, type ViewObject } from '../../engine/catalog.ts';
+import {
+  BOOTSTRAP_ROLE_OID,
+  type Catalog,
+  type ColumnObject,
+  type ConstraintObject,
+  INFORMATION_SCHEMA_OID,
+  type IndexObject,
+  type Oid,
+  PG_CATALOG_OID,
+  type TableObject,
+  type ViewObject,
+} from '../../engine/catalog.ts';
 import { indexDefinition } from '../ddl/deparse.ts';
 import { typeEntry } from '../exec/values.ts';
 import { PgArray } from '../types/array.ts';
@@ -35,9 +46,32 @@ export function viewsOf(catalog: Catalog): ViewObject[] {
 
 function relationRow(more: NamedRow): NamedRow {
   return {
-    reloftype: 0, relowner: BOOTSTRAP_ROLE_OID, relam: 0, relfilenode: 0, reltablespace: 0, relpages: 0, reltuples: -1, relallvisible: 0, reltoastrelid: 0, relhasindex: false, relisshared: false,
-    relpersistence: 'p', relchecks: 0, relhasrules: false, relhastriggers: false, relhassubclass: false, relrowsecurity: false, relforcerowsecurity: false, relispopulated: true, relreplident: 'n',
-    relispartition: false, relrewrite: 0, relfrozenxid: 0, relminmxid: 0, reltype: 0, ...more,
+    reloftype: 0,
+    relowner: BOOTSTRAP_ROLE_OID,
+    relam: 0,
+    relfilenode: 0,
+    reltablespace: 0,
+    relpages: 0,
+    reltuples: -1,
+    relallvisible: 0,
+    reltoastrelid: 0,
+    relhasindex: false,
+    relisshared: false,
+    relpersistence: 'p',
+    relchecks: 0,
+    relhasrules: false,
+    relhastriggers: false,
+    relhassubclass: false,
+    relrowsecurity: false,
+    relforcerowsecurity: false,
+    relispopulated: true,
+    relreplident: 'n',
+    relispartition: false,
+    relrewrite: 0,
+    relfrozenxid: 0,
+    relminmxid: 0,
+    reltype: 0,
+    ...more,
   };
 }
 
@@ -49,34 +83,102 @@ function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefini
       const facts = store.facts(o.tree);
       const constraints = catalog.constraintsOf(o.oid);
       yield relationRow({
-        ...base, reltype: o.rowType, relam: HEAP_AM, relfilenode: o.oid, relpages: facts.pages, reltuples: facts.rows, relhasindex: catalog.indexesOf(o.oid).length > 0, relkind: 'r', relnatts: o.columns.length,
-        relchecks: constraints.filter((c) => c.type === 'check').length, relhastriggers: constraints.some((c) => c.type === 'foreign') || catalog.referencesTo(o.oid).length > 0, relreplident: 'd', reloptions: textArray(o.options),
+        ...base,
+        reltype: o.rowType,
+        relam: HEAP_AM,
+        relfilenode: o.oid,
+        relpages: facts.pages,
+        reltuples: facts.rows,
+        relhasindex: catalog.indexesOf(o.oid).length > 0,
+        relkind: 'r',
+        relnatts: o.columns.length,
+        relchecks: constraints.filter((c) => c.type === 'check').length,
+        relhastriggers: constraints.some((c) => c.type === 'foreign') || catalog.referencesTo(o.oid).length > 0,
+        relreplident: 'd',
+        reloptions: textArray(o.options),
       });
     } else if (o.kind === 'index') {
       const facts = store.facts(o.tree);
-      yield relationRow({ ...base, relam: BTREE_AM, relfilenode: o.oid, relpages: facts.pages, reltuples: facts.rows, relkind: 'i', relnatts: o.columns.length + o.include.length, reloptions: textArray(o.options) });
-    } else if (o.kind === 'sequence') yield relationRow({ ...base, relfilenode: o.oid, relpages: 1, reltuples: 1, relkind: 'S', relnatts: 3 });
-    else if (o.kind === 'view') yield relationRow({ ...base, reltype: o.rowType, relkind: 'v', relnatts: o.columns.length, relhasrules: true, reloptions: textArray(o.options) });
+      yield relationRow({
+        ...base,
+        relam: BTREE_AM,
+        relfilenode: o.oid,
+        relpages: facts.pages,
+        reltuples: facts.rows,
+        relkind: 'i',
+        relnatts: o.columns.length + o.include.length,
+        reloptions: textArray(o.options),
+      });
+    } else if (o.kind === 'sequence')
+      yield relationRow({ ...base, relfilenode: o.oid, relpages: 1, reltuples: 1, relkind: 'S', relnatts: 3 });
+    else if (o.kind === 'view')
+      yield relationRow({
+        ...base,
+        reltype: o.rowType,
+        relkind: 'v',
+        relnatts: o.columns.length,
+        relhasrules: true,
+        reloptions: textArray(o.options),
+      });
   }
   for (const v of views) {
-    yield relationRow({ oid: v.oid, relname: v.name, relnamespace: v.schema === 'pg_catalog' ? PG_CATALOG_OID : INFORMATION_SCHEMA_OID, relam: v.kind === 'r' ? HEAP_AM : 0, relkind: v.kind, relnatts: v.columns.length, relhasrules: v.kind === 'v' });
+    yield relationRow({
+      oid: v.oid,
+      relname: v.name,
+      relnamespace: v.schema === 'pg_catalog' ? PG_CATALOG_OID : INFORMATION_SCHEMA_OID,
+      relam: v.kind === 'r' ? HEAP_AM : 0,
+      relkind: v.kind,
+      relnatts: v.columns.length,
+      relhasrules: v.kind === 'v',
+    });
   }
 }
 
-function attributeRow(relation: Oid, number: number, name: string, type: Oid, typmod: number, more: NamedRow = {}): NamedRow {
+function attributeRow(
+  relation: Oid,
+  number: number,
+  name: string,
+  type: Oid,
+  typmod: number,
+  more: NamedRow = {},
+): NamedRow {
   const entry = typeEntry(type);
   return {
-    attrelid: relation, attname: name, atttypid: type, attstattarget: -1, attlen: entry.length, attnum: number, attndims: entry.elementOid !== 0 && entry.category === 'A' ? 1 : 0, attcacheoff: -1, atttypmod: typmod, attbyval: entry.byValue,
-    attalign: entry.align, attstorage: entry.storage, attcompression: '', attnotnull: false, atthasdef: false, atthasmissing: false, attidentity: '', attgenerated: '', attisdropped: false, attislocal: true, attinhcount: 0,
-    attcollation: entry.collation, ...more,
+    attrelid: relation,
+    attname: name,
+    atttypid: type,
+    attstattarget: -1,
+    attlen: entry.length,
+    attnum: number,
+    attndims: entry.elementOid !== 0 && entry.category === 'A' ? 1 : 0,
+    attcacheoff: -1,
+    atttypmod: typmod,
+    attbyval: entry.byValue,
+    attalign: entry.align,
+    attstorage: entry.storage,
+    attcompression: '',
+    attnotnull: false,
+    atthasdef: false,
+    atthasmissing: false,
+    attidentity: '',
+    attgenerated: '',
+    attisdropped: false,
+    attislocal: true,
+    attinhcount: 0,
+    attcollation: entry.collation,
+    ...more,
   };
 }
 
 function columnRow(table: TableObject, c: ColumnObject): NamedRow {
   return attributeRow(table.oid, c.number, c.name, c.dropped ? 23 : c.type, c.typmod, {
     ...(c.dropped ? { atttypid: 0 } : {}),
-    attnotnull: c.notNull, atthasdef: c.generatedSql !== undefined || (c.defaultSql !== undefined && c.identity === undefined), atthasmissing: c.missing !== undefined && c.missing !== null,
-    attidentity: c.identity === 'always' ? 'a' : c.identity === 'by default' ? 'd' : '', attgenerated: c.generatedSql === undefined ? '' : 's', attisdropped: c.dropped,
+    attnotnull: c.notNull,
+    atthasdef: c.generatedSql !== undefined || (c.defaultSql !== undefined && c.identity === undefined),
+    atthasmissing: c.missing !== undefined && c.missing !== null,
+    attidentity: c.identity === 'always' ? 'a' : c.identity === 'by default' ? 'd' : '',
+    attgenerated: c.generatedSql === undefined ? '' : 's',
+    attisdropped: c.dropped,
   });
 }
 
@@ -99,11 +201,14 @@ function* attributeRows({ catalog }: ViewSource, views: readonly ViewDefinition[
   for (const o of catalog.objects()) {
     if (o.kind === 'table') {
       for (const c of o.columns) yield columnRow(o, c);
-      for (const [number, name, type] of SYSTEM_COLUMNS) yield attributeRow(o.oid, number, name, type, -1, { attnotnull: true });
-    } else if (o.kind === 'view') for (const [i, c] of o.columns.entries()) yield attributeRow(o.oid, i + 1, c.name, c.type, c.typmod);
+      for (const [number, name, type] of SYSTEM_COLUMNS)
+        yield attributeRow(o.oid, number, name, type, -1, { attnotnull: true });
+    } else if (o.kind === 'view')
+      for (const [i, c] of o.columns.entries()) yield attributeRow(o.oid, i + 1, c.name, c.type, c.typmod);
     else if (o.kind === 'index') {
       const table = catalog.table(o.table);
-      for (const [i, c] of o.columns.entries()) yield attributeRow(o.oid, i + 1, indexKeyName(table, o, i), c.type, c.typmod);
+      for (const [i, c] of o.columns.entries())
+        yield attributeRow(o.oid, i + 1, indexKeyName(table, o, i), c.type, c.typmod);
     } else if (o.kind === 'sequence') {
       yield attributeRow(o.oid, 1, 'last_value', 20, -1, { attnotnull: true });
       yield attributeRow(o.oid, 2, 'log_cnt', 20, -1, { attnotnull: true });
@@ -119,16 +224,50 @@ function* indexRows({ catalog }: ViewSource): Iterable<NamedRow> {
     const options = o.columns.map((c) => (c.descending ? 1 : 0) | (c.nullsFirst ? 2 : 0));
     const expressions = o.columns.filter((c) => c.column === 0).map((c) => c.expression ?? '');
     yield {
-      indexrelid: o.oid, indrelid: o.table, indnatts: o.columns.length + o.include.length, indnkeyatts: o.columns.length, indisunique: o.unique, indnullsnotdistinct: !o.nullsDistinct, indisprimary: o.primary,
-      indisexclusion: false, indimmediate: true, indisclustered: false, indisvalid: true, indcheckxmin: false, indisready: true, indislive: true, indisreplident: false,
-      indkey: vector(INT2, [...o.columns.map((c) => c.column), ...o.include]), indcollation: vector(OID, o.columns.map((c) => typeEntry(c.type).collation)), indclass: vector(OID, o.columns.map(() => 0)), indoption: vector(INT2, options),
-      indexprs: expressions.length === 0 ? null : expressions.join(', '), indpred: o.predicate ?? null,
+      indexrelid: o.oid,
+      indrelid: o.table,
+      indnatts: o.columns.length + o.include.length,
+      indnkeyatts: o.columns.length,
+      indisunique: o.unique,
+      indnullsnotdistinct: !o.nullsDistinct,
+      indisprimary: o.primary,
+      indisexclusion: false,
+      indimmediate: true,
+      indisclustered: false,
+      indisvalid: true,
+      indcheckxmin: false,
+      indisready: true,
+      indislive: true,
+      indisreplident: false,
+      indkey: vector(INT2, [...o.columns.map((c) => c.column), ...o.include]),
+      indcollation: vector(
+        OID,
+        o.columns.map((c) => typeEntry(c.type).collation),
+      ),
+      indclass: vector(
+        OID,
+        o.columns.map(() => 0),
+      ),
+      indoption: vector(INT2, options),
+      indexprs: expressions.length === 0 ? null : expressions.join(', '),
+      indpred: o.predicate ?? null,
     };
   }
 }
 
-const ACTION: Readonly<Record<string, string>> = { 'no action': 'a', restrict: 'r', cascade: 'c', 'set null': 'n', 'set default': 'd' };
-const CONSTRAINT: Readonly<Record<ConstraintObject['type'], string>> = { primary: 'p', unique: 'u', check: 'c', foreign: 'f' };
+const ACTION: Readonly<Record<string, string>> = {
+  'no action': 'a',
+  restrict: 'r',
+  cascade: 'c',
+  'set null': 'n',
+  'set default': 'd',
+};
+const CONSTRAINT: Readonly<Record<ConstraintObject['type'], string>> = {
+  primary: 'p',
+  unique: 'u',
+  check: 'c',
+  foreign: 'f',
+};
 
 function* constraintRows({ catalog }: ViewSource): Iterable<NamedRow> {
   const numbers = (list: readonly number[]): SqlValue => new PgArray(INT2, list);
@@ -136,10 +275,28 @@ function* constraintRows({ catalog }: ViewSource): Iterable<NamedRow> {
     if (o.kind !== 'constraint') continue;
     const { foreign } = o;
     yield {
-      oid: o.oid, conname: o.name, connamespace: o.schema, contype: CONSTRAINT[o.type], condeferrable: o.deferrable, condeferred: o.initiallyDeferred, convalidated: o.validated, conrelid: o.table, contypid: 0,
-      conindid: o.index, conparentid: 0, confrelid: foreign?.table ?? 0, confupdtype: foreign === undefined ? ' ' : ACTION[foreign.onUpdate]!, confdeltype: foreign === undefined ? ' ' : ACTION[foreign.onDelete]!,
-      confmatchtype: foreign === undefined ? ' ' : foreign.match === 'full' ? 'f' : 's', conislocal: true, coninhcount: 0, connoinherit: o.type !== 'check', conkey: numbers(o.columns),
-      confkey: foreign === undefined ? null : numbers(foreign.columns), confdelsetcols: foreign === undefined || foreign.setColumns.length === 0 ? null : numbers(foreign.setColumns), conbin: o.expression ?? null,
+      oid: o.oid,
+      conname: o.name,
+      connamespace: o.schema,
+      contype: CONSTRAINT[o.type],
+      condeferrable: o.deferrable,
+      condeferred: o.initiallyDeferred,
+      convalidated: o.validated,
+      conrelid: o.table,
+      contypid: 0,
+      conindid: o.index,
+      conparentid: 0,
+      confrelid: foreign?.table ?? 0,
+      confupdtype: foreign === undefined ? ' ' : ACTION[foreign.onUpdate]!,
+      confdeltype: foreign === undefined ? ' ' : ACTION[foreign.onDelete]!,
+      confmatchtype: foreign === undefined ? ' ' : foreign.match === 'full' ? 'f' : 's',
+      conislocal: true,
+      coninhcount: 0,
+      connoinherit: o.type !== 'check',
+      conkey: numbers(o.columns),
+      confkey: foreign === undefined ? null : numbers(foreign.columns),
+      confdelsetcols: foreign === undefined || foreign.setColumns.length === 0 ? null : numbers(foreign.setColumns),
+      conbin: o.expression ?? null,
     };
   }
 }
@@ -153,7 +310,8 @@ function* defaultRows({ catalog }: ViewSource): Iterable<NamedRow> {
   for (const t of tablesOf(catalog)) {
     for (const c of t.columns) {
       const text = c.generatedSql ?? (c.identity === undefined ? c.defaultSql : undefined);
-      if (text !== undefined && !c.dropped) yield { oid: defaultOid(t.oid, c.number), adrelid: t.oid, adnum: c.number, adbin: text };
+      if (text !== undefined && !c.dropped)
+        yield { oid: defaultOid(t.oid, c.number), adrelid: t.oid, adnum: c.number, adbin: text };
     }
   }
 }
@@ -163,7 +321,10 @@ function* descriptionRows({ catalog }: ViewSource): Iterable<NamedRow> {
   for (const o of catalog.objects()) {
     const classoid = classOf[o.kind] ?? 1259;
     if (o.comment !== undefined) yield { objoid: o.oid, classoid, objsubid: 0, description: o.comment };
-    if (o.kind === 'table') for (const c of o.columns) if (c.comment !== undefined) yield { objoid: o.oid, classoid: 1259, objsubid: c.number, description: c.comment };
+    if (o.kind === 'table')
+      for (const c of o.columns)
+        if (c.comment !== undefined)
+          yield { objoid: o.oid, classoid: 1259, objsubid: c.number, description: c.comment };
   }
 }
 
@@ -172,7 +333,15 @@ function* dependRows({ catalog }: ViewSource): Iterable<NamedRow> {
     if (o.kind !== 'sequence' || o.ownedBy === undefined) continue;
     const { table, column } = o.ownedBy;
     const identity = catalog.table(table).columns.find((c) => c.number === column)?.identity !== undefined;
-    yield { classid: 1259, objid: o.oid, objsubid: 0, refclassid: 1259, refobjid: table, refobjsubid: column, deptype: identity ? 'i' : 'a' };
+    yield {
+      classid: 1259,
+      objid: o.oid,
+      objsubid: 0,
+      refclassid: 1259,
+      refobjid: table,
+      refobjsubid: column,
+      deptype: identity ? 'i' : 'a',
+    };
   }
 }
 
@@ -183,7 +352,16 @@ function* sequenceRows({ catalog }: ViewSource): Iterable<NamedRow> {
   };
   for (const o of catalog.objects()) {
     if (o.kind !== 'sequence') continue;
-    yield { seqrelid: o.oid, seqtypid: o.type, seqstart: wide(o.start), seqincrement: wide(o.increment), seqmax: wide(o.maximum), seqmin: wide(o.minimum), seqcache: o.cache, seqcycle: o.cycle };
+    yield {
+      seqrelid: o.oid,
+      seqtypid: o.type,
+      seqstart: wide(o.start),
+      seqincrement: wide(o.increment),
+      seqmax: wide(o.maximum),
+      seqmin: wide(o.minimum),
+      seqcache: o.cache,
+      seqcycle: o.cycle,
+    };
   }
 }
 
@@ -193,10 +371,22 @@ function* statsRows({ catalog }: ViewSource): Iterable<NamedRow> {
     for (const s of statistics?.columns ?? []) {
       const column = t.columns.find((c) => c.number === s.column && !c.dropped);
       if (column === undefined) continue;
-      const list = (values: readonly string[]): SqlValue => (values.length === 0 ? null : `{${values.map((v) => (/^[\w.+-]+$/.test(v) ? v : `"${v.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`);
+      const list = (values: readonly string[]): SqlValue =>
+        values.length === 0
+          ? null
+          : `{${values.map((v) => (/^[\w.+-]+$/.test(v) ? v : `"${v.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
       yield {
-        schemaname: schemaNameOf(catalog, t.schema), tablename: t.name, attname: column.name, inherited: false, null_frac: s.nullFraction, avg_width: s.averageBytes, n_distinct: s.distinct,
-        most_common_vals: list(s.commonValues), most_common_freqs: s.commonShares.length === 0 ? null : new PgArray(700, s.commonShares.map(Math.fround)), histogram_bounds: list(s.histogram), correlation: s.correlation,
+        schemaname: schemaNameOf(catalog, t.schema),
+        tablename: t.name,
+        attname: column.name,
+        inherited: false,
+        null_frac: s.nullFraction,
+        avg_width: s.averageBytes,
+        n_distinct: s.distinct,
+        most_common_vals: list(s.commonValues),
+        most_common_freqs: s.commonShares.length === 0 ? null : new PgArray(700, s.commonShares.map(Math.fround)),
+        histogram_bounds: list(s.histogram),
+        correlation: s.correlation,
       };
     }
   }
@@ -206,11 +396,37 @@ function* listRows({ catalog }: ViewSource, what: 'tables' | 'views' | 'indexes'
   for (const o of catalog.objects()) {
     const schemaname = schemaNameOf(catalog, o.schema);
     if (what === 'tables' && o.kind === 'table') {
-      yield { schemaname, tablename: o.name, tableowner: 'postgres', hasindexes: catalog.indexesOf(o.oid).length > 0, hasrules: false, hastriggers: catalog.constraintsOf(o.oid).some((c) => c.type === 'foreign'), rowsecurity: false };
-    } else if (what === 'views' && o.kind === 'view') yield { schemaname, viewname: o.name, viewowner: 'postgres', definition: ` ${o.sql};` };
-    else if (what === 'indexes' && o.kind === 'index') yield { schemaname, tablename: catalog.table(o.table).name, indexname: o.name, indexdef: indexDefinition(catalog, o, 0) };
+      yield {
+        schemaname,
+        tablename: o.name,
+        tableowner: 'postgres',
+        hasindexes: catalog.indexesOf(o.oid).length > 0,
+        hasrules: false,
+        hastriggers: catalog.constraintsOf(o.oid).some((c) => c.type === 'foreign'),
+        rowsecurity: false,
+      };
+    } else if (what === 'views' && o.kind === 'view')
+      yield { schemaname, viewname: o.name, viewowner: 'postgres', definition: ` ${o.sql};` };
+    else if (what === 'indexes' && o.kind === 'index')
+      yield {
+        schemaname,
+        tablename: catalog.table(o.table).name,
+        indexname: o.name,
+        indexdef: indexDefinition(catalog, o, 0),
+      };
     else if (what === 'sequences' && o.kind === 'sequence') {
-      yield { schemaname, sequencename: o.name, sequenceowner: 'postgres', data_type: o.type, start_value: Number(o.start), min_value: Number(o.minimum), max_value: BigInt(o.maximum) > 9007199254740991n ? BigInt(o.maximum) : Number(o.maximum), increment_by: Number(o.increment), cycle: o.cycle, cache_size: o.cache };
+      yield {
+        schemaname,
+        sequencename: o.name,
+        sequenceowner: 'postgres',
+        data_type: o.type,
+        start_value: Number(o.start),
+        min_value: Number(o.minimum),
+        max_value: BigInt(o.maximum) > 9007199254740991n ? BigInt(o.maximum) : Number(o.maximum),
+        increment_by: Number(o.increment),
+        cycle: o.cycle,
+        cache_size: o.cache,
+      };
     }
   }
 }
@@ -218,9 +434,13 @@ function* listRows({ catalog }: ViewSource, what: 'tables' | 'views' | 'indexes'
 /** Makers by relation. `views` gives the catalog relations themselves, which pg_class lists too. */
 export function objectCatalogs(views: () => readonly ViewDefinition[]): [string, RowMaker][] {
   return [
-    ['pg_catalog.pg_namespace', function* ({ catalog }) {
-      for (const o of catalog.objects()) if (o.kind === 'schema') yield { oid: o.oid, nspname: o.name, nspowner: o.owner };
-    }],
+    [
+      'pg_catalog.pg_namespace',
+      function* ({ catalog }) {
+        for (const o of catalog.objects())
+          if (o.kind === 'schema') yield { oid: o.oid, nspname: o.name, nspowner: o.owner };
+      },
+    ],
     ['pg_catalog.pg_class', (s) => classRows(s, views())],
     ['pg_catalog.pg_attribute', (s) => attributeRows(s, views())],
     ['pg_catalog.pg_index', indexRows],

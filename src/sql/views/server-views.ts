@@ -1,13 +1,23 @@
 /** Views of the server: databases, roles, settings, sessions, prepared statements, cursors. */
-import type { RowMaker, ViewSource } from './definition.ts';
+
 import { PgArray } from '../types/array.ts';
+import type { RowMaker, ViewSource } from './definition.ts';
 
 const UTF8 = 6;
 const OWNER = 10;
 const REGTYPE = 2206;
 const TABLESPACE = 1663;
 
-function* roles({ catalog }: ViewSource): Iterable<{ oid: number; name: string; superuser: boolean; login: boolean; createDb: boolean; createRole: boolean }> {
+function* roles({
+  catalog,
+}: ViewSource): Iterable<{
+  oid: number;
+  name: string;
+  superuser: boolean;
+  login: boolean;
+  createDb: boolean;
+  createRole: boolean;
+}> {
   for (const o of catalog.objects()) if (o.kind === 'role') yield o;
 }
 
@@ -15,48 +25,146 @@ function* settingRows({ session }: ViewSource): Iterable<Record<string, string |
   for (const s of session.settings.all()) {
     const number = /^-?\d+$/.test(s.setting);
     yield {
-      name: s.name, setting: s.setting, unit: s.unit ?? null, category: 'Preset Options', short_desc: s.description, extra_desc: null, context: 'user', vartype: number ? 'integer' : s.setting === 'on' || s.setting === 'off' ? 'bool' : 'string',
-      source: s.setting === s.reset ? 'default' : 'session', boot_val: s.reset, reset_val: s.reset, pending_restart: false,
+      name: s.name,
+      setting: s.setting,
+      unit: s.unit ?? null,
+      category: 'Preset Options',
+      short_desc: s.description,
+      extra_desc: null,
+      context: 'user',
+      vartype: number ? 'integer' : s.setting === 'on' || s.setting === 'off' ? 'bool' : 'string',
+      source: s.setting === s.reset ? 'default' : 'session',
+      boot_val: s.reset,
+      reset_val: s.reset,
+      pending_restart: false,
     };
   }
 }
 
 export function serverViews(): [string, RowMaker][] {
   return [
-    ['pg_catalog.pg_database', function* ({ session }) {
-      for (const { name, oid } of session.instance.databaseList()) {
-        yield { oid, datname: name, datdba: OWNER, encoding: UTF8, datlocprovider: 'c', datistemplate: false, datallowconn: true, datconnlimit: -1, datfrozenxid: 0, datminmxid: 0, dattablespace: TABLESPACE, datcollate: 'C.UTF-8', datctype: 'C.UTF-8' };
-      }
-    }],
-    ['pg_catalog.pg_roles', function* (s) {
-      for (const r of roles(s)) yield { rolname: r.name, rolsuper: r.superuser, rolinherit: true, rolcreaterole: r.createRole, rolcreatedb: r.createDb, rolcanlogin: r.login, rolreplication: r.superuser, rolconnlimit: -1, rolpassword: '********', rolbypassrls: r.superuser, oid: r.oid };
-    }],
-    ['pg_catalog.pg_authid', function* (s) {
-      for (const r of roles(s)) yield { oid: r.oid, rolname: r.name, rolsuper: r.superuser, rolinherit: true, rolcreaterole: r.createRole, rolcreatedb: r.createDb, rolcanlogin: r.login, rolreplication: r.superuser, rolbypassrls: r.superuser, rolconnlimit: -1 };
-    }],
-    ['pg_catalog.pg_user', function* (s) {
-      for (const r of roles(s)) yield { usename: r.name, usesysid: r.oid, usecreatedb: r.createDb, usesuper: r.superuser, userepl: r.superuser, usebypassrls: r.superuser, passwd: '********' };
-    }],
-    ['pg_catalog.pg_tablespace', function* () {
-      yield { oid: TABLESPACE, spcname: 'pg_default', spcowner: OWNER };
-    }],
-    ['pg_catalog.pg_settings', settingRows],
-    ['pg_catalog.pg_stat_activity', function* ({ session }) {
-      for (const database of session.instance.databases()) {
-        for (const s of database.sessions.values()) {
-          const own = s === session.engine;
-          yield { datid: database.oid, datname: database.name, pid: s.processId, usesysid: OWNER, usename: own ? session.user : 'postgres', application_name: own ? session.settings.get('application_name')! : '', state: own ? 'active' : s.inTransaction ? 'idle in transaction' : 'idle', backend_type: 'client backend' };
+    [
+      'pg_catalog.pg_database',
+      function* ({ session }) {
+        for (const { name, oid } of session.instance.databaseList()) {
+          yield {
+            oid,
+            datname: name,
+            datdba: OWNER,
+            encoding: UTF8,
+            datlocprovider: 'c',
+            datistemplate: false,
+            datallowconn: true,
+            datconnlimit: -1,
+            datfrozenxid: 0,
+            datminmxid: 0,
+            dattablespace: TABLESPACE,
+            datcollate: 'C.UTF-8',
+            datctype: 'C.UTF-8',
+          };
         }
-      }
-    }],
-    ['pg_catalog.pg_prepared_statements', function* ({ session }) {
-      for (const [name, p] of session.prepared) {
-        if (name === '') continue;
-        yield { name, statement: p.text, parameter_types: new PgArray(REGTYPE, session.parameterTypes(p)), from_sql: p.bySql };
-      }
-    }],
-    ['pg_catalog.pg_cursors', function* ({ session }) {
-      for (const [name, p] of session.portals) if (p.cursor) yield { name, statement: p.prepared.text, is_holdable: false, is_binary: false, is_scrollable: false };
-    }],
+      },
+    ],
+    [
+      'pg_catalog.pg_roles',
+      function* (s) {
+        for (const r of roles(s))
+          yield {
+            rolname: r.name,
+            rolsuper: r.superuser,
+            rolinherit: true,
+            rolcreaterole: r.createRole,
+            rolcreatedb: r.createDb,
+            rolcanlogin: r.login,
+            rolreplication: r.superuser,
+            rolconnlimit: -1,
+            rolpassword: '********',
+            rolbypassrls: r.superuser,
+            oid: r.oid,
+          };
+      },
+    ],
+    [
+      'pg_catalog.pg_authid',
+      function* (s) {
+        for (const r of roles(s))
+          yield {
+            oid: r.oid,
+            rolname: r.name,
+            rolsuper: r.superuser,
+            rolinherit: true,
+            rolcreaterole: r.createRole,
+            rolcreatedb: r.createDb,
+            rolcanlogin: r.login,
+            rolreplication: r.superuser,
+            rolbypassrls: r.superuser,
+            rolconnlimit: -1,
+          };
+      },
+    ],
+    [
+      'pg_catalog.pg_user',
+      function* (s) {
+        for (const r of roles(s))
+          yield {
+            usename: r.name,
+            usesysid: r.oid,
+            usecreatedb: r.createDb,
+            usesuper: r.superuser,
+            userepl: r.superuser,
+            usebypassrls: r.superuser,
+            passwd: '********',
+          };
+      },
+    ],
+    [
+      'pg_catalog.pg_tablespace',
+      function* () {
+        yield { oid: TABLESPACE, spcname: 'pg_default', spcowner: OWNER };
+      },
+    ],
+    ['pg_catalog.pg_settings', settingRows],
+    [
+      'pg_catalog.pg_stat_activity',
+      function* ({ session }) {
+        for (const database of session.instance.databases()) {
+          for (const s of database.sessions.values()) {
+            const own = s === session.engine;
+            yield {
+              datid: database.oid,
+              datname: database.name,
+              pid: s.processId,
+              usesysid: OWNER,
+              usename: own ? session.user : 'postgres',
+              application_name: own ? session.settings.get('application_name')! : '',
+              state: own ? 'active' : s.inTransaction ? 'idle in transaction' : 'idle',
+              backend_type: 'client backend',
+            };
+          }
+        }
+      },
+    ],
+    [
+      'pg_catalog.pg_prepared_statements',
+      function* ({ session }) {
+        for (const [name, p] of session.prepared) {
+          if (name === '') continue;
+          yield {
+            name,
+            statement: p.text,
+            parameter_types: new PgArray(REGTYPE, session.parameterTypes(p)),
+            from_sql: p.bySql,
+          };
+        }
+      },
+    ],
+    [
+      'pg_catalog.pg_cursors',
+      function* ({ session }) {
+        for (const [name, p] of session.portals)
+          if (p.cursor)
+            yield { name, statement: p.prepared.text, is_holdable: false, is_binary: false, is_scrollable: false };
+      },
+    ],
   ];
 }

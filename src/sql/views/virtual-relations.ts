@@ -20,7 +20,12 @@ let byOid: ReadonlyMap<Oid, ViewDefinition> = new Map();
 /** All catalog relations, read when first needed. */
 export function allViews(): readonly ViewDefinition[] {
   if (views === undefined) {
-    const makers = new Map<string, RowMaker>([...objectCatalogs(allViews), ...registryCatalogs(), ...serverViews(), ...informationSchema()]);
+    const makers = new Map<string, RowMaker>([
+      ...objectCatalogs(allViews),
+      ...registryCatalogs(),
+      ...serverViews(),
+      ...informationSchema(),
+    ]);
     views = CATALOG_RELATIONS.map((line) => definitionOf(line, makers));
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
@@ -46,7 +51,11 @@ export function virtualName(oid: Oid): string | undefined {
   return view === undefined ? undefined : view.schema === 'pg_catalog' ? view.name : `${view.schema}.${view.name}`;
 }
 
-export function virtualRows(relation: VirtualRelation, _state: ExecState, session: SqlSession): Iterable<readonly SqlValue[]> {
+export function virtualRows(
+  relation: VirtualRelation,
+  _state: ExecState,
+  session: SqlSession,
+): Iterable<readonly SqlValue[]> {
   allViews();
   return byOid.get(relation.oid)!.rows({ catalog: session.engine.catalog, session });
 }

@@ -158,7 +158,14 @@ export class KeyWriter {
 }
 
 /** Appends one part of a record's key; `layout` is the record's. Long values must have been loaded before. */
-export function appendKeyPart(key: KeyWriter, part: KeyPart, layout: RecordLayout, view: DataView, bytes: Uint8Array, start: number): void {
+export function appendKeyPart(
+  key: KeyWriter,
+  part: KeyPart,
+  layout: RecordLayout,
+  view: DataView,
+  bytes: Uint8Array,
+  start: number,
+): void {
   const column = part.column;
   if (part.nullable) {
     if (layout.isNull(column, bytes, start)) {
@@ -219,7 +226,14 @@ export function appendFixed(key: KeyWriter, kind: PhysicalKind, view: DataView, 
   }
 }
 
-export function appendVariable(key: KeyWriter, kind: PhysicalKind, view: DataView, bytes: Uint8Array, start: number, end: number): void {
+export function appendVariable(
+  key: KeyWriter,
+  kind: PhysicalKind,
+  view: DataView,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
   switch (kind) {
     case KIND_TEXT:
     case KIND_NAME:
@@ -327,7 +341,13 @@ function appendArray(target: KeyWriter, view: DataView, bytes: Uint8Array, start
 }
 
 /** First byte behind a part that starts at `at`: how a reader finds the primary key behind an index's columns. */
-export function skipKeyPart(kind: PhysicalKind, nullable: boolean, descending: boolean, bytes: Uint8Array, at: number): number {
+export function skipKeyPart(
+  kind: PhysicalKind,
+  nullable: boolean,
+  descending: boolean,
+  bytes: Uint8Array,
+  at: number,
+): number {
   let p = at;
   if (nullable) {
     if (bytes[p] !== NOT_NULL) return p + 1;
@@ -365,7 +385,14 @@ export function skipKeyPart(kind: PhysicalKind, nullable: boolean, descending: b
 }
 
 /** Compares keys as memcmp does; a proper prefix is smaller. */
-export function compareKeys(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): number {
+export function compareKeys(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
   const aLength = aEnd - aStart;
   const bLength = bEnd - bStart;
   const common = aLength < bLength ? aLength : bLength;

@@ -74,7 +74,9 @@ export class RecordLayout {
   /** End of a variable column's bytes relative to the record's start, with the long-value bit taken off. */
   variableEnd(variable: number, view: DataView, start: number): number {
     const at = start + this.offsetsAt;
-    return this.wide ? view.getUint32(at + variable * 4, true) & 0x7fffffff : view.getUint16(at + variable * 2, true) & 0x7fff;
+    return this.wide
+      ? view.getUint32(at + variable * 4, true) & 0x7fffffff
+      : view.getUint16(at + variable * 2, true) & 0x7fff;
   }
 
   variableStart(variable: number, view: DataView, start: number): number {
@@ -83,7 +85,9 @@ export class RecordLayout {
 
   isLong(variable: number, view: DataView, start: number): boolean {
     const at = start + this.offsetsAt;
-    return this.wide ? view.getUint32(at + variable * 4, true) >= 0x80000000 : view.getUint16(at + variable * 2, true) >= 0x8000;
+    return this.wide
+      ? view.getUint32(at + variable * 4, true) >= 0x80000000
+      : view.getUint16(at + variable * 2, true) >= 0x8000;
   }
 
   /** Bytes of the whole record. */
@@ -109,7 +113,9 @@ export class RecordLayout {
     const variable = this.variableIndex[column]!;
     assert(variable >= 0, 'variableCode of a fixed column');
     const read = (i: number): string =>
-      this.wide ? `${v}.getUint32(${r} + ${this.offsetsAt + i * 4}, true)` : `${v}.getUint16(${r} + ${this.offsetsAt + i * 2}, true)`;
+      this.wide
+        ? `${v}.getUint32(${r} + ${this.offsetsAt + i * 4}, true)`
+        : `${v}.getUint16(${r} + ${this.offsetsAt + i * 2}, true)`;
     const mask = this.wide ? '0x7fffffff' : '0x7fff';
     return {
       start: variable === 0 ? `${r} + ${this.dataAt}` : `${r} + (${read(variable - 1)} & ${mask})`,

@@ -13,7 +13,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
-import { type RecordLayout, writeLongReference, type LongReference } from './layout.ts';
+import { type LongReference, type RecordLayout, writeLongReference } from './layout.ts';
 
 export const CHUNK_BYTES = 65536;
 /** A buffer's first chunk: most hold a row or two. */
@@ -130,7 +130,8 @@ export class RowBuffer {
       if (unit > 127) break;
       target[to++] = unit;
     }
-    if (i < length) to = this.#end + Buffer.from(target.buffer, this.#end, target.length - this.#end).write(text, 'utf8');
+    if (i < length)
+      to = this.#end + Buffer.from(target.buffer, this.#end, target.length - this.#end).write(text, 'utf8');
     this.#end = to;
     this.#setEnd(variable, false);
   }
@@ -219,13 +220,15 @@ export class RowBuffer {
     const bytes = this.chunks[chunk]!;
     this.memory.usedBytes -= bytes.length;
     if (bytes.length === CHUNK_BYTES && pool.length < POOL_CHUNKS_MAX) pool.push({ bytes, view: this.views[chunk]! });
-    else if (bytes.length === FIRST_CHUNK_BYTES && smallPool.length < POOL_CHUNKS_MAX) smallPool.push({ bytes, view: this.views[chunk]! });
+    else if (bytes.length === FIRST_CHUNK_BYTES && smallPool.length < POOL_CHUNKS_MAX)
+      smallPool.push({ bytes, view: this.views[chunk]! });
   }
 
   #setEnd(variable: number, long: boolean): void {
     const layout = this.layout;
     const end = this.#end - this.at;
-    if (layout.wide) this.view.setUint32(this.at + layout.offsetsAt + variable * 4, long ? end + 0x80000000 : end, true);
+    if (layout.wide)
+      this.view.setUint32(this.at + layout.offsetsAt + variable * 4, long ? end + 0x80000000 : end, true);
     else {
       if (end > 0x7fff) throw fail('program_limit_exceeded', 'row is too big');
       this.view.setUint16(this.at + layout.offsetsAt + variable * 2, long ? end | 0x8000 : end, true);

@@ -69,14 +69,22 @@ function planCall(row: RowCode, call: AggregateCall, slot: number): PlannedCall 
       return value.kind === 'num' && arg.type === 701 ? { ...base, how: 'fsum', arg } : undefined;
     case 'min':
     case 'max':
-      return value.kind === 'dec' || (value.kind === 'num' && arg.type !== 700 && arg.type !== 701) ? { ...base, how: compiled, arg, scale: value.scale, type: arg.type } : undefined;
+      return value.kind === 'dec' || (value.kind === 'num' && arg.type !== 700 && arg.type !== 701)
+        ? { ...base, how: compiled, arg, scale: value.scale, type: arg.type }
+        : undefined;
     default:
       return undefined;
   }
 }
 
 /** Compiles the loop, or answers undefined when something is not covered. */
-export function compileAggregateLoop(tableShape: Shape, access: TableAccess, filter: Expr | undefined, groups: readonly Expr[], calls: readonly AggregateCall[]): CompiledAggregate | undefined {
+export function compileAggregateLoop(
+  tableShape: Shape,
+  access: TableAccess,
+  filter: Expr | undefined,
+  groups: readonly Expr[],
+  calls: readonly AggregateCall[],
+): CompiledAggregate | undefined {
   if (!mayGenerateCode() || groups.length > 1) return undefined;
   const w = new CodeWriter();
   const row = new RowCode(w, tableShape, notNullIds(tableShape, access));
@@ -92,13 +100,24 @@ export function compileAggregateLoop(tableShape: Shape, access: TableAccess, fil
   for (const line of row.prologue) w.line(line);
   const local = group === undefined;
   writeLoad(w, planned, local);
-  const body = (): boolean => writeRow(row, filter, () => (group === undefined ? writeSteps(row, planned, (name, slot) => `${name}${slot}`) : writeGrouped(row, group, planned)));
+  const body = (): boolean =>
+    writeRow(row, filter, () =>
+      group === undefined
+        ? writeSteps(row, planned, (name, slot) => `${name}${slot}`)
+        : writeGrouped(row, group, planned),
+    );
   w.open('rows:');
   if (!writeLoops(row, access.layout.number, body, 'break rows;')) return undefined;
   w.close();
   if (local) writeStore(w, planned);
   const built = w.build<AggregateLoop>('aggregateLeaf', ['scan', 'access', 's', 'g']);
-  return built === undefined ? undefined : { ...built, calls: planned.map(({ how, slot, scale, type }) => ({ how, slot, scale, type })), grouped: group !== undefined };
+  return built === undefined
+    ? undefined
+    : {
+        ...built,
+        calls: planned.map(({ how, slot, scale, type }) => ({ how, slot, scale, type })),
+        grouped: group !== undefined,
+      };
 }
 
 function isGroupColumn(shape: Shape, group: Expr): boolean {
@@ -152,7 +171,11 @@ function writeGrouped(row: RowCode, group: Expr, calls: readonly PlannedCall[]):
   return writeSteps(row, calls, (name, slot) => `${name === 'x' ? 'a' : 'e'}${slot}[j]`);
 }
 
-function writeSteps(row: RowCode, calls: readonly PlannedCall[], at: (name: 'x' | 'y', slot: number) => string): boolean {
+function writeSteps(
+  row: RowCode,
+  calls: readonly PlannedCall[],
+  at: (name: 'x' | 'y', slot: number) => string,
+): boolean {
   const w = row.writer;
   for (const call of calls) {
     const conditions: string[] = [];

@@ -76,7 +76,9 @@ export class CodeWriter {
     const bind = constants.length === 0 ? '' : `const [${constants.join(', ')}] = constants;\n`;
     const source = `${bind}return function ${name}(${parameters.join(', ')}) {\n${this.source}\n};`;
     if (source.length > SOURCE_BYTES_MAX) return undefined;
-    const fn = new Function('constants', `'use strict';\n${source}\n//# sourceURL=extentdb-${name}.js`)(this.constants) as T;
+    const fn = new Function('constants', `'use strict';\n${source}\n//# sourceURL=extentdb-${name}.js`)(
+      this.constants,
+    ) as T;
     return { fn, source };
   }
 }

@@ -8,11 +8,21 @@
  * Numerics are scaled integers in numbers while their static precision is at most 15 digits. Whatever is not covered here
  * makes {@link expressionCode} answer undefined, and the plan stays interpreted.
  */
-import { KIND_BOOL, KIND_DEC64, KIND_F32, KIND_F64, KIND_I16, KIND_I32, KIND_I64, KIND_TEXT, KIND_U32 } from '../../../base/physical.ts';
+import {
+  KIND_BOOL,
+  KIND_DEC64,
+  KIND_F32,
+  KIND_F64,
+  KIND_I16,
+  KIND_I32,
+  KIND_I64,
+  KIND_TEXT,
+  KIND_U32,
+} from '../../../base/physical.ts';
 import { readInt64 } from '../../../engine/record-port.ts';
 import type { ColumnId, Expr } from '../../plan/logical.ts';
-import { Numeric } from '../../types/numeric.ts';
 import type { SqlValue } from '../../types/contracts.ts';
+import { Numeric } from '../../types/numeric.ts';
 import type { Shape } from '../shape.ts';
 import type { CodeWriter } from './code.ts';
 
@@ -117,7 +127,11 @@ export class RowCode {
       this.#parameters.set(key, known);
       const raw = `s.parameters[${index}]`;
       this.prologue.push(`const q${number} = ${raw} === null;`);
-      this.prologue.push(scale < 0 ? `const p${number} = ${raw};` : `const p${number} = ${this.writer.use(decimalBound)}(${raw}, ${scale});`);
+      this.prologue.push(
+        scale < 0
+          ? `const p${number} = ${raw};`
+          : `const p${number} = ${this.writer.use(decimalBound)}(${raw}, ${scale});`,
+      );
     }
     return known;
   }
@@ -187,10 +201,22 @@ export function valueCode(row: RowCode, expr: Expr): CodeValue | undefined {
 
 function constantCode(value: SqlValue, type: number): CodeValue | undefined {
   if (value === null) return undefined;
-  if (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)) return plain(value < 0 ? `(${value})` : `${value}`, WIDE_TYPES.has(type) ? 'int8' : 'num', []);
+  if (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0))
+    return plain(value < 0 ? `(${value})` : `${value}`, WIDE_TYPES.has(type) ? 'int8' : 'num', []);
   if (typeof value === 'boolean') return plain(`${value}`, 'bool', []);
-  if (value instanceof Numeric && typeof value.coefficient === 'number' && Number.isFinite(value.coefficient) && Math.abs(value.coefficient) < 10 ** DIGITS_MAX) {
-    return { code: `(${value.coefficient})`, kind: 'dec', nulls: [], scale: value.scale, digits: Math.max(1, String(Math.abs(value.coefficient)).length) };
+  if (
+    value instanceof Numeric &&
+    typeof value.coefficient === 'number' &&
+    Number.isFinite(value.coefficient) &&
+    Math.abs(value.coefficient) < 10 ** DIGITS_MAX
+  ) {
+    return {
+      code: `(${value.coefficient})`,
+      kind: 'dec',
+      nulls: [],
+      scale: value.scale,
+      digits: Math.max(1, String(Math.abs(value.coefficient)).length),
+    };
   }
   return undefined;
 }
@@ -219,7 +245,8 @@ function castCode(row: RowCode, expr: Extract<Expr, { kind: 'cast' }>): CodeValu
   const to = expr.type;
   if (expr.cast.method === 'relabel') return kindOf(to) === arg.kind ? arg : undefined;
   const integers = from === 21 || from === 23;
-  if (integers && (to === 23 || to === 20) && to > from - 100) return to === 20 ? { ...arg, kind: 'int8' } : from === 21 ? arg : undefined;
+  if (integers && (to === 23 || to === 20) && to > from - 100)
+    return to === 20 ? { ...arg, kind: 'int8' } : from === 21 ? arg : undefined;
   if (integers && to === 701) return arg;
   if (integers && to === 1700) return { ...arg, kind: 'dec', scale: 0, digits: from === 21 ? 5 : 10 };
   return undefined;
@@ -245,9 +272,17 @@ function callCode(row: RowCode, expr: Extract<Expr, { kind: 'call' }>): CodeValu
     assigned.push(`${t} = ${a.code}`);
     return t;
   });
-  const body = fn.code(names, (f) => row.writer.use(f), () => row.writer.fresh());
+  const body = fn.code(
+    names,
+    (f) => row.writer.use(f),
+    () => row.writer.fresh(),
+  );
   const code = assigned.length === 0 ? body : `(${assigned.join(', ')}, ${body})`;
-  return plain(code, kind, values.flatMap((a) => a.nulls));
+  return plain(
+    code,
+    kind,
+    values.flatMap((a) => a.nulls),
+  );
 }
 
 const COMPARISON: Readonly<Record<string, string>> = { eq: '===', ne: '!==', lt: '<', le: '<=', gt: '>', ge: '>=' };
@@ -257,7 +292,8 @@ function decimalCode(row: RowCode, expr: Extract<Expr, { kind: 'call' }>): CodeV
   const [left, right] = expr.args as [Expr, Expr];
   if (left.type !== 1700 || right.type !== 1700) return undefined;
   const comparison = COMPARISON[expr.operator!.meaning];
-  if (comparison !== undefined && (left.kind === 'param' || right.kind === 'param')) return decimalParameter(row, left, right, comparison);
+  if (comparison !== undefined && (left.kind === 'param' || right.kind === 'param'))
+    return decimalParameter(row, left, right, comparison);
   const a = valueCode(row, left);
   const b = valueCode(row, right);
   if (a?.kind !== 'dec' || b?.kind !== 'dec') return undefined;
@@ -273,7 +309,13 @@ function decimalCode(row: RowCode, expr: Extract<Expr, { kind: 'call' }>): CodeV
     case '-': {
       const digits = whole + scale + 1;
       if (digits > DIGITS_MAX) return undefined;
-      return { code: `(${rescaled(a, scale)} ${expr.operator!.name} ${rescaled(b, scale)})`, kind: 'dec', nulls, scale, digits };
+      return {
+        code: `(${rescaled(a, scale)} ${expr.operator!.name} ${rescaled(b, scale)})`,
+        kind: 'dec',
+        nulls,
+        scale,
+        digits,
+      };
     }
     case '*': {
       const digits = a.digits + b.digits;
@@ -296,7 +338,11 @@ function decimalParameter(row: RowCode, left: Expr, right: Expr, comparison: str
   if (other?.kind !== 'dec' || parameter.kind !== 'param') return undefined;
   const p = row.parameter(parameter.index, other.scale);
   const nulls = [...other.nulls, p.isNull];
-  return plain(parameterLeft ? `(${p.value} ${comparison} ${other.code})` : `(${other.code} ${comparison} ${p.value})`, 'bool', nulls);
+  return plain(
+    parameterLeft ? `(${p.value} ${comparison} ${other.code})` : `(${other.code} ${comparison} ${p.value})`,
+    'bool',
+    nulls,
+  );
 }
 
 /** "expr is true" (or "is false") as a JS condition, or undefined. */
@@ -332,7 +378,11 @@ function testCode(row: RowCode, expr: Extract<Expr, { kind: 'test' }>, wanted: b
     if (isNull === undefined) return undefined;
     return (test === 'null') === wanted ? isNull : `!${isNull}`;
   }
-  const truth = test.endsWith('true') ? conditionCode(row, expr.arg, true) : test.endsWith('false') ? conditionCode(row, expr.arg, false) : undefined;
+  const truth = test.endsWith('true')
+    ? conditionCode(row, expr.arg, true)
+    : test.endsWith('false')
+      ? conditionCode(row, expr.arg, false)
+      : undefined;
   if (truth === undefined) return undefined;
   return test.startsWith('not') === wanted ? `!${truth}` : truth;
 }

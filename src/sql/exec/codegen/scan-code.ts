@@ -63,7 +63,9 @@ export function writeLoops(row: RowCode, layoutNumber: number, body: () => boole
   w.line('if (!scan.resolve(i)) continue;');
   w.line('v = scan.row.view; b = scan.row.bytes; r = scan.row.start;');
   w.close();
-  w.line('if (v.getUint16(r, true) !== n) { access.translate(v, b, r); v = access.storedView; b = access.stored; r = 0; }');
+  w.line(
+    'if (v.getUint16(r, true) !== n) { access.translate(v, b, r); v = access.storedView; b = access.stored; r = 0; }',
+  );
   row.restart();
   if (!body()) return false;
   w.close();
@@ -71,7 +73,12 @@ export function writeLoops(row: RowCode, layoutNumber: number, body: () => boole
 }
 
 /** Compiles filter and copy of a scan; undefined when something is not covered. */
-export function compileScanLoop(tableShape: Shape, access: TableAccess, outShape: Shape, filter: Expr | undefined): CompiledLoop | undefined {
+export function compileScanLoop(
+  tableShape: Shape,
+  access: TableAccess,
+  outShape: Shape,
+  filter: Expr | undefined,
+): CompiledLoop | undefined {
   if (!mayGenerateCode()) return undefined;
   const w = new CodeWriter();
   const row = new RowCode(w, tableShape, notNullIds(tableShape, access));
@@ -82,7 +89,13 @@ export function compileScanLoop(tableShape: Shape, access: TableAccess, outShape
 /**
  * Writes the whole function. Parameters are read at its start, so the conditions are generated once before to learn which.
  */
-function finishLoop(w: CodeWriter, row: RowCode, layoutNumber: number, body: () => boolean, conditions: readonly Expr[]): CompiledLoop | undefined {
+function finishLoop(
+  w: CodeWriter,
+  row: RowCode,
+  layoutNumber: number,
+  body: () => boolean,
+  conditions: readonly Expr[],
+): CompiledLoop | undefined {
   for (const condition of conditions) if (conditionCode(row, condition, true) === undefined) return undefined;
   for (const line of row.prologue) w.line(line);
   if (!writeLoops(row, layoutNumber, body)) return undefined;
@@ -100,10 +113,14 @@ function writeCopy(row: RowCode, from: Shape, to: Shape): boolean {
     if (isVariable(kind)) {
       const range = from.layout.variableCode(source, 'v', 'r');
       const variable = to.layout.variableIndex[target]!;
-      w.line(`if (${isNull}) { out.setNull(${target}); out.putNothing(${variable}); } else out.putCopy(${variable}, b, ${range.start}, ${range.end}, ${range.long});`);
+      w.line(
+        `if (${isNull}) { out.setNull(${target}); out.putNothing(${variable}); } else out.putCopy(${variable}, b, ${range.start}, ${range.end}, ${range.long});`,
+      );
       return;
     }
-    w.line(`if (${isNull}) out.setNull(${target}); else { ${copyFixed(fixedBytes(kind), from.layout.fixedAt[source]!, to.layout.fixedAt[target]!)} }`);
+    w.line(
+      `if (${isNull}) out.setNull(${target}); else { ${copyFixed(fixedBytes(kind), from.layout.fixedAt[source]!, to.layout.fixedAt[target]!)} }`,
+    );
   });
   w.line('out.finish();');
   return true;
@@ -113,6 +130,7 @@ function copyFixed(size: number, from: number, to: number): string {
   if (size === 1) return `out.bytes[out.at + ${to}] = b[r + ${from}];`;
   if (size === 2) return `out.view.setInt16(out.at + ${to}, v.getInt16(r + ${from}, true), true);`;
   const words: string[] = [];
-  for (let i = 0; i < size; i += 4) words.push(`out.view.setInt32(out.at + ${to + i}, v.getInt32(r + ${from + i}, true), true);`);
+  for (let i = 0; i < size; i += 4)
+    words.push(`out.view.setInt32(out.at + ${to + i}, v.getInt32(r + ${from + i}, true), true);`);
   return words.join(' ');
 }
