@@ -31,8 +31,10 @@ export const QUERY = 0x51;
 export const SYNC = 0x53;
 export const TERMINATE = 0x58;
 
-const LARGE = new Set([BIND, COPY_DATA, FUNCTION_CALL, PARSE, QUERY]);
-const SMALL = new Set([CLOSE, COPY_DONE, COPY_FAIL, DESCRIBE, EXECUTE, FLUSH, SYNC, TERMINATE]);
+/** By type: 0 = no such frame, 1 = always short, 2 = may be long. */
+const SIZES = new Uint8Array(256);
+for (const type of [CLOSE, COPY_DONE, COPY_FAIL, DESCRIBE, EXECUTE, FLUSH, SYNC, TERMINATE]) SIZES[type] = 1;
+for (const type of [BIND, COPY_DATA, FUNCTION_CALL, PARSE, QUERY]) SIZES[type] = 2;
 
 /** Frames that cannot be: the connection ends. `tell` = the client hears why. */
 export class BrokenFraming extends Error {
@@ -106,16 +108,12 @@ export class Input {
     const queued = this.#filled - at;
     if (queued < 1) return false;
     const type = this.bytes[at]!;
-    if (queued < 5) {
-      if (!LARGE.has(type) && !SMALL.has(type)) throw unknownType(type);
-      return false;
-    }
+    const size = SIZES[type]!;
+    if (size === 0) throw new BrokenFraming(fail('protocol_violation', `invalid frontend message type ${type}`));
+    if (queued < 5) return false;
     const length = this.#view.getInt32(at + 1);
-    if (length < 4 || length > SMALL_FRAME_BYTES_MAX || queued < length + 1) {
-      if (!LARGE.has(type) && !SMALL.has(type)) throw unknownType(type);
-      if (length < 4 || length > (LARGE.has(type) ? this.#frameBytesMax : SMALL_FRAME_BYTES_MAX)) throw new BrokenFraming();
-      if (queued < length + 1) return false;
-    }
+    if (length < 4 || length > (size === 1 ? SMALL_FRAME_BYTES_MAX : this.#frameBytesMax)) throw new BrokenFraming();
+    if (queued <= length) return false;
     this.#frame(type, at + 5, at + 1 + length);
     return true;
   }
@@ -180,8 +178,4 @@ export class Input {
   finish(): void {
     if (this.at !== this.end) throw fail('protocol_violation', 'invalid message format');
   }
-}
-
-function unknownType(type: number): BrokenFraming {
-  return new BrokenFraming(fail('protocol_violation', `invalid frontend message type ${type}`));
 }

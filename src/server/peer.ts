@@ -7,6 +7,7 @@
  * sent. A client that vanished is not told anything more; what it asked for is still done, as PostgreSQL does.
  */
 import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
 import { fail, unsupported } from '../base/errors.ts';
 import { REQUEST_OUTPUT, REQUEST_SLICE, REQUEST_TIMER, type Request, type Task } from '../base/task.ts';
 import { Input } from './input.ts';
@@ -15,6 +16,7 @@ import { OutputBuffer } from './output.ts';
 const QUEUED_BYTES_MAX = 1 << 20;
 const UNSENT_BYTES_MAX = 1 << 20;
 const FLUSH_BYTES = 64 << 10;
+const LINGER_MS = 1000;
 
 type Resume = (error?: unknown) => void;
 
@@ -24,6 +26,7 @@ export class Peer {
   /** Nothing more will come. */
   ended = false;
   readonly #socket: Socket;
+  readonly #clock: Clock;
   #gone = false;
   #paused = false;
   #inputWaiter: Resume | undefined;
@@ -32,8 +35,9 @@ export class Peer {
   readonly moreInput: Request;
   readonly #drained: Request;
 
-  constructor(socket: Socket, frameBytesMax: number) {
+  constructor(socket: Socket, frameBytesMax: number, clock: Clock) {
     this.#socket = socket;
+    this.#clock = clock;
     this.input = new Input(frameBytesMax);
     this.moreInput = wait(REQUEST_TIMER, (resume) => {
       this.#inputWaiter = resume;
@@ -107,11 +111,14 @@ export class Peer {
   close(): void {
     this.flush();
     if (this.#gone) return;
-    this.#socket.end();
-    // A peer that does not close its side must not hold the socket; what it still sends is of no interest.
-    this.#socket.removeAllListeners('data');
-    this.#socket.resume();
-    this.#socket.destroySoon();
+    const socket = this.#socket;
+    socket.end();
+    // What the client still sends is read and forgotten for a while: closing over unread bytes would make its system
+    // throw away what we said last.
+    socket.removeAllListeners('data');
+    socket.resume();
+    const timer = this.#clock.after(LINGER_MS, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
   }
 
   get address(): string {

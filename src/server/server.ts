@@ -82,7 +82,7 @@ export class Server {
       this.#sockets.delete(socket);
     });
     const { clock } = this.#options.instance.options;
-    const peer = new Peer(socket, this.#options.frameBytesMax ?? FRAME_BYTES_MAX);
+    const peer = new Peer(socket, this.#options.frameBytesMax ?? FRAME_BYTES_MAX, clock);
     const running = new Running();
     const timer = clock.after(STARTUP_MS_MAX, () => running.cancel(new BrokenFraming()));
     this.#starting.run(
