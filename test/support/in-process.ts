@@ -123,7 +123,7 @@ export class TestSession {
 
 export async function memoryInstance(): Promise<Instance> {
   return Instance.openFile('/test.extent', {
-    vfs: new MemoryVfs({ prng: new Prng(1) }),
+    vfs: new MemoryVfs(),
     clock: new SystemClock(),
     prng: new Prng(1),
   });

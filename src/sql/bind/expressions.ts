@@ -245,7 +245,6 @@ function bindCase(b: Binding, level: Level, e: CaseExpression): Expr {
 
 /** The result of a branch, under the name that the bound tree gives it. */
 function pairOf(result: Expr): { then: Expr } {
-  // biome-ignore lint/suspicious/noThenProperty: the field's name in the bound tree
   return { then: result };
 }
 

@@ -282,7 +282,7 @@ class AggregateOperator extends Operator {
       key.uint32(group);
       const { ordered } = call;
       for (let i = 0; i < args.length; i++)
-        appendHashValue(key, ordered?.shape.columns[i]!.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
+        appendHashValue(key, ordered?.shape.columns[i]?.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
       const before = distinct.count;
       if (distinct.findOrAdd(key.bytes, key.length) !== before) return;
     }

@@ -263,7 +263,7 @@ export class CopyReader {
 
   #csv(row: CopyRow): boolean {
     const data = this.#data;
-    const { delimiter, quote, escape } = this.#options;
+    const { delimiter, quote, escape: escapeByte } = this.#options;
     const longest = this.#end - this.#at;
     if (this.#scratch.length < longest) this.#scratch = Buffer.alloc(longest * 2);
     row.count = 0;
@@ -281,10 +281,10 @@ export class CopyReader {
       const byte = data[i]!;
       if (quoted) {
         if (
-          byte === escape &&
+          byte === escapeByte &&
           i + 1 < this.#end &&
-          (data[i + 1] === quote || data[i + 1] === escape) &&
-          (escape !== quote || data[i + 1] === quote)
+          (data[i + 1] === quote || data[i + 1] === escapeByte) &&
+          (escapeByte !== quote || data[i + 1] === quote)
         )
           this.#scratch[this.#scratchAt++] = data[++i]!;
         else if (byte === quote) {
@@ -367,7 +367,7 @@ export function copyField(text: string | null, column: string, options: CopyOpti
   const nullText = Buffer.from(options.nullText).toString();
   if (text === null) return nullText;
   const quote = String.fromCharCode(options.quote);
-  const escape = String.fromCharCode(options.escape);
+  const escapeText = String.fromCharCode(options.escape);
   const forced = options.forceQuote === 'all' || options.forceQuote.includes(column);
   const needs =
     forced ||
@@ -376,7 +376,7 @@ export function copyField(text: string | null, column: string, options: CopyOpti
     text.includes(String.fromCharCode(options.delimiter)) ||
     text.includes(quote) ||
     /[\n\r]/.test(text);
-  return needs ? quote + text.replaceAll(quote, escape + quote) + quote : text;
+  return needs ? quote + text.replaceAll(quote, escapeText + quote) + quote : text;
 }
 
 const TEXT_ESCAPES: Readonly<Record<string, string>> = {

@@ -215,7 +215,6 @@ class CopyInputOperator extends Operator {
     this.#skipHeader = plan.options.header;
   }
 
-  // biome-ignore lint/correctness/useYield: data comes with next
   *open(): Task<void> {}
 
   *next(): Task<RowBuffer | undefined> {

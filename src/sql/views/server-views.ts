@@ -8,9 +8,7 @@ const OWNER = 10;
 const REGTYPE = 2206;
 const TABLESPACE = 1663;
 
-function* roles({
-  catalog,
-}: ViewSource): Iterable<{
+function* roles({ catalog }: ViewSource): Iterable<{
   oid: number;
   name: string;
   superuser: boolean;
