@@ -7,6 +7,8 @@ export interface ServeCommand {
   readonly host: string;
   /** Undefined = 5432, or the next free one. */
   readonly port: number | undefined;
+  /** Bytes of the page cache; undefined = the engine's default, 128 MiB. */
+  readonly cacheBytes: number | undefined;
 }
 
 export interface RunCommand {
@@ -36,6 +38,7 @@ const SERVE = {
   data: { type: 'string', short: 'D' },
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
+  cache: { type: 'string' },
 } as const;
 
 /** @throws UsageError */
@@ -70,12 +73,13 @@ function serveCommand(words: readonly string[]): Command {
   if (values['help'] === true) return { kind: 'help' };
   if (values['version'] === true) return { kind: 'version' };
   if (positionals.length > 0) throw new UsageError(`serve takes no argument "${positionals[0]}"`);
-  const { data, host, port } = values;
+  const { data, host, port, cache } = values;
   return {
     kind: 'serve',
     data: typeof data === 'string' ? data : './extentdb-data',
     host: typeof host === 'string' ? host : '127.0.0.1',
     port: typeof port === 'string' ? portNumber(port) : undefined,
+    cacheBytes: typeof cache === 'string' ? mebibytes(cache) : undefined,
   };
 }
 
@@ -83,6 +87,12 @@ function portNumber(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
   if (port < 0 || port > 65535) throw new UsageError(`--port wants a number from 0 to 65535, not "${text}"`);
   return port;
+}
+
+function mebibytes(text: string): number {
+  const size = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (size < 1 || size > 1 << 20) throw new UsageError(`--cache wants mebibytes from 1 to 1048576, not "${text}"`);
+  return size * 2 ** 20;
 }
 
 /** Exactly the named arguments; undefined when help was asked for. */

@@ -5,6 +5,8 @@ import { Prng } from '../base/prng.ts';
 import type { InstanceOptions } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
 
-export function hostOptions(clock: Clock): InstanceOptions {
-  return { vfs: new NodeVfs(), clock, prng: new Prng(randomInt(2 ** 32)) };
+/** @param cacheBytes bytes of the page cache; undefined = the engine's default. */
+export function hostOptions(clock: Clock, cacheBytes?: number): InstanceOptions {
+  const options = { vfs: new NodeVfs(), clock, prng: new Prng(randomInt(2 ** 32)) };
+  return cacheBytes === undefined ? options : { ...options, cacheBytes };
 }

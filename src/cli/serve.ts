@@ -10,7 +10,7 @@ const PORTS_TRIED = 100;
 
 /** Serves until SIGINT or SIGTERM. @returns the exit status. */
 export async function serve(command: ServeCommand): Promise<number> {
-  const instance = await Instance.openDirectory(command.data, hostOptions(new SystemClock()));
+  const instance = await Instance.openDirectory(command.data, hostOptions(new SystemClock(), command.cacheBytes));
   let server: Server;
   try {
     // A file that someone else holds should be told now, not to the first client.

@@ -10,7 +10,8 @@ export const VERSION: string =
 export const USAGE = `ExtentDB: Postgres-speaking SQL in one file.
 
 Usage:
-  extentdb serve [--data DIR] [--port N] [--host H]   serve a directory of databases to any Postgres client
+  extentdb serve [--data DIR] [--port N] [--host H] [--cache MIB]
+                                                      serve a directory of databases to any Postgres client
   extentdb run FILE.extent SCRIPT.sql                 run a script on one database file ("-" reads standard input)
   extentdb shell FILE.extent                          type statements against one database file
   extentdb check FILE.extent                          prove that a database file is sound
@@ -20,6 +21,7 @@ Options of serve:
   --data DIR    the directory; made when it is missing (default ./extentdb-data)
   --port N      TCP port; without it 5432, or the next free one
   --host H      address to listen on (default 127.0.0.1); only connections from this machine are let in
+  --cache MIB   page cache, in mebibytes (default 128)
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `;
