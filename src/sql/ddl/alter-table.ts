@@ -177,7 +177,7 @@ function* addColumn(
   if (table.columns.some((c) => !c.dropped && c.name === name.text)) {
     if (!action.ifNotExists)
       throw d.error('duplicate_column', `column "${name.text}" of relation "${table.name}" already exists`, undefined);
-    d.sql.tell(`column "${name.text}" of relation "${table.name}" already exists, skipping`);
+    d.sql.tell(`column "${name.text}" of relation "${table.name}" already exists, skipping`, { sqlstate: '42701' });
     return;
   }
   const made = readColumn(d, action.column, Math.max(0, ...table.columns.map((c) => c.number)) + 1);

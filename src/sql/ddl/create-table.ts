@@ -146,7 +146,7 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
   const schema = d.targetSchema(s.name);
   if (d.catalog.relationNamed(schema, s.name.name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(schema, s.name.name);
-    d.sql.tell(`relation "${s.name.name}" already exists, skipping`);
+    d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return;
   }
   const columns: NewColumn[] = [];
@@ -371,7 +371,7 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
   const schema = d.targetSchema(s.name);
   if (d.catalog.relationNamed(schema, s.name.name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(schema, s.name.name);
-    d.sql.tell(`relation "${s.name.name}" already exists, skipping`);
+    d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return undefined;
   }
   const planned = d.sql.planStatement(s.query, d.text, 0, [], []);

@@ -31,7 +31,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     d.chooseName([table.name, ...s.keys.map(keyName)], 'idx', d.taken(table.schema, undefined, new Set()));
   if (d.catalog.relationNamed(table.schema, name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(table.schema, name);
-    d.sql.tell(`relation "${name}" already exists, skipping`);
+    d.sql.tell(`relation "${name}" already exists, skipping`, { sqlstate: '42P07' });
     return;
   }
   const columns = s.keys.map((key) => indexColumn(d, table, key));

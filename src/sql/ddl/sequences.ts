@@ -94,7 +94,7 @@ export function* createSequence(d: Definer, s: CreateSequenceStatement): Task<vo
   if (s.temporary) throw d.unsupported('CREATE TEMPORARY SEQUENCE', s.at);
   const schema = d.targetSchema(s.name);
   if (d.catalog.relationNamed(schema, s.name.name) !== undefined && s.ifNotExists) {
-    d.sql.tell(`relation "${s.name.name}" already exists, skipping`);
+    d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return;
   }
   d.requireFree(schema, s.name.name);

@@ -15,7 +15,7 @@ export function* createSchema(d: Definer, s: CreateSchemaStatement): Task<void> 
   const name = s.name?.text ?? s.owner!.text;
   if (d.catalog.schemaNamed(name) !== undefined) {
     if (!s.ifNotExists) throw d.error('duplicate_schema', `schema "${name}" already exists`, undefined);
-    d.sql.tell(`schema "${name}" already exists, skipping`);
+    d.sql.tell(`schema "${name}" already exists, skipping`, { sqlstate: '42P06' });
     return;
   }
   if (name.startsWith('pg_'))
