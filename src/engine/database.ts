@@ -5,6 +5,7 @@
  * that owns them.
  */
 import type { Clock } from '../base/clock.ts';
+import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import type { Store } from '../storage/contracts.ts';
@@ -23,6 +24,7 @@ import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
 import { Session } from './session.ts';
+import type { SpillFile } from './spill-file.ts';
 import { TableAccess } from './table-access.ts';
 
 /** Process-wide numbering of sessions, which clients see as process ids. */
@@ -112,6 +114,11 @@ export class Database {
   closeSession(session: Session): void {
     this.sessions.delete(session.processId);
   }
+
+  /** Makes spill files; set when the database is opened. */
+  newSpillFile: () => SpillFile = () => {
+    throw fail('feature_not_supported', 'this database has no place for temporary files');
+  };
 
   /** Set when the database is about to close: background work starts no more. */
   closing = false;

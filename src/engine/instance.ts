@@ -14,6 +14,7 @@ import type { Vfs } from '../io/vfs.ts';
 import { openDatabaseFile } from '../space/open-database-file.ts';
 import type { Oid } from './catalog.ts';
 import { Database } from './database.ts';
+import { SpillFile } from './spill-file.ts';
 
 export interface InstanceOptions {
   readonly vfs: Vfs;
@@ -25,6 +26,8 @@ export interface InstanceOptions {
 
 export const DEFAULT_DATABASE = 'postgres';
 const SUFFIX = '.extent';
+/** Temporary files of a database are its file's name with this and a number. */
+const SPILL_SUFFIX = '-spill-';
 const DEFAULT_DATABASE_OID = 5;
 /** Between two looks for background work when there was none. */
 const IDLE_MS = 100;
@@ -90,6 +93,9 @@ export class Instance {
     );
     const database = await Database.start(name, oidOf(name), store, clock, prng);
     this.#started.set(name, database);
+    removeSpillFiles(vfs, path);
+    let spills = 0;
+    database.newSpillFile = () => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`);
     database.backgroundStep = () => store.background();
     this.#maintain(database);
     return database;
@@ -192,6 +198,14 @@ export class Instance {
     this.#closed = true;
     for (const database of this.#started.values()) await database.close();
   }
+}
+
+/** Removes what statements of a crashed process left behind; the database's lock is held. */
+function removeSpillFiles(vfs: Vfs, path: string): void {
+  const slash = path.lastIndexOf('/');
+  const folder = slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
+  const start = `${path.slice(slash + 1)}${SPILL_SUFFIX}`;
+  for (const file of vfs.list(folder)) if (file.startsWith(start)) vfs.unlink(slash < 0 ? file : `${path.slice(0, slash + 1)}${file}`);
 }
 
 function nameOf(path: string): string {

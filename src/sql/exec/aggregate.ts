@@ -19,8 +19,14 @@ import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './ope
 import { ScanPlan } from './scan.ts';
 import { Shape, travelPhysical } from './shape.ts';
 import { Sorter } from './sort.ts';
+import { Partitions, type SpilledRows } from './spill.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
+
+/** A round has room for at least so many groups, whatever else takes the statement's memory. */
+const GROUPS_MIN = 1024;
+/** Parts of parts of parts: beyond, many equal hashes are the likelier cause, and memory is used. */
+const DEPTH_MAX = 6;
 
 interface CompiledCall {
   readonly impl: AggregateImpl;
@@ -151,6 +157,10 @@ class AggregateOperator extends Operator {
   #direct: (readonly SqlValue[])[][] = [];
   #done = false;
   #nextGroup = 0;
+  /** Where rows of groups that found no more room go; parts of earlier rounds that wait for theirs. */
+  #spilling: Partitions | undefined;
+  #waiting: { readonly rows: SpilledRows; readonly depth: number }[] = [];
+  #depth = 0;
 
   constructor(state: ExecState, plan: AggregatePlan) {
     super(state);
@@ -164,6 +174,15 @@ class AggregateOperator extends Operator {
 
   *open(): Task<void> {
     this.loops++;
+    this.#reset();
+    this.#done = false;
+    this.#nextGroup = 0;
+    this.#closeSpilled();
+    yield* this.#input.open();
+  }
+
+  /** Empties groups and states for the next part of the input. */
+  #reset(): void {
     const { calls } = this.#plan;
     this.#table.clear();
     this.#groups.clear();
@@ -173,9 +192,14 @@ class AggregateOperator extends Operator {
     for (const list of this.#sorters) for (const sorter of list) sorter.release();
     this.#sorters = calls.map(() => []);
     this.#direct = calls.map(() => []);
-    this.#done = false;
     this.#nextGroup = 0;
-    yield* this.#input.open();
+  }
+
+  #closeSpilled(): void {
+    for (const part of this.#waiting) part.rows.close();
+    this.#waiting = [];
+    for (const part of this.#spilling?.parts ?? []) part.close();
+    this.#spilling = undefined;
   }
 
   *next(): Task<RowBuffer | undefined> {
@@ -183,8 +207,9 @@ class AggregateOperator extends Operator {
     const out = this.#out;
     out.clear();
     const { calls, writers, groups, shape } = this.#plan;
-    const count = groups.length === 0 ? 1 : this.#table.count;
     const env = this.#env;
+    while (groups.length > 0 && this.#nextGroup >= this.#table.count && this.#waiting.length > 0) yield* this.#consumePart();
+    const count = groups.length === 0 ? 1 : this.#table.count;
     while (this.#nextGroup < count && out.count < BATCH_ROWS) {
       const group = this.#nextGroup++;
       if (groups.length > 0) pointAt(env, this.#groups, group);
@@ -216,7 +241,34 @@ class AggregateOperator extends Operator {
       }
       if (this.state.spent(rows.count)) yield this.state.session.slice();
     }
+    this.#endRound();
     this.#done = true;
+  }
+
+  /** The rows put aside in a round become parts that wait. */
+  #endRound(): void {
+    for (const rows of this.#spilling?.parts ?? []) {
+      if (rows.count > 0) this.#waiting.push({ rows, depth: this.#depth + 1 });
+      else rows.close();
+    }
+    this.#spilling = undefined;
+  }
+
+  /** Aggregates one part that was put aside: its groups are in no other. */
+  *#consumePart(): Task<void> {
+    const part = this.#waiting.pop()!;
+    this.#reset();
+    this.#depth = part.depth;
+    const env = this.#env;
+    while (part.rows.advance()) {
+      env.b0 = part.rows.bytes;
+      env.v0 = part.rows.view;
+      env.r0 = part.rows.rowAt;
+      yield* evaluateRow(env, () => this.#row());
+      if (this.state.spent(2)) yield this.state.session.slice();
+    }
+    part.rows.close();
+    this.#endRound();
   }
 
   #startGroup(group: number): void {
@@ -243,6 +295,7 @@ class AggregateOperator extends Operator {
     }
     const directs = calls.map((c) => c.direct.map((d) => d(env)));
     const group = this.#groupOf(groupValues);
+    if (group < 0) return;
     for (let c = 0; c < calls.length; c++) {
       if (directs[c]!.length > 0) this.#direct[c]![group] = directs[c]!;
       const args = argLists[c];
@@ -257,6 +310,11 @@ class AggregateOperator extends Operator {
     key.length = 0;
     for (let i = 0; i < values.length; i++) appendHashValue(key, shape.columns[i]!.physical, values[i]!);
     const before = this.#table.count;
+    if (before >= GROUPS_MIN && this.state.memory.exceeded && this.#depth < DEPTH_MAX && this.#table.find(key.bytes, key.length) < 0) {
+      this.#spilling ??= new Partitions(this.state, this.#plan.children[0]!.shape, this.#depth);
+      this.#spilling.add(this.#env.b0, this.#env.v0, this.#env.r0, key);
+      return -1;
+    }
     const group = this.#table.findOrAdd(key.bytes, key.length);
     if (group === before) {
       this.#groups.start();
@@ -346,6 +404,7 @@ class AggregateOperator extends Operator {
 
   close(): void {
     this.#input.close();
+    this.#closeSpilled();
     this.#out.release();
     this.#groups.release();
     this.#table.clear();

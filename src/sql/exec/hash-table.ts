@@ -139,7 +139,7 @@ export class HashTable {
 
   #charge(bytes: number): void {
     this.#charged += bytes;
-    this.#memory.usedBytes += bytes;
+    this.#memory.charge(bytes);
   }
 
   clear(): void {

@@ -1,6 +1,8 @@
 /**
  * Sorting, and the sorter that windows, DISTINCT ON and ordered aggregates share.
  *
+ * Beyond `work_mem` sorted runs go to disk and are merged from there.
+ *
  * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
  * 4,096 rows are sorted with the built-in sort and merged pairwise, giving way between slices (law 9). The sort is stable.
  */
@@ -11,10 +13,13 @@ import { compileEval, type Scope } from './evaluate.ts';
 import { appendSortValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import { type Shape, travelPhysical } from './shape.ts';
+import { SpilledRows } from './spill.ts';
 import { Env, type ExecState } from './state.ts';
 
 const RUN_ROWS = 4096;
 const CHUNK_BYTES = 65536;
+/** Runs on disk have at least this many rows, whatever else takes the statement's memory. */
+const SPILL_ROWS_MIN = 1024;
 
 /** Appends the sort key of the environment's row. */
 export type SortKeyMaker = (env: Env, key: KeyWriter) => void;
@@ -145,6 +150,18 @@ export class Sorter {
     }
   }
 
+  /** Writes the sorted rows with their keys to a run on disk, and empties the sorter. */
+  spillTo(run: SpilledRows): void {
+    for (const number of this.order) {
+      const address = this.rows.index[number]!;
+      const chunk = address >>> 13;
+      const at = this.#offsetOf[number]!;
+      const keys = this.#chunks[this.#chunkOf[number]!]!;
+      run.add(this.rows.chunks[chunk]!, this.rows.views[chunk]!, (address & 8191) << 3, keys.subarray(at), this.#lengthOf[number]!);
+    }
+    this.clear();
+  }
+
   clear(): void {
     this.rows.clear();
     this.#chunks = [];
@@ -195,6 +212,9 @@ class SortOperator extends Operator {
   readonly #out: RowBuffer;
   #sorted = false;
   #next = 0;
+  /** Sorted runs on disk; when there are any, all rows are in them and `#heap` merges them. */
+  #runs: SpilledRows[] = [];
+  #heap: SpilledRows[] = [];
 
   constructor(state: ExecState, plan: SortPlan) {
     super(state);
@@ -208,6 +228,7 @@ class SortOperator extends Operator {
   *open(): Task<void> {
     this.loops++;
     this.#sorter.clear();
+    this.#closeRuns();
     this.#sorted = false;
     this.#next = 0;
     yield* this.#input.open();
@@ -215,38 +236,83 @@ class SortOperator extends Operator {
 
   *next(): Task<RowBuffer | undefined> {
     if (!this.#sorted) yield* this.#gather();
-    const { order, rows } = this.#sorter;
     const out = this.#out;
     out.clear();
-    while (this.#next < order.length && out.count < BATCH_ROWS) {
-      const address = rows.index[order[this.#next++]!]!;
-      const chunk = address >>> 13;
-      out.appendRow(rows.chunks[chunk]!, rows.views[chunk]!, (address & 8191) << 3);
+    if (this.#runs.length > 0) this.#mergeInto(out);
+    else {
+      const { order, rows } = this.#sorter;
+      while (this.#next < order.length && out.count < BATCH_ROWS) {
+        const address = rows.index[order[this.#next++]!]!;
+        const chunk = address >>> 13;
+        out.appendRow(rows.chunks[chunk]!, rows.views[chunk]!, (address & 8191) << 3);
+      }
     }
     this.producedRows += out.count;
     return out.count === 0 ? undefined : out;
   }
 
   *#gather(): Task<void> {
-    yield* gatherSorted(this.state, this.#input, this.#sorter, this.#plan.key, this.#env);
+    yield* gatherSorted(this.state, this.#input, this.#sorter, this.#plan.key, this.#env, () => this.#spill());
+    if (this.#runs.length > 0 && this.#sorter.count > 0) this.#spill();
+    this.#heap = this.#runs.filter((run) => run.advance());
+    for (let i = (this.#heap.length >> 1) - 1; i >= 0; i--) this.#sink(i);
     this.#sorted = true;
+  }
+
+  #spill(): void {
+    const run = new SpilledRows(this.state, this.#plan.shape, this.#runs.length);
+    this.#runs.push(run);
+    this.#sorter.spillTo(run);
+  }
+
+  /** Takes the smallest row of all runs again and again. Equal keys come from the earlier run first: the sort is stable. */
+  #mergeInto(out: RowBuffer): void {
+    const heap = this.#heap;
+    while (heap.length > 0 && out.count < BATCH_ROWS) {
+      const top = heap[0]!;
+      out.appendRow(top.bytes, top.view, top.rowAt);
+      if (!top.advance()) {
+        const last = heap.pop()!;
+        if (heap.length > 0) heap[0] = last;
+      }
+      if (heap.length > 0) this.#sink(0);
+    }
+  }
+
+  #less(a: SpilledRows, b: SpilledRows): boolean {
+    const order = compareKeys(a.bytes, a.keyAt, a.keyAt + a.keyLength, b.bytes, b.keyAt, b.keyAt + b.keyLength);
+    return order !== 0 ? order < 0 : a.number < b.number;
+  }
+
+  #sink(from: number): void {
+    const heap = this.#heap;
+    for (let i = from; ; ) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) if (child < heap.length && this.#less(heap[child]!, heap[least]!)) least = child;
+      if (least === i) return;
+      const moved = heap[i]!;
+      heap[i] = heap[least]!;
+      heap[least] = moved;
+      i = least;
+    }
+  }
+
+  #closeRuns(): void {
+    for (const run of this.#runs) run.close();
+    this.#runs = [];
+    this.#heap = [];
   }
 
   close(): void {
     this.#input.close();
     this.#sorter.release();
+    this.#closeRuns();
     this.#out.release();
   }
 }
 
-/** Reads an open operator to its end into a sorter, and sorts. */
-export function* gatherSorted(
-  state: ExecState,
-  input: Operator,
-  sorter: Sorter,
-  makeKey: SortKeyMaker,
-  env: Env,
-): Task<void> {
+/** Reads an open operator to its end into a sorter, and sorts. `spill` is called with a sorted sorter when memory is short. */
+export function* gatherSorted(state: ExecState, input: Operator, sorter: Sorter, makeKey: SortKeyMaker, env: Env, spill: () => void): Task<void> {
   const key = new KeyWriter();
   for (;;) {
     const rows = yield* input.next();
@@ -260,6 +326,10 @@ export function* gatherSorted(
       sorter.add(env, key);
     }
     if (state.spent(rows.count)) yield state.session.slice();
+    if (state.memory.exceeded && sorter.count >= SPILL_ROWS_MIN) {
+      yield* sorter.sort();
+      spill();
+    }
   }
   yield* sorter.sort();
 }

@@ -159,7 +159,11 @@ export class Planner {
       case 'distinct': {
         const all = node.on === undefined ? idsOf(node.columns) : withColumns(needed, node.on);
         let input = this.plan(node.input, all, []);
-        if (node.on === undefined) input = this.exactly(input, node.columns);
+        // Rows that are equal are one group without aggregates; that way DISTINCT spills too.
+        if (node.on === undefined) {
+          input = this.exactly(input, node.columns);
+          return this.filtered(new AggregatePlan(input, new Shape(input.shape.columns), input.shape.columns.map(columnRef), [], this.scope, Math.max(1, input.rows / 5), []), conditions);
+        }
         return this.filtered(new DistinctPlan(input, node.on, this.scope, Math.max(1, input.rows / 5)), conditions);
       }
       case 'setop':
@@ -420,6 +424,10 @@ export class Planner {
     const left = this.#asShape(node.left, shape);
     const right = this.#asShape(node.right, shape);
     const rows = node.op === 'union' ? left.rows + right.rows : left.rows;
+    if (node.op === 'union' && !node.all) {
+      const all = new SetOpPlan(left, right, shape, 'union', true, rows);
+      return this.filtered(new AggregatePlan(all, new Shape(shape.columns), shape.columns.map(columnRef), [], this.scope, rows, []), conditions);
+    }
     return this.filtered(new SetOpPlan(left, right, shape, node.op, node.all, rows), conditions);
   }
 

@@ -33,7 +33,18 @@ export class RowMemory {
   get exceeded(): boolean {
     return this.usedBytes > this.limitBytes;
   }
+
+  /** Takes memory. @throws 53200 beyond what any statement may hold, for what cannot spill. */
+  charge(bytes: number): void {
+    this.usedBytes += bytes;
+    if (this.usedBytes > STATEMENT_BYTES_MAX && this.usedBytes > this.limitBytes) {
+      throw fail('out_of_memory', 'out of memory', { detail: `The statement would hold more than ${STATEMENT_BYTES_MAX >> 20} MB.` });
+    }
+  }
 }
+
+/** What one statement may hold beyond `work_mem`. */
+const STATEMENT_BYTES_MAX = 1 << 30;
 
 interface Chunk {
   readonly bytes: Uint8Array;
@@ -238,7 +249,7 @@ export class RowBuffer {
   #nextChunk(need: number): void {
     const size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
     const chunk = newChunk(size);
-    this.memory.usedBytes += size;
+    this.memory.charge(size);
     this.chunks.push(chunk.bytes);
     this.views.push(chunk.view);
     this.bytes = chunk.bytes;

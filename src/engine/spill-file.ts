@@ -1,0 +1,60 @@
+/**
+ * Temporary files: where statements put what exceeds their memory.
+ *
+ * A spill file lies beside its database, is written and read in order, and is gone when it is closed; those that a crash left
+ * behind are removed when the database opens. Nothing of it is logged or synced.
+ */
+import type { Vfs, VfsFile } from '../io/vfs.ts';
+
+const BUFFER_BYTES = 65536;
+
+export class SpillFile {
+  readonly #vfs: Vfs;
+  readonly #path: string;
+  readonly #file: VfsFile;
+  #buffer = new Uint8Array(BUFFER_BYTES);
+  #buffered = 0;
+  /** Bytes written, buffered ones included. */
+  length = 0;
+
+  constructor(vfs: Vfs, path: string) {
+    this.#vfs = vfs;
+    this.#path = path;
+    this.#file = vfs.open(path, 'new');
+  }
+
+  /** Appends bytes. @throws 53100 when the disk is full. */
+  append(bytes: Uint8Array, start: number, length: number): void {
+    if (this.#buffered + length > BUFFER_BYTES) this.#flush();
+    if (length > BUFFER_BYTES) {
+      this.#file.write(bytes, start, length, this.length);
+      this.length += length;
+      return;
+    }
+    this.#buffer.set(bytes.subarray(start, start + length), this.#buffered);
+    this.#buffered += length;
+    this.length += length;
+  }
+
+  #flush(): void {
+    if (this.#buffered > 0) this.#file.write(this.#buffer, 0, this.#buffered, this.length - this.#buffered);
+    this.#buffered = 0;
+  }
+
+  /** No more will be written: gives the buffer up. */
+  seal(): void {
+    this.#flush();
+    this.#buffer = new Uint8Array(0);
+  }
+
+  /** Reads up to `length` bytes from `offset`; returns how many there were. The file must be sealed. */
+  read(into: Uint8Array, at: number, length: number, offset: number): number {
+    const wanted = Math.min(length, this.length - offset);
+    return wanted <= 0 ? 0 : this.#file.read(into, at, wanted, offset);
+  }
+
+  close(): void {
+    this.#file.close();
+    this.#vfs.unlink(this.#path);
+  }
+}
