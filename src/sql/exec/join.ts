@@ -5,6 +5,9 @@
  * partners up. Nested loop: without an equality every row of the gathered right side is a candidate; with a *lateral* right
  * side (it refers to the left row: also the index look-up of a join) the right side is opened anew for each left row.
  *
+ * A right side beyond `work_mem` goes to disk, and the left side too, both spread by their keys' hashes; then part after part is
+ * joined in memory.
+ *
  *   kind   puts out
  *   inner  pairs that match
  *   left   those, and left rows without a match, right columns null; right, full likewise
@@ -20,8 +23,12 @@ import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond } from './operator.ts';
 import { type Shape, travelPhysical } from './shape.ts';
-import { Env, type ExecState } from './state.ts';
+import { Partitions } from './spill.ts';
+import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, columnWriter, type Eval } from './values.ts';
+
+/** The right side has at least this many rows before it goes to disk. */
+const SPILL_ROWS_MIN = 1024;
 
 export type JoinType = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti';
 
@@ -156,6 +163,10 @@ class HashJoinOperator extends Operator {
   #candidate = -1;
   #leftMatched = false;
   #unmatched = -1;
+  /** Both sides on disk, spread by their keys' hashes, and the part being joined. */
+  #spilled: { readonly build: Partitions; readonly probe: Partitions } | undefined;
+  #part = 0;
+  #partRows: RowBuffer | undefined;
   readonly #emitsUnmatchedRight: boolean;
   readonly #looped: boolean;
 
@@ -180,15 +191,96 @@ class HashJoinOperator extends Operator {
     this.#row = 0;
     this.#candidate = -1;
     this.#unmatched = -1;
+    this.#closeParts();
     yield* this.#right.open();
     for (;;) {
       const rows = yield* this.#right.next();
       if (rows === undefined) break;
       for (let i = 0; i < rows.count; i++) yield* this.#gather(rows, i);
       if (this.state.spent(rows.count)) yield this.state.session.slice();
+      if (this.#spilled === undefined && !this.#looped && this.state.memory.exceeded && this.#build.count >= SPILL_ROWS_MIN) yield* this.#spill();
+    }
+    yield* this.#left.open();
+    if (this.#spilled !== undefined) {
+      yield* this.#spillProbe(this.#spilled.probe);
+      this.#loadPart();
     }
     if (this.#emitsUnmatchedRight) this.#matched = new Uint8Array(this.#build.count);
-    yield* this.#left.open();
+  }
+
+  /** Moves what was gathered to disk; what follows goes there at once. */
+  *#spill(): Task<void> {
+    const { left, right } = this.#plan.options;
+    const spilled = { build: new Partitions(this.state, right.shape, 0), probe: new Partitions(this.state, left.shape, 0) };
+    const env = this.#env;
+    for (let i = 0; i < this.#build.count; i++) {
+      pointAt(env, this.#build, i);
+      yield* this.#put(spilled.build, this.#plan.rightKey);
+    }
+    this.#build.clear();
+    this.#table.clear();
+    this.#spilled = spilled;
+  }
+
+  /** Puts the environment's row into its part; one whose key is null has the empty key. */
+  *#put(parts: Partitions, makeKey: KeyMaker): Task<void> {
+    const env = this.#env;
+    const key = this.#key;
+    const usable = yield* evaluateRow(env, () => {
+      key.length = 0;
+      return makeKey(env, key);
+    });
+    if (!usable) key.length = 0;
+    parts.add(env.b0, env.v0, env.r0, key);
+  }
+
+  *#spillProbe(parts: Partitions): Task<void> {
+    for (;;) {
+      const rows = yield* this.#left.next();
+      if (rows === undefined) return;
+      for (let i = 0; i < rows.count; i++) {
+        pointAt(this.#env, rows, i);
+        yield* this.#put(parts, this.#plan.leftKey);
+      }
+      if (this.state.spent(rows.count)) yield this.state.session.slice();
+    }
+  }
+
+  /** Reads a part's right rows back and hashes them. */
+  #loadPart(): void {
+    const rows = this.#spilled!.build.parts[this.#part]!;
+    this.#build.clear();
+    this.#table.clear();
+    while (rows.advance()) {
+      const number = this.#build.count;
+      this.#build.appendRow(rows.bytes, rows.view, rows.rowAt);
+      if (number >= this.#nextOf.length) this.#nextOf = grown(this.#nextOf, number + 1);
+      this.#nextOf[number] = 0;
+      if (rows.keyLength > 0) this.#enter(number, rows.bytes.subarray(rows.keyAt, rows.keyAt + rows.keyLength), rows.keyLength);
+    }
+    if (this.#emitsUnmatchedRight) this.#matched = new Uint8Array(this.#build.count);
+  }
+
+  /** The next left rows: of the left side itself, or of the part being joined. */
+  *#nextLeft(): Task<RowBuffer | undefined> {
+    if (this.#spilled === undefined) return yield* this.#left.next();
+    this.#partRows ??= new RowBuffer(this.#plan.options.left.shape.layout, this.state.memory);
+    return this.#spilled.probe.parts[this.#part]!.batch(this.#partRows) ? this.#partRows : undefined;
+  }
+
+  /** Goes on with the next part; false when there is none. */
+  #nextPart(): boolean {
+    if (this.#spilled === undefined || this.#part + 1 >= this.#spilled.build.parts.length) return false;
+    this.#part++;
+    this.#loadPart();
+    this.#unmatched = -1;
+    return true;
+  }
+
+  #closeParts(): void {
+    for (const part of [...(this.#spilled?.build.parts ?? []), ...(this.#spilled?.probe.parts ?? [])]) part.close();
+    this.#spilled = undefined;
+    this.#part = 0;
   }
 
   *#gather(rows: RowBuffer, row: number): Task<void> {
@@ -200,6 +292,10 @@ class HashJoinOperator extends Operator {
       this.#build.appendRow(env.b0, env.v0, env.r0);
       return;
     }
+    if (this.#spilled !== undefined) {
+      yield* this.#put(this.#spilled.build, this.#plan.rightKey);
+      return;
+    }
     const key = this.#key;
     const usable = yield* evaluateRow(env, () => {
       key.length = 0;
@@ -209,9 +305,13 @@ class HashJoinOperator extends Operator {
     if (!usable && !this.#emitsUnmatchedRight) return;
     this.#build.appendRow(env.b0, env.v0, env.r0);
     this.#nextOf[number] = 0;
-    if (!usable) return;
+    if (usable) this.#enter(number, key.bytes, key.length);
+  }
+
+  /** Hangs a gathered row behind its key's entry. */
+  #enter(number: number, key: Uint8Array, length: number): void {
     const before = this.#table.count;
-    const entry = this.#table.findOrAdd(key.bytes, key.length);
+    const entry = this.#table.findOrAdd(key, length);
     if (entry >= this.#first.length) this.#first = grown(this.#first, entry + 1);
     this.#nextOf[number] = entry < before ? this.#first[entry]! : 0;
     this.#first[entry] = number + 1;
@@ -223,15 +323,16 @@ class HashJoinOperator extends Operator {
     while (out.count < BATCH_ROWS) {
       if (this.#unmatched >= 0) {
         this.#emitUnmatchedRight();
-        break;
+        if (this.#unmatched < this.#build.count || out.count > 0 || !this.#nextPart()) break;
+        continue;
       }
       if (this.#rows === undefined) {
-        this.#rows = yield* this.#left.next();
+        this.#rows = yield* this.#nextLeft();
         this.#row = 0;
         this.#candidate = -1;
         if (this.#rows === undefined) {
-          if (!this.#emitsUnmatchedRight) break;
-          this.#unmatched = 0;
+          if (this.#emitsUnmatchedRight) this.#unmatched = 0;
+          else if (!this.#nextPart()) break;
           continue;
         }
         if (this.state.spent(this.#rows.count)) yield this.state.session.slice();
@@ -252,14 +353,13 @@ class HashJoinOperator extends Operator {
     pointAt(env, rows, this.#row);
     if (this.#candidate === -1) {
       this.#leftMatched = false;
-      this.#candidate = yield* evaluateRow(env, () => this.#lookUp());
+      this.#candidate = this.#lookUpNow() ?? (yield* this.#lookUpLater());
     }
     let work = 0;
     while (this.#candidate > 0) {
       const number = this.#candidate - 1;
       pointSecond(env, this.#build, this.#build.index[number]!);
-      const matches =
-        this.#plan.residual === undefined || (yield* evaluateRow(env, () => this.#plan.residual!(env))) === true;
+      const matches = this.#matchesNow() ?? (yield* this.#matchesLater());
       this.#candidate = this.#looped ? (number + 1 < this.#build.count ? number + 2 : 0) : this.#nextOf[number]!;
       if (matches) {
         this.#leftMatched = true;
@@ -283,6 +383,43 @@ class HashJoinOperator extends Operator {
       env.null1 = false;
     }
     this.#candidate = -1;
+  }
+
+  // Most rows never wait: only those that do pay for a generator.
+
+  #lookUpNow(): number | undefined {
+    try {
+      const found = this.#lookUp();
+      this.#env.rowDone();
+      return found;
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+      return undefined;
+    }
+  }
+
+  *#lookUpLater(): Task<number> {
+    yield* this.#env.finishWait();
+    return yield* evaluateRow(this.#env, () => this.#lookUp());
+  }
+
+  /** Does the pair satisfy the rest of the condition? Undefined = it must wait. */
+  #matchesNow(): boolean | undefined {
+    const { residual } = this.#plan;
+    if (residual === undefined) return true;
+    try {
+      const value = residual(this.#env);
+      this.#env.rowDone();
+      return value === true;
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+      return undefined;
+    }
+  }
+
+  *#matchesLater(): Task<boolean> {
+    yield* this.#env.finishWait();
+    return (yield* evaluateRow(this.#env, () => this.#plan.residual!(this.#env))) === true;
   }
 
   #lookUp(): number {
@@ -310,6 +447,8 @@ class HashJoinOperator extends Operator {
   close(): void {
     this.#left.close();
     this.#right.close();
+    this.#closeParts();
+    this.#partRows?.release();
     this.#out.release();
     this.#build.release();
     this.#table.clear();
