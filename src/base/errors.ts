@@ -198,6 +198,12 @@ export function fail(code: ErrorCode, message: string, facts?: ErrorFacts): Exte
   return new ExtentError(code, message, facts);
 }
 
+/** What any thrown thing is to a user: errors that are not ours are internal (XX000). */
+export function asExtentError(error: unknown): ExtentError {
+  if (error instanceof ExtentError) return error;
+  return fail('internal_error', error instanceof Error ? error.message : String(error), { cause: error });
+}
+
 /** Builds the 0A000 error that refuses what PostgreSQL has and ExtentDB does not (law 11: nothing is silently ignored). */
 export function unsupported(what: string, position?: number): ExtentError {
   return new ExtentError('feature_not_supported', `${what} is not supported`, { position });

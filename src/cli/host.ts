@@ -1,5 +1,6 @@
-/** The real world for an instance: files, time, chance. */
+/** The real world for an instance: files, time, chance; and for commands: the texts they read. */
 import { randomInt } from 'node:crypto';
+import { decodeClientText } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { Prng } from '../base/prng.ts';
 import type { InstanceOptions } from '../engine/instance.ts';
@@ -9,4 +10,22 @@ import { NodeVfs } from '../io/node-vfs.ts';
 export function hostOptions(clock: Clock, cacheBytes?: number): InstanceOptions {
   const options = { vfs: new NodeVfs(), clock, prng: new Prng(randomInt(2 ** 32)) };
   return cacheBytes === undefined ? options : { ...options, cacheBytes };
+}
+
+/** The text of a file, or of standard input for `-`. @throws 58P01, 22021 */
+export async function readText(path: string): Promise<string> {
+  if (path === '-') {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk);
+    const all = Buffer.concat(chunks);
+    return decodeClientText(all, 0, all.length);
+  }
+  const file = new NodeVfs().open(path, 'read');
+  try {
+    const bytes = new Uint8Array(file.size());
+    file.read(bytes, 0, bytes.length, 0);
+    return decodeClientText(bytes, 0, bytes.length).replace(/^\ufeff/, '');
+  } finally {
+    file.close();
+  }
 }

@@ -5,7 +5,10 @@
  */
 import { ExtentError } from '../base/errors.ts';
 import { parseCommand, UsageError } from './arguments.ts';
+import { check } from './check.ts';
+import { runScript } from './run.ts';
 import { serve } from './serve.ts';
+import { shell } from './shell.ts';
 import { USAGE, VERSION } from './usage.ts';
 
 /** Runs the program with the words behind its name; sets the process's exit status. */
@@ -18,12 +21,7 @@ export async function run(words: readonly string[]): Promise<void> {
       process.exitCode = 2;
       return;
     }
-    const text =
-      error instanceof ExtentError || (error instanceof Error && 'syscall' in error)
-        ? error.message
-        : error instanceof Error
-          ? (error.stack ?? error.message)
-          : String(error);
+    const text = error instanceof ExtentError || (error instanceof Error && 'syscall' in error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stderr.write(`extentdb: ${text}\n`);
     process.exitCode = 1;
   }
@@ -40,7 +38,11 @@ async function execute(words: readonly string[]): Promise<number> {
       return 0;
     case 'serve':
       return serve(command);
-    default:
-      throw new UsageError(`${command.kind} is not built`);
+    case 'run':
+      return runScript(command);
+    case 'shell':
+      return shell(command);
+    case 'check':
+      return check(command);
   }
 }

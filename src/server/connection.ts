@@ -9,7 +9,7 @@
  * for input, for room in the socket, or for what its statement waits for. Before it waits, what it has answered goes out:
  * so one read event handles all frames that came with it, and one write answers them.
  */
-import { type ExtentError, fail } from '../base/errors.ts';
+import { asExtentError, type ExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { Database } from '../engine/database.ts';
 import type { Instance } from '../engine/instance.ts';
@@ -33,7 +33,6 @@ import {
   TERMINATE,
 } from './input.ts';
 import {
-  asExtentError,
   BIND_COMPLETE,
   CLOSE_COMPLETE,
   NO_DATA,

@@ -5,7 +5,7 @@
  *   T    row description: per column name, table oid, attnum i16, type oid, typlen i16, typmod i32, format i16
  *   t    parameter description: type oids
  */
-import { ExtentError } from '../base/errors.ts';
+import type { ExtentError } from '../base/errors.ts';
 import { typeEntry } from '../sql/exec/values.ts';
 import type { Notice, ResultColumn } from '../sql/session/results.ts';
 import type { Oid } from '../sql/types/contracts.ts';
@@ -33,12 +33,6 @@ export const PARSE_COMPLETE = 0x31;
 export const PORTAL_SUSPENDED = 0x73;
 const READY_FOR_QUERY = 0x5a;
 const ROW_DESCRIPTION = 0x54;
-
-/** What any thrown thing is to a client: errors that are not ours are internal. */
-export function asExtentError(error: unknown): ExtentError {
-  if (error instanceof ExtentError) return error;
-  return new ExtentError('internal_error', error instanceof Error ? error.message : String(error), { cause: error });
-}
 
 function field(out: OutputBuffer, letter: string, value: string | undefined): void {
   if (value === undefined) return;

@@ -8,14 +8,14 @@
  */
 import { randomInt } from 'node:crypto';
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
-import { fail } from '../base/errors.ts';
+import { asExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { Instance } from '../engine/instance.ts';
 import { Running, Scheduler } from '../engine/scheduler.ts';
 import { SqlSession } from '../sql/session/sql-session.ts';
 import { Connection } from './connection.ts';
 import { BrokenFraming } from './input.ts';
-import { asExtentError, AUTHENTICATION, BACKEND_KEY, writeError, writeNotice, writeParameterStatus } from './messages.ts';
+import { AUTHENTICATION, BACKEND_KEY, writeError, writeNotice, writeParameterStatus } from './messages.ts';
 import { answering, awaiting, Peer } from './peer.ts';
 import { readStartup, type StartupPacket } from './startup.ts';
 

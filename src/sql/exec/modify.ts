@@ -46,7 +46,7 @@ import { checkViolation, notNullViolation, uniqueViolation } from './violations.
 const BULK_ROWS = 32;
 
 /** The rules of a table's rows, compiled over the wide row. */
-class RowRulesPlan {
+export class RowRulesPlan {
   readonly table: TableObject;
   readonly shape: Shape;
   readonly readers: readonly Eval[];

@@ -1,0 +1,167 @@
+/**
+ * Agreement of tables and indexes, in one snapshot.
+ *
+ * Every row that belongs into an index is looked up there by its whole entry key. Entry keys contain the row's key, so no two
+ * rows share an entry: when all are found and the index has just as many entries, each entry has its row too.
+ */
+import { assert } from '../base/assert.ts';
+import type { Task } from '../base/task.ts';
+import type { TableObject } from '../engine/catalog.ts';
+import { KeyWriter, NEED, OK, RowBuffer, RowMemory, type Row, type Snapshot, type Store } from '../engine/record-port.ts';
+import type { ComputedKeys, IndexAccess, TableAccess } from '../engine/table-access.ts';
+import { tableRules } from '../sql/bind/table-rules.ts';
+import { RowRulesPlan } from '../sql/exec/modify.ts';
+import { ExecState, newRow } from '../sql/exec/state.ts';
+import { Planner } from '../sql/plan/planner.ts';
+import type { SqlSession } from '../sql/session/sql-session.ts';
+
+const NODE_ROWS_PER_SLICE = 1024;
+
+/** Checks all tables of the session's database. @returns what is wrong. */
+export function* checkIndexes(sql: SqlSession): Task<string[]> {
+  sql.block.enter();
+  const problems: string[] = [];
+  const tables = [...sql.engine.catalog.objects()].filter((o) => o.kind === 'table');
+  for (const table of tables) yield* checkTable(sql, table, problems);
+  yield* sql.endImplicit();
+  return problems;
+}
+
+function* checkTable(sql: SqlSession, table: TableObject, problems: string[]): Task<void> {
+  const access = sql.engine.access(table);
+  if (access.secondary.length === 0) return;
+  const snapshot = sql.engine.snapshot();
+  const state = new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, sql.services);
+  const rules = new RowRulesPlan(access, tableRules(sql.bindContext(), table), new Planner(sql.engine, 1_000_000, () => []).scope);
+  const audit = new TableAudit(sql.engine.store, access, snapshot, rules.computedKeys(state));
+  let steps = 0;
+  const pause = function* (): Task<void> {
+    if (++steps % NODE_ROWS_PER_SLICE === 0 && sql.engine.sliceOver()) yield sql.engine.slice();
+  };
+  try {
+    yield* audit.rows(pause, problems);
+    yield* audit.entries(pause, problems);
+  } finally {
+    audit.release();
+    sql.engine.release(snapshot);
+  }
+}
+
+/** The rows of one table against its indexes. */
+class TableAudit {
+  readonly #store: Store;
+  readonly #access: TableAccess;
+  readonly #snapshot: Snapshot;
+  readonly #computed: ComputedKeys | undefined;
+  readonly #wide: RowBuffer;
+  readonly #entry = new KeyWriter();
+  readonly #found: Row = newRow();
+  /** By index: rows that belong into it. */
+  readonly #expected: number[];
+
+  constructor(store: Store, access: TableAccess, snapshot: Snapshot, computed: ComputedKeys | undefined) {
+    this.#store = store;
+    this.#access = access;
+    this.#snapshot = snapshot;
+    this.#computed = computed;
+    this.#wide = new RowBuffer(access.wideLayout, new RowMemory(Number.POSITIVE_INFINITY));
+    this.#expected = access.secondary.map(() => 0);
+  }
+
+  *rows(pause: () => Task<void>, problems: string[]): Task<void> {
+    const keys: Uint8Array[] = [];
+    const scan = this.#store.scan();
+    scan.open(this.#access.table.tree, undefined, undefined, false, this.#snapshot);
+    try {
+      for (;;) {
+        const status = scan.next();
+        if (status === NEED) {
+          yield this.#store.need;
+          continue;
+        }
+        if (status !== OK) return;
+        // The leaf is gone after the first wait: its rows are copied out before they are looked up.
+        keys.length = 0;
+        this.#wide.clear();
+        for (let slot = scan.from; slot < scan.to; slot++) {
+          if (!scan.resolve(slot)) continue;
+          keys.push(scan.key.slice(0, scan.keyAt(slot)));
+          this.#access.toWide(scan.row.view, scan.row.bytes, scan.row.start, this.#wide);
+        }
+        for (let i = 0; i < keys.length; i++) {
+          yield* this.#row(i, keys[i]!, problems);
+          yield* pause();
+        }
+      }
+    } finally {
+      scan.close();
+    }
+  }
+
+  *#row(row: number, rowKey: Uint8Array, problems: string[]): Task<void> {
+    const { secondary } = this.#access;
+    for (let i = 0; i < secondary.length; i++) {
+      if (!this.#entryOf(secondary[i]!, row)) continue;
+      this.#expected[i] = this.#expected[i]! + 1;
+      this.#entry.append(rowKey, 0, rowKey.length);
+      for (;;) {
+        const { index } = secondary[i]!;
+        const status = this.#store.find(index.tree, this.#entry.bytes, this.#entry.length, this.#snapshot, this.#found);
+        if (status === NEED) {
+          yield this.#store.need;
+          continue;
+        }
+        if (status !== OK) problems.push(`table ${this.#access.table.name}: the row with key ${hex(rowKey)} is missing in index ${index.name}`);
+        break;
+      }
+    }
+  }
+
+  /** Makes the columns' part of an entry's key; false when the row is not in the index. */
+  #entryOf(access: IndexAccess, row: number): boolean {
+    const wide = this.#wide;
+    const address = wide.index[row]!;
+    const chunk = wide.chunkOf(address);
+    this.#entry.length = 0;
+    return this.#access.appendIndexKey(access, this.#computed, this.#entry, wide.chunks[chunk]!, wide.views[chunk]!, wide.offsetOf(address));
+  }
+
+  *entries(pause: () => Task<void>, problems: string[]): Task<void> {
+    const { secondary, table } = this.#access;
+    for (let i = 0; i < secondary.length; i++) {
+      const { index } = secondary[i]!;
+      const count = yield* this.#count(index.tree, pause);
+      const expected = this.#expected[i];
+      assert(expected !== undefined, 'rows are counted for every index');
+      if (count !== expected) problems.push(`table ${table.name}: index ${index.name} has ${count} entries for ${expected} rows`);
+    }
+  }
+
+  *#count(tree: number, pause: () => Task<void>): Task<number> {
+    const scan = this.#store.scan();
+    scan.open(tree, undefined, undefined, false, this.#snapshot);
+    let count = 0;
+    try {
+      for (;;) {
+        const status = scan.next();
+        if (status === NEED) yield this.#store.need;
+        else if (status !== OK) return count;
+        else {
+          if (scan.plain) count += scan.to - scan.from;
+          else for (let slot = scan.from; slot < scan.to; slot++) if (scan.resolve(slot)) count++;
+          yield* pause();
+        }
+      }
+    } finally {
+      scan.close();
+    }
+  }
+
+  release(): void {
+    this.#wide.release();
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

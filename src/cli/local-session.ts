@@ -1,0 +1,60 @@
+/** A session on a database file in this process, for scripts and the shell. */
+import { SystemClock } from '../base/clock.ts';
+import { asExtentError, type ExtentError } from '../base/errors.ts';
+import type { Task } from '../base/task.ts';
+import { cancelledByUser, Running } from '../engine/scheduler.ts';
+import { Instance } from '../engine/instance.ts';
+import type { Notice, ResultSink } from '../sql/session/results.ts';
+import { SqlSession } from '../sql/session/sql-session.ts';
+import { hostOptions } from './host.ts';
+
+/** Who works on a file directly. */
+const OWNER = 'postgres';
+
+export class LocalSession {
+  readonly #instance: Instance;
+  readonly sql: SqlSession;
+  #running: Running | undefined;
+
+  private constructor(instance: Instance, notice: (notice: Notice) => void) {
+    this.#instance = instance;
+    this.sql = new SqlSession(instance, instance.single.openSession(), { user: OWNER, notice });
+  }
+
+  /** Opens a database file, or makes it. @throws 55006 when another process has it open. */
+  static async open(file: string, notice: (notice: Notice) => void): Promise<LocalSession> {
+    return new LocalSession(await Instance.openFile(file, hostOptions(new SystemClock())), notice);
+  }
+
+  /** Runs a text of statements. @returns its error, after which the session is ready for the next. */
+  async run(text: string, sink: ResultSink): Promise<ExtentError | undefined> {
+    try {
+      await this.#drive(this.sql.simple(text, sink));
+      return undefined;
+    } catch (error) {
+      await this.#drive(this.sql.failed());
+      return asExtentError(error);
+    }
+  }
+
+  /** Cancels what runs. @returns false when nothing does. */
+  cancel(): boolean {
+    if (this.#running === undefined) return false;
+    if (!this.sql.block.committing) this.#running.cancel(cancelledByUser());
+    return true;
+  }
+
+  #drive(task: Task<void>): Promise<void> {
+    const running = new Running();
+    this.#running = running;
+    return new Promise<void>((resolve, reject) => this.sql.engine.database.scheduler.run(task, running, resolve, reject)).finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Rolls back what is open and closes the file. */
+  async close(): Promise<void> {
+    await this.#drive(this.sql.close());
+    await this.#instance.close();
+  }
+}
