@@ -31,7 +31,8 @@ import { type CompiledLoop, compileScanLoop, type LeafLoop } from './codegen/sca
 import { type Copier, rowCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendPart, type BoundValue, EXACT, type KeyRange, rangeAfter } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode } from './operator.ts';
+import type { KeyRecord } from './key-record.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import { PointScanOperator } from './point-scan.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState, newRow, SUSPEND } from './state.ts';
@@ -76,7 +77,10 @@ export interface ScanOptions {
   readonly tableOidColumn: ColumnId | undefined;
   readonly filter: Expr | undefined;
   readonly range: RangeSpec | undefined;
-  readonly backward: boolean;
+  /** Columns of the primary key in key order; undefined = the table has none. */
+  readonly primaryOrder: readonly { readonly id: ColumnId; readonly descending: boolean }[] | undefined;
+  /** Set when the index's keys hold all that is needed: the table is not read. */
+  readonly keyRecord: KeyRecord | undefined;
   readonly rows: number;
   /** Estimated cost, in rows read in order. */
   readonly cost: number;
@@ -86,7 +90,6 @@ export interface ScanOptions {
 export class ScanPlan implements PlanNode {
   readonly shape: Shape;
   readonly rows: number;
-  readonly title: string;
   readonly details: readonly string[];
   readonly children: readonly PlanNode[] = [];
   readonly options: ScanOptions;
@@ -103,11 +106,10 @@ export class ScanPlan implements PlanNode {
     this.scope = scope;
     this.shape = options.shape;
     this.rows = options.rows;
-    this.title = titleOf(options);
     this.details = options.details;
-    this.filter =
-      options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: options.tableShape });
-    this.copy = rowCopier(options.tableShape, options.shape);
+    const recordShape = options.keyRecord?.shape ?? options.tableShape;
+    this.filter = options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: recordShape });
+    this.copy = rowCopier(recordShape, options.shape);
     this.keyPosition = options.keyColumn === undefined ? -1 : options.shape.position(options.keyColumn);
     this.tableOidPosition = options.tableOidColumn === undefined ? -1 : options.shape.position(options.tableOidColumn);
     const spec = options.range;
@@ -130,12 +132,46 @@ export class ScanPlan implements PlanNode {
           };
   }
 
+  get title(): string {
+    return titleOf(this.options, this.#backward);
+  }
+
   start(state: ExecState): Operator {
     return this.isPoint ? new PointScanOperator(state, this) : new ScanOperator(state, this);
   }
 
   /** True when the whole primary key is given: at most one row. */
   readonly isPoint: boolean;
+
+  #backward = false;
+
+  /** Reads from the end to the beginning. */
+  get backward(): boolean {
+    return this.#backward;
+  }
+
+  /**
+   * Can the scan deliver its rows in this order? If so it will, reading backward where that is what it takes; for the
+   * planner, before the plan runs. Rows come in key order of the table's own tree: behind the columns that are fixed.
+   *
+   * @param ids - columns of the table's shape that are sorted by.
+   */
+  deliversOrder(ids: readonly ColumnId[], keys: readonly { readonly descending: boolean; readonly nullsFirst: boolean }[]): boolean {
+    const { range, primaryOrder } = this.options;
+    if (primaryOrder === undefined || range?.index !== undefined || range?.anyOf !== undefined) return false;
+    const fixed = range?.equals.length ?? 0;
+    const rest = primaryOrder.slice(fixed);
+    const wanted = ids.map((id, i) => ({ id, key: keys[i]! })).filter(({ id }) => !primaryOrder.slice(0, fixed).some((p) => p.id === id));
+    // The whole key decides: what is sorted by after it changes nothing.
+    const compared = wanted.slice(0, rest.length);
+    const against = compared.length > 0 && compared[0]!.key.descending !== rest[0]!.descending;
+    for (let i = 0; i < compared.length; i++) {
+      const { id, key } = compared[i]!;
+      if (rest[i]!.id !== id || (key.descending !== rest[i]!.descending) !== against) return false;
+    }
+    this.#backward = against;
+    return true;
+  }
 
   /** True when every row of the table is read, in any order. */
   get isWholeTable(): boolean {
@@ -159,7 +195,7 @@ export class ScanPlan implements PlanNode {
         this.keyPosition >= 0 ||
         this.tableOidPosition >= 0 ||
         this.options.range?.index !== undefined ||
-        this.options.backward ||
+        this.backward ||
         !this.isWorthCompiling()
       )
         return undefined;
@@ -178,12 +214,12 @@ export class ScanPlan implements PlanNode {
 const COMPILE_ROWS = 1000;
 const COMPILE_STARTS = 3;
 
-function titleOf(options: ScanOptions): string {
+function titleOf(options: ScanOptions, backward: boolean): string {
   const name = options.alias === options.table.name ? options.table.name : `${options.table.name} ${options.alias}`;
   const { range } = options;
-  if (range === undefined) return `Seq Scan on ${name}`;
-  const way = options.backward ? ' Backward' : '';
-  return `Index Scan${way} using ${range.index?.name ?? `${options.table.name}_pkey`} on ${name}`;
+  if (range === undefined) return `Seq Scan${backward ? ' Backward' : ''} on ${name}`;
+  const way = backward ? ' Backward' : '';
+  return `Index ${options.keyRecord === undefined ? '' : 'Only '}Scan${way} using ${range.index?.name ?? `${options.table.name}_pkey`} on ${name}`;
 }
 
 class ScanOperator extends Operator {
@@ -194,6 +230,7 @@ class ScanOperator extends Operator {
   readonly #scan: LeafScan;
   readonly #row: Row = newRow();
   readonly #rowKey = new KeyWriter();
+  readonly #decoded: RowBuffer | undefined;
   #ranges: readonly KeyRange[] = [];
   #nextRange = 0;
   #open = false;
@@ -208,6 +245,7 @@ class ScanOperator extends Operator {
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#scan = state.session.store.scan();
+    this.#decoded = plan.options.keyRecord === undefined ? undefined : new RowBuffer(plan.options.keyRecord.shape.layout, state.memory);
     this.#loop = plan.leafLoop(this.#access)?.fn;
   }
 
@@ -219,7 +257,7 @@ class ScanOperator extends Operator {
     if (range === undefined) this.#ranges = [{ from: undefined, to: undefined }];
     else {
       const ranges = yield* evaluateRow(this.#env, () => keyRanges(this.#env, range));
-      this.#ranges = this.#plan.options.backward ? [...ranges].reverse() : ranges;
+      this.#ranges = this.#plan.backward ? [...ranges].reverse() : ranges;
     }
   }
 
@@ -273,7 +311,7 @@ class ScanOperator extends Operator {
     const tree = options.range?.index?.tree ?? options.table.tree;
     const from = range.from === undefined ? undefined : { key: range.from, length: range.from.length, inclusive: true };
     const to = range.to === undefined ? undefined : { key: range.to, length: range.to.length, inclusive: false };
-    this.#scan.open(tree, from, to, options.backward, this.state.snapshot);
+    this.#scan.open(tree, from, to, this.#plan.backward, this.state.snapshot);
     this.#open = true;
     this.#inLeaf = false;
     return true;
@@ -281,13 +319,13 @@ class ScanOperator extends Operator {
 
   #enterLeaf(): void {
     this.#inLeaf = true;
-    this.#slot = this.#plan.options.backward ? this.#scan.to - 1 : this.#scan.from;
+    this.#slot = this.#plan.backward ? this.#scan.to - 1 : this.#scan.from;
   }
 
   /** Handles the leaf's slots from #slot on; false when the row at #slot must wait. */
   #runLeaf(): boolean {
     const scan = this.#scan;
-    const step = this.#plan.options.backward ? -1 : 1;
+    const step = this.#plan.backward ? -1 : 1;
     const end = step > 0 ? scan.to : scan.from - 1;
     const indexed = this.#plan.options.range?.index !== undefined;
     try {
@@ -317,6 +355,7 @@ class ScanOperator extends Operator {
     const scan = this.#scan;
     if (!scan.plain && !scan.resolve(slot)) return true;
     const length = scan.keyAt(slot);
+    const { keyRecord } = this.#plan.options;
     const { parts } = this.#plan.options.range!;
     let at = 0;
     for (let i = 0; i < parts.length; i++)
@@ -324,6 +363,14 @@ class ScanOperator extends Operator {
     const key = this.#rowKey;
     key.length = 0;
     key.append(scan.key, at, length);
+    if (keyRecord !== undefined) {
+      const decoded = this.#decoded!;
+      decoded.clear();
+      keyRecord.write(scan.key, decoded);
+      pointAt(this.#env, decoded, 0);
+      this.#emit(-1);
+      return true;
+    }
     const row = this.#row;
     const status = this.state.session.store.find(
       this.#plan.options.table.tree,
@@ -345,7 +392,6 @@ class ScanOperator extends Operator {
   /** Filters one stored record and puts it out. `slot` is its place in the leaf, −1 when `#rowKey` has its key. */
   #take(view: DataView, bytes: Uint8Array, start: number, slot: number): void {
     const env = this.#env;
-    const plan = this.#plan;
     const access = this.#access;
     if (view.getUint16(start, true) === access.layout.number) {
       env.v0 = view;
@@ -357,6 +403,13 @@ class ScanOperator extends Operator {
       env.b0 = access.stored;
       env.r0 = 0;
     }
+    this.#emit(slot);
+  }
+
+  /** Filters the record that the environment points to, and puts it out. */
+  #emit(slot: number): void {
+    const env = this.#env;
+    const plan = this.#plan;
     if (plan.filter === undefined || plan.filter(env) === true) {
       const out = this.#out;
       out.start();
@@ -388,6 +441,7 @@ class ScanOperator extends Operator {
 
   close(): void {
     this.#closeScan();
+    this.#decoded?.release();
     this.#out.release();
   }
 }

@@ -19,7 +19,9 @@ import type { Scope } from '../exec/evaluate.ts';
 import { FunctionScanPlan, ProjectSetPlan, type VirtualRows, VirtualScanPlan } from '../exec/functions.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
-import { ScanPlan } from '../exec/scan.ts';
+import { KeyRecord } from '../exec/key-record.ts';
+import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
+import type { TableAccess } from '../../engine/table-access.ts';
 import { DistinctPlan, LimitPlan, RenamePlan, SetOpPlan } from '../exec/sets.ts';
 import { Shape, type ShapeColumn } from '../exec/shape.ts';
 import { SortPlan } from '../exec/sort.ts';
@@ -40,6 +42,7 @@ import type {
   ProjectNode,
   ScanNode,
   SetOpNode,
+  SortKey,
   SubqueryExpr,
   WithNode,
 } from './logical.ts';
@@ -137,6 +140,7 @@ export class Planner {
           ),
           conditions,
         );
+        if (sortedByScan(input, node.keys)) return input;
         const shown = node.keys.map((k) => `${formatExpr(k.expr)}${k.descending ? ' DESC' : ''}`).join(', ');
         return new SortPlan(input, node.keys, this.scope, [`Sort Key: ${shown}`]);
       }
@@ -361,6 +365,9 @@ export class Planner {
     const details: string[] = [];
     if (best.conditions.length > 0) details.push(`Index Cond: ${formatExpr(conjunction(best.conditions)!)}`);
     if (filter !== undefined) details.push(`Filter: ${formatExpr(filter)}`);
+    const keyRecord = best.range?.index === undefined ? undefined : keyRecordFor(access, best.range, tableShape);
+    const covers = (id: ColumnId): boolean => !own.has(id) || keyRecord!.shape.position(id) >= 0;
+    const read = [...columns.filter((c) => own.has(c.id)).map((c) => c.id), ...(filter === undefined ? [] : columnsOf(filter))];
     const plan = new ScanPlan(
       {
         table,
@@ -371,7 +378,8 @@ export class Planner {
         tableOidColumn: tableOid?.id,
         filter,
         range: best.range,
-        backward: false,
+        primaryOrder: access.primaryIndex?.columns.map((c) => ({ id: idOf(c.column)!, descending: c.descending })),
+        keyRecord: keyRecord !== undefined && tableOid === undefined && read.every(covers) ? keyRecord : undefined,
         rows: Math.max(1, best.rows),
         cost: best.cost,
         details,
@@ -468,6 +476,42 @@ export class Planner {
     });
     return new WithPlan(this.plan(node.body, needed, conditions), definitions);
   }
+}
+
+/** What an index's keys say of a table's rows. */
+function keyRecordFor(access: TableAccess, range: RangeSpec, tableShape: Shape): KeyRecord {
+  const columnOf = (number: number): ShapeColumn | undefined => tableShape.columns[access.position(number)];
+  const columns = [...range.index!.columns, ...(access.primaryIndex?.columns ?? [])].map((c) => columnOf(c.column));
+  return new KeyRecord([...range.parts, ...(access.primaryParts ?? [])], columns);
+}
+
+/**
+ * Drops a sort that the scan below makes needless: the rows of a table come in the order of its primary key, or against it.
+ * Only projections and filters may lie between.
+ */
+function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
+  const ids: ColumnId[] = [];
+  for (const key of keys) {
+    if (key.expr.kind !== 'column') return false;
+    ids.push(key.expr.id);
+  }
+  let plan = input;
+  while (!(plan instanceof ScanPlan)) {
+    const [below] = plan.children;
+    if (below === undefined) return false;
+    if (plan instanceof RenamePlan) ids.forEach((id, i) => {
+      ids[i] = below.shape.columns[plan.shape.require(id)]!.id;
+    });
+    else if (plan instanceof ProjectPlan) {
+      for (let i = 0; i < ids.length; i++) {
+        const expr = plan.exprs[plan.shape.require(ids[i]!)]!;
+        if (expr.kind !== 'column') return false;
+        ids[i] = expr.id;
+      }
+    } else return false;
+    plan = below;
+  }
+  return plan.deliversOrder(ids, keys);
 }
 
 export function idsOf(columns: readonly { readonly id: ColumnId }[]): Set<ColumnId> {
