@@ -154,6 +154,7 @@ pg_opclass_is_visible 2083:oid:bool:sS
 pg_operator_is_visible 2082:oid:bool:sS
 pg_opfamily_is_visible 3829:oid:bool:sS
 pg_options_to_table 2289:_text:record:sSR:options_array:option_name=text,option_value=text
+pg_partition_ancestors 3425:regclass:regclass:vSR:partitionid:relid=regclass
 pg_relation_is_publishable 6121:regclass:bool:sS
 pg_relation_size 2325:regclass:int8:vS 2332:regclass,text:int8:vS
 pg_size_bytes 3334:text:int8:iS

@@ -138,4 +138,6 @@ export const SET_FUNCTIONS: readonly Definition[] = [
   pureSet('unnest(anyarray)', (array: PgArray) => array.values),
   pureSet('pg_options_to_table(_text)', optionsToTable),
   contextualSet('aclexplode(_aclitem)', explodeAcl),
+  // Nothing is partitioned, and PostgreSQL gives no row for a table outside of any partition tree.
+  pureSet('pg_partition_ancestors(regclass)', () => []),
 ];
