@@ -14,8 +14,10 @@ import { fail } from '../base/errors.ts';
 import { fixedBytes, isVariable } from '../base/physical.ts';
 import type { Task } from '../base/task.ts';
 import {
+  type BulkAppender,
   EXISTS,
   NEED,
+  NONE,
   OK,
   ROW_NO_KEY_UPDATE,
   ROW_UPDATE,
@@ -390,6 +392,20 @@ export class TableWriter {
     const from = index === this.access.primaryIndex ? 0 : prefixLength;
     this.conflictKey.length = 0;
     this.conflictKey.append(this.#row.key, from, this.#row.keyLength);
+  }
+
+  /**
+   * Appends a wide row at the right edge of a table without secondary indexes. An attempt: OK, NEED, or NONE when the row
+   * does not go there or is too large, after which the appender must be flushed and {@link insert} takes it.
+   */
+  append(appender: BulkAppender, bytes: Uint8Array, view: DataView, start: number): number {
+    const { access, key } = this;
+    const length = access.toStored(bytes, view, start);
+    if (length < 0) return NONE;
+    key.length = 0;
+    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
+    else access.appendPrimaryKey(key, bytes, view, start);
+    return appender.add(key.bytes, key.length, access.stored, 0, length);
   }
 
   /**

@@ -11,12 +11,12 @@ import { compileEval } from '../exec/evaluate.ts';
 import { appendSortValue } from '../exec/key-values.ts';
 import { evaluateRow, type Operator, pointAt } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';
-import { Sorter } from '../exec/sort.ts';
+import { Sorter, SortPlan } from '../exec/sort.ts';
 import { Env, ExecState } from '../exec/state.ts';
 import { columnReader } from '../exec/values.ts';
 import { uniqueViolation } from '../exec/violations.ts';
 import type { Column, ColumnId, Logical, RowRules, ScanNode } from '../plan/logical.ts';
-import { Planner } from '../plan/planner.ts';
+import { columnRef, Planner } from '../plan/planner.ts';
 import { ROW_KEY } from '../plan/row-keys.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import type { Definer } from './definer.ts';
@@ -33,8 +33,11 @@ export interface TableReader {
   close(): void;
 }
 
-/** Reads all rows of a table. Columns get fresh ids; the row key is the last column. */
-export function readTable(d: Definer, table: TableObject): TableReader {
+/**
+ * Reads all rows of a table, sorted by the columns whose numbers `order` gives. Columns get fresh ids; the row key is the last
+ * column.
+ */
+export function readTable(d: Definer, table: TableObject, order: readonly number[] = []): TableReader {
   const { engine } = d;
   const live = table.columns.filter((c) => !c.dropped);
   const columns: Column[] = live.map((c, i) => ({ id: i + 1, name: c.name, type: c.type, typmod: c.typmod }));
@@ -47,7 +50,9 @@ export function readTable(d: Definer, table: TableObject): TableReader {
     numbers: [...live.map((c) => c.number), ROW_KEY],
   };
   const planner = new Planner(engine, live.length + 1, () => []);
-  const plan = planner.exactly(planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []), scan.columns);
+  const unsorted = planner.exactly(planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []), scan.columns);
+  const keys = order.map((number) => ({ expr: columnRef(columns[live.findIndex((c) => c.number === number)]!), descending: false, nullsFirst: false }));
+  const plan = keys.length === 0 ? unsorted : new SortPlan(unsorted, keys, planner.scope, []);
   const snapshot = engine.snapshot();
   const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, {
     runInternal: () => never(),

@@ -4,7 +4,7 @@
  */
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
-import { type RowBuffer, RowBuffer as Rows, TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
+import { NEED, NONE, type RowBuffer, RowBuffer as Rows, TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
 import { TableAccess, TableWriter } from '../../engine/table-access.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { compileEval } from '../exec/evaluate.ts';
@@ -136,6 +136,7 @@ function* copyRows(
     () => engine.database.rowIds.take(table.tree),
     undefined,
   );
+  const appender = engine.store.appender(engine.transaction, table.tree);
   const shape = new Shape(
     access.columns.map((c, i) => ({ id: i + 1, type: c.type, typmod: c.typmod, physical: c.physical })),
     access.wideLayout,
@@ -158,11 +159,19 @@ function* copyRows(
       rows.start();
       for (let at = 0; at < writers.length; at++) writers[at]!(rows, values[at]!);
       rows.finish();
+      let status = writer.append(appender, rows.bytes, rows.view, rows.at);
+      while (status === NEED) {
+        yield engine.need();
+        status = writer.append(appender, rows.bytes, rows.view, rows.at);
+      }
+      if (status !== NONE) continue;
+      while (appender.flush() === NEED) yield engine.need();
       const conflict = yield* writer.insert(rows, rows.index[0]!);
       if (conflict !== undefined) throw duplicateOf(d, table, conflict, values);
     }
     if (reader.state.spent(batch.count)) yield engine.slice();
   }
+  while (appender.flush() === NEED) yield engine.need();
   rows.release();
 }
 

@@ -27,7 +27,7 @@ import {
   RowBuffer,
   type RowLockMode,
 } from '../../engine/record-port.ts';
-import { appendRowId, type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
+import { type ComputedKeys, type TableAccess, TableWriter } from '../../engine/table-access.ts';
 import type { ColumnId, Expr, Returning, RowRules } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { columnCopier } from './copy.ts';
@@ -389,9 +389,8 @@ export class ModifyOperator extends Operator implements Affected {
   *#append(rows: RowBuffer, bulk: BulkAppender): Task<void> {
     const env = this.#env;
     const { build, rules, sameColumns } = this.#plan;
-    const access = this.#access;
+    const writer = this.#writer!;
     const { session } = this.state;
-    const key = this.#followed;
     for (let i = 0; i < rows.count; i++) {
       let source = rows;
       let row = i;
@@ -412,15 +411,10 @@ export class ModifyOperator extends Operator implements Affected {
       }
       pointAt(env, source, row);
       rules.checkNotNull(env);
-      const length = access.toStored(env.b0, env.v0, env.r0);
-      key.length = 0;
-      if (access.primaryParts === undefined) appendRowId(key, session.database.rowIds.take(access.table.tree));
-      else access.appendPrimaryKey(key, env.b0, env.v0, env.r0);
-      let status = length < 0 ? NONE : bulk.add(key.bytes, key.length, access.stored, 0, length);
+      let status = writer.append(bulk, env.b0, env.v0, env.r0);
       while (status === NEED) {
         yield session.need();
-        access.toStored(env.b0, env.v0, env.r0);
-        status = bulk.add(key.bytes, key.length, access.stored, 0, length);
+        status = writer.append(bulk, env.b0, env.v0, env.r0);
       }
       if (status === NONE) {
         while (bulk.flush() === NEED) yield session.need();
@@ -428,7 +422,7 @@ export class ModifyOperator extends Operator implements Affected {
           this.#new.clear();
           this.#new.appendRow(env.b0, env.v0, env.r0);
         }
-        const conflict = yield* this.#writer!.insert(this.#new, this.#new.index[0]!);
+        const conflict = yield* writer.insert(this.#new, this.#new.index[0]!);
         if (conflict !== undefined) throw this.#duplicate(0, conflict);
       }
       this.affected++;
