@@ -15,7 +15,7 @@ import { callTypes, compileEval, type Scope } from './evaluate.ts';
 import { FusedAggregateOperator } from './fused-aggregate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue, appendSortValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';
 import { Shape, travelPhysical } from './shape.ts';
 import { Sorter } from './sort.ts';
@@ -165,7 +165,7 @@ class AggregateOperator extends Operator {
   constructor(state: ExecState, plan: AggregatePlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#groups = new RowBuffer(plan.groupShape.layout, state.memory);

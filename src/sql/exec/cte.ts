@@ -10,7 +10,7 @@ import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader } from './values.ts';
@@ -81,7 +81,7 @@ class WithOperator extends Operator {
   constructor(state: ExecState, plan: WithPlan) {
     super(state);
     this.#plan = plan;
-    this.#body = plan.children[0]!.start(state);
+    this.#body = startPlan(plan.children[0]!, state);
   }
 
   *open(): Task<void> {
@@ -115,7 +115,7 @@ function* complete(state: ExecState, cte: number, plan: PlanNode): Task<CteRows>
   entry.running = true;
   if (plan instanceof RecursivePlan) yield* recurse(state, plan, entry);
   else {
-    const operator = plan.start(state);
+    const operator = startPlan(plan, state);
     try {
       yield* operator.open();
       yield* appendAll(state, operator, entry.rows);
@@ -261,7 +261,7 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
   };
   for (let round = 0; ; round++) {
     const from = entry.rows.count;
-    const operator = plan.children[round === 0 ? 0 : 1]!.start(state);
+    const operator = startPlan(plan.children[round === 0 ? 0 : 1]!, state);
     try {
       yield* operator.open();
       for (;;) {

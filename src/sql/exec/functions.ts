@@ -9,7 +9,7 @@ import type { CallExpr, Expr, FunctionNode, VirtualRelation } from '../plan/logi
 import type { SetImpl, SqlValue } from '../types/contracts.ts';
 import { PgRecord } from '../types/record.ts';
 import { callTypes, compileEval, implementation, type Scope } from './evaluate.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnWriter, type Eval, type Writer } from './values.ts';
@@ -168,7 +168,7 @@ class ProjectSetOperator extends Operator {
   constructor(state: ExecState, plan: ProjectSetPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }

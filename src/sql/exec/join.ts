@@ -21,7 +21,7 @@ import { type Copier, columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond, startPlan } from './operator.ts';
 import { type Shape, travelPhysical } from './shape.ts';
 import { Partitions } from './spill.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
@@ -173,8 +173,8 @@ class HashJoinOperator extends Operator {
   constructor(state: ExecState, plan: HashJoinPlan) {
     super(state);
     this.#plan = plan;
-    this.#left = plan.options.left.start(state);
-    this.#right = plan.options.right.start(state);
+    this.#left = startPlan(plan.options.left, state);
+    this.#right = startPlan(plan.options.right, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#build = new RowBuffer(plan.options.right.shape.layout, state.memory);
@@ -518,8 +518,8 @@ class LateralJoinOperator extends Operator {
   constructor(state: ExecState, plan: LateralJoinPlan) {
     super(state);
     this.#plan = plan;
-    this.#left = plan.options.left.start(state);
-    this.#right = plan.options.right.start(state);
+    this.#left = startPlan(plan.options.left, state);
+    this.#right = startPlan(plan.options.right, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }

@@ -27,7 +27,7 @@ import {
 import type { ColumnId, Expr } from '../plan/logical.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { Shape } from './shape.ts';
 import { Env, type ExecState, newRow } from './state.ts';
 import type { Eval } from './values.ts';
@@ -86,7 +86,7 @@ class LockRowsOperator extends Operator {
   constructor(state: ExecState, plan: LockRowsPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#merged = new RowBuffer(plan.shape.layout, state.memory);

@@ -35,7 +35,7 @@ import { compileEval, type Scope } from './evaluate.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';
 import { HashTable } from './hash-table.ts';
 import { appendSortValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond, startPlan } from './operator.ts';
 import { rowBuilder } from './project.ts';
 import { Shape } from './shape.ts';
 import { Env, type ExecState, newRow } from './state.ts';
@@ -305,7 +305,7 @@ export class ModifyOperator extends Operator implements Affected {
     super(state);
     this.#plan = plan;
     this.#access = plan.options.access;
-    this.#input = plan.options.input.start(state);
+    this.#input = startPlan(plan.options.input, state);
     this.#env = new Env(state);
     this.#returnEnv = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);

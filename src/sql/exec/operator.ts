@@ -29,6 +29,15 @@ export interface PlanNode {
   start(state: ExecState): Operator;
 }
 
+/** Starts a plan, and notes its operator where EXPLAIN ANALYZE wants to know what each part did. */
+export function startPlan(plan: PlanNode, state: ExecState): Operator {
+  const operator = plan.start(state);
+  const list = state.started?.get(plan);
+  if (list !== undefined) list.push(operator);
+  else state.started?.set(plan, [operator]);
+  return operator;
+}
+
 export abstract class Operator {
   readonly state: ExecState;
   /** Counted for EXPLAIN ANALYZE. */

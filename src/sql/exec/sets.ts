@@ -6,7 +6,7 @@ import type { Expr, SortKey } from '../plan/logical.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { type SortKeyMaker, sortKeyMaker } from './sort.ts';
 import { Env, type ExecState } from './state.ts';
@@ -66,7 +66,7 @@ class LimitOperator extends Operator {
   constructor(state: ExecState, plan: LimitPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
@@ -176,7 +176,7 @@ class DistinctOperator extends Operator {
   constructor(state: ExecState, plan: DistinctPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#table = new HashTable(state.memory);
@@ -266,8 +266,8 @@ class SetOpOperator extends Operator {
   constructor(state: ExecState, plan: SetOpPlan) {
     super(state);
     this.#plan = plan;
-    this.#left = plan.children[0]!.start(state);
-    this.#right = plan.children[1]!.start(state);
+    this.#left = startPlan(plan.children[0]!, state);
+    this.#right = startPlan(plan.children[1]!, state);
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#table = new HashTable(state.memory);
@@ -375,6 +375,6 @@ export class RenamePlan implements PlanNode {
   }
 
   start(state: ExecState): Operator {
-    return this.children[0]!.start(state);
+    return startPlan(this.children[0]!, state);
   }
 }

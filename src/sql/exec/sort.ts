@@ -11,7 +11,7 @@ import { compareKeys, KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { SortKey } from '../plan/logical.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendSortValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { type Shape, travelPhysical } from './shape.ts';
 import { SpilledRows } from './spill.ts';
 import { Env, type ExecState } from './state.ts';
@@ -219,7 +219,7 @@ class SortOperator extends Operator {
   constructor(state: ExecState, plan: SortPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#sorter = new Sorter(state, plan.shape);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);

@@ -12,6 +12,7 @@ import { assert } from '../../base/assert.ts';
 import type { Request, Task } from '../../base/task.ts';
 import { type Row, RowMemory, type Snapshot } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
+import type { Operator, PlanNode } from './operator.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 
 /** Thrown, and only caught by operators, when a row's evaluation must wait. Not an error. */
@@ -141,6 +142,8 @@ export class ExecState {
   snapshot: Snapshot;
   /** What the statement can have done by its session: referential actions, deferred checks. */
   readonly services: StatementServices;
+  /** Operators by their plans, for EXPLAIN ANALYZE; undefined = nobody asks. */
+  started: Map<PlanNode, Operator[]> | undefined;
   /** Work units since the task last gave way. */
   #units = 0;
 

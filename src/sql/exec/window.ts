@@ -14,7 +14,7 @@ import type { WindowCall, WindowNode } from '../plan/logical.ts';
 import type { AggregateImpl, SqlValue } from '../types/contracts.ts';
 import { type Copier, columnCopier } from './copy.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Sorter, type SortKeyMaker, sortKeyMaker } from './sort.ts';
 import { Env, type ExecState } from './state.ts';
@@ -113,7 +113,7 @@ class WindowOperator extends Operator {
   constructor(state: ExecState, plan: WindowPlan) {
     super(state);
     this.#plan = plan;
-    this.#input = plan.children[0]!.start(state);
+    this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
     this.#sorter = new Sorter(state, plan.children[0]!.shape);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);

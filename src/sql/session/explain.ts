@@ -2,6 +2,7 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
+import { ModifyOperator } from '../exec/modify.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
 import type { ColumnId, Logical } from '../plan/logical.ts';
@@ -47,6 +48,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
   if (flags.get('analyze') === true) {
     yield* lockTables(sql.engine, planned);
     const began = sql.engine.database.clock.monotonicMs();
+    const started = new Map<PlanNode, Operator[]>();
     const portal = new Portal(
       sql.engine,
       planned,
@@ -54,15 +56,14 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
       sql.context,
       sql.services,
       sql.settings.number('work_mem') * 1024,
+      started,
     );
-    const counts = new Map<PlanNode, { rows: number; loops: number }>();
     try {
       yield* portal.fetch(Number.POSITIVE_INFINITY, new CountingSink());
     } finally {
       portal.close();
     }
-    countRows(planned.plan, portal.operator, counts);
-    describe(planned.plan, 0, lines, counts);
+    describe(planned.plan, 0, lines, started);
     lines.push(`Execution Time: ${(sql.engine.database.clock.monotonicMs() - began).toFixed(3)} ms`);
   } else describe(planned.plan, 0, lines, undefined);
   if (flags.get('codegen') === true) listCode(planned.plan, lines);
@@ -76,33 +77,33 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
 }
 
 function collectNames(node: Logical, names: Map<ColumnId, string>): void {
-  for (const c of node.columns) if (!names.has(c.id)) names.set(c.id, c.name);
+  for (const c of node.columns) if (c.name !== '' && !names.has(c.id)) names.set(c.id, c.name);
   for (const input of inputsOf(node)) collectNames(input, names);
 }
 
-/** Operators do not know their plans' children; only what the top one counted is certain. */
-function countRows(plan: PlanNode, operator: Operator, counts: Map<PlanNode, { rows: number; loops: number }>): void {
-  counts.set(plan, { rows: operator.producedRows, loops: operator.loops });
+/** What a part did: rows per loop, as PostgreSQL counts, and loops. */
+function actual(operators: readonly Operator[] | undefined): string {
+  if (operators === undefined) return ' (never executed)';
+  const loops = Math.max(1, operators.reduce((sum, o) => sum + Math.max(1, o.loops), 0));
+  const rows = operators.reduce((sum, o) => sum + (o instanceof ModifyOperator && o.producedRows === 0 ? o.affected : o.producedRows), 0);
+  return ` (actual rows=${Math.round(rows / loops)} loops=${loops})`;
 }
 
 function describe(
   node: PlanNode,
   depth: number,
   lines: string[],
-  counts: Map<PlanNode, { rows: number; loops: number }> | undefined,
+  started: ReadonlyMap<PlanNode, Operator[]> | undefined,
 ): void {
   // A plan that only renames columns is its input.
   if (node.title === 'Subquery Scan' && node.children.length === 1) {
-    describe(node.children[0]!, depth, lines, counts);
+    describe(node.children[0]!, depth, lines, started);
     return;
   }
   const indent = depth === 0 ? '' : `${' '.repeat(depth * 6 - 4)}->  `;
-  const actual = counts?.get(node);
-  lines.push(
-    `${indent}${node.title}  (rows=${Math.round(node.rows)})${actual === undefined ? '' : ` (actual rows=${actual.rows})`}`,
-  );
+  lines.push(`${indent}${node.title}  (rows=${Math.round(node.rows)})${started === undefined ? '' : actual(started.get(node))}`);
   for (const detail of node.details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
-  for (const child of node.children) describe(child, depth + 1, lines, counts);
+  for (const child of node.children) describe(child, depth + 1, lines, started);
 }
 
 /** Lists the code of every node that has some; EXPLAIN without ANALYZE has only what an earlier execution made. */

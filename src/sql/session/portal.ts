@@ -8,7 +8,7 @@ import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
 import { ModifyOperator } from '../exec/modify.ts';
-import { type Operator, pointAt } from '../exec/operator.ts';
+import { type Operator, type PlanNode, pointAt, startPlan } from '../exec/operator.ts';
 import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -31,7 +31,7 @@ export class Portal {
   /** Rows delivered so far. */
   delivered = 0;
 
-  /** The tables must be locked already. */
+  /** The tables must be locked already. `started` collects the operators of each part of the plan. */
   constructor(
     session: Session,
     planned: PlannedStatement,
@@ -39,6 +39,7 @@ export class Portal {
     context: StatementContext,
     services: StatementServices,
     workMemoryBytes: number,
+    started?: Map<PlanNode, Operator[]>,
   ) {
     this.planned = planned;
     this.#session = session;
@@ -46,7 +47,8 @@ export class Portal {
     const idle = planned.takeIdle();
     if (idle === undefined) {
       this.#state = new ExecState(session, context, parameters, this.#snapshot, workMemoryBytes, services);
-      this.#operator = planned.plan.start(this.#state);
+      this.#state.started = started;
+      this.#operator = startPlan(planned.plan, this.#state);
     } else {
       idle.state.restart(parameters, this.#snapshot);
       this.#state = idle.state;
@@ -62,10 +64,6 @@ export class Portal {
   /** Rows that the change affected, as its tag counts them. */
   get affected(): number {
     return this.#affected ?? (this.#operator instanceof ModifyOperator ? this.#operator.affected : this.delivered);
-  }
-
-  get operator(): Operator {
-    return this.#operator;
   }
 
   /** Delivers up to `maxRows` rows. @returns true when there is nothing more. */
