@@ -99,6 +99,8 @@ export interface Transaction {
   /** Makes all changes durable, then visible, then frees the locks. Nothing is acknowledged before it returns. */
   commit(): Task<void>;
   rollback(): Task<void>;
+  /** True when {@link lockTable} would not wait; for a look that is over before anything else runs. */
+  tableIsFree(objectId: number, mode: TableLockMode): boolean;
   /** Takes a lock on a table (any object id) until the transaction ends. 40P01 on deadlock. */
   lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean>;
 }

@@ -150,6 +150,13 @@ export class Locks {
     return true;
   }
 
+  /** True when a table lock could be taken at once; nothing is taken. */
+  tableFree(locker: Locker, objectId: number, mode: TableLockMode): boolean {
+    const resource = this.#tables.get(objectId);
+    if (resource === undefined || (resource.holders.size === 0 && resource.queue.length === 0)) return true;
+    return resource.blockers(locker, mode, undefined).length === 0;
+  }
+
   tableRequest(locker: Locker, objectId: number, mode: TableLockMode): Request {
     return this.#request(REQUEST_TABLE_LOCK, () => new Waiter(locker, mode, this.#table(objectId), undefined));
   }

@@ -119,6 +119,10 @@ export class Txn implements Transaction {
     return this.#table.rollback(this);
   }
 
+  tableIsFree(objectId: number, mode: TableLockMode): boolean {
+    return this.#table.locks.tableFree(this, objectId, mode);
+  }
+
   *lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean> {
     const locks = this.#table.locks;
     if (locks.tryTable(this, objectId, mode)) return true;
