@@ -1,7 +1,7 @@
 /**
  * The comparison: ExtentDB against PostgreSQL 15 and SQLite, the same work, the same cores, in turn.
  *
- *   npm run bench:compare -- [--rounds 3] [--seconds 10] [--only select,tpcb,scan,group,copy,point,open]
+ *   npm run bench:compare -- [--rounds 3] [--seconds 10] [--only select,tpcb,scan,group,copy,scan-embedded,group-embedded,point,open]
  *
  * Prints a Markdown table and writes every round to bench/results/.
  */
@@ -24,7 +24,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
-    only: { type: 'string', default: 'select,tpcb,scan,group,copy,point,open' },
+    only: { type: 'string', default: 'select,tpcb,scan,group,copy,scan-embedded,group-embedded,point,open' },
   },
 });
 const rounds = Number(values.rounds);
@@ -121,21 +121,22 @@ async function embeddedRow(
   work: 'point' | 'scan' | 'group',
   facts: { readonly text: string; readonly unit: string; readonly floor: number },
 ): Promise<void> {
-  if (!wanted.has(work)) return;
+  const name = work === 'point' ? work : `${work}-embedded`;
+  if (!wanted.has(name)) return;
   const rivals = ['ExtentDB', 'SQLite'];
   const figures = await alternate(
     rounds,
-    rivals.map((name) => ({ name, run: () => embedded(work, name, scratch) })),
+    rivals.map((rival) => ({ name: rival, run: () => embedded(work, rival, scratch) })),
   );
   const { text, unit, floor } = facts;
   rows.push({
-    name: `${work}-embedded`,
+    name,
     work: text,
     better: 'less',
     ours: { rounds: figures.get('ExtentDB')!, unit },
     rivals: [{ name: 'SQLite', floor, figure: { rounds: figures.get('SQLite')!, unit } }],
   });
-  console.error(`${work}-embedded: ${JSON.stringify(Object.fromEntries(figures))}`);
+  console.error(`${name}: ${JSON.stringify(Object.fromEntries(figures))}`);
 }
 
 async function openRow(): Promise<void> {
