@@ -77,7 +77,7 @@ async function load(db: Embedded): Promise<void> {
   for (const statement of FACTS) await db.exec(statement);
   // PostgreSQL's generate_series as SQLite writes it, too: both have recursive queries.
   await db.exec(`insert into facts with recursive s(i) as (select 1 union all select i + 1 from s where i < ${FACT_ROWS})
-    select i, i % 97, (i * 7919) % 1000, (i * 104729) % 100000 from s`);
+    select i, i % 97, (cast(i as bigint) * 7919) % 1000, (cast(i as bigint) * 104729) % 100000 from s`);
 }
 
 function timed(work: () => unknown): number {
