@@ -21,7 +21,15 @@ export function open(path: string, options: OpenOptions = {}): Promise<ExtentDB>
   return ExtentDB.open(path, new Prng(randomInt(2 ** 32)), options);
 }
 
-export type { ExtentDB, Listening, ListenOptions, OpenOptions, Queryable, QueryOptions, TransactionOptions } from './api/database.ts';
+export type {
+  ExtentDB,
+  Listening,
+  ListenOptions,
+  OpenOptions,
+  Queryable,
+  QueryOptions,
+  TransactionOptions,
+} from './api/database.ts';
 export { PostgresInterval } from './api/postgres-interval.ts';
 export type { FieldDef, QueryResult, TypeParsers } from './api/results.ts';
 export { type SqlText, sql } from './api/sql-text.ts';

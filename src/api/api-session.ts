@@ -27,7 +27,11 @@ export class ApiSession {
   constructor(instance: Instance, options: ApiSessionOptions) {
     const engine = instance.single.openSession();
     this.sql = new SqlSession(instance, engine, { ...options, notice: (notice) => this.#notice(notice) });
-    instance.onCancel(engine.processId, (terminate) => this.cancel(terminate ? fail('admin_shutdown', 'terminating connection due to administrator command') : cancelledByUser()));
+    instance.onCancel(engine.processId, (terminate) =>
+      this.cancel(
+        terminate ? fail('admin_shutdown', 'terminating connection due to administrator command') : cancelledByUser(),
+      ),
+    );
   }
 
   #notice(notice: Notice): void {
@@ -35,14 +39,21 @@ export class ApiSession {
   }
 
   /** Runs a text of statements, or one with parameters. */
-  async query(text: string, values: readonly unknown[] | undefined, collector: ResultCollector, signal: AbortSignal | undefined): Promise<void> {
+  async query(
+    text: string,
+    values: readonly unknown[] | undefined,
+    collector: ResultCollector,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     assert(this.#running === undefined, 'a session runs one statement at a time');
     if (signal?.aborted === true) throw databaseError(cancelledByUser());
     const stop = (): void => this.cancel(cancelledByUser());
     signal?.addEventListener('abort', stop);
     this.#collector = collector;
     try {
-      await this.#drive(values === undefined ? this.sql.simple(text, collector) : this.#extended(text, values, collector));
+      await this.#drive(
+        values === undefined ? this.sql.simple(text, collector) : this.#extended(text, values, collector),
+      );
     } catch (error) {
       this.#settling = true;
       await this.#drive(this.sql.failed());
@@ -122,7 +133,9 @@ export class ApiSession {
   #drive(task: Task<void>): Promise<void> {
     const running = new Running();
     this.#running = running;
-    this.#done = new Promise<void>((resolve, reject) => this.sql.engine.database.scheduler.run(task, running, resolve, reject)).finally(() => {
+    this.#done = new Promise<void>((resolve, reject) =>
+      this.sql.engine.database.scheduler.run(task, running, resolve, reject),
+    ).finally(() => {
       this.#running = undefined;
     });
     return this.#done;

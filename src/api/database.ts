@@ -15,7 +15,7 @@ import { databaseError } from '../server/database-error.ts';
 import { Server } from '../server/server.ts';
 import { ApiSession } from './api-session.ts';
 import { type QueryResult, ResultCollector, type RowOptions } from './results.ts';
-import { sql as sqlText, type SqlText } from './sql-text.ts';
+import { type SqlText, sql as sqlText } from './sql-text.ts';
 import { Statement } from './statement.ts';
 
 export interface OpenOptions {
@@ -66,7 +66,11 @@ export interface Queryable {
    * @returns the result of the last statement.
    * @throws DatabaseError with PostgreSQL's code.
    */
-  query<R extends object = Row>(text: string | SqlText, values?: readonly unknown[], options?: QueryOptions): Promise<QueryResult<R>>;
+  query<R extends object = Row>(
+    text: string | SqlText,
+    values?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<QueryResult<R>>;
   /** Runs a text of statements. @returns all their results. */
   exec(text: string): Promise<QueryResult<Row>[]>;
   /** ``db.sql`select ${1}` `` */
@@ -74,12 +78,22 @@ export interface Queryable {
 }
 
 /** Runs a call on a session. */
-async function queryOn<R extends object>(session: ApiSession, text: string | SqlText, values: readonly unknown[] | undefined, options: QueryOptions): Promise<QueryResult<R>> {
+async function queryOn<R extends object>(
+  session: ApiSession,
+  text: string | SqlText,
+  values: readonly unknown[] | undefined,
+  options: QueryOptions,
+): Promise<QueryResult<R>> {
   const results = await resultsOn<R>(session, text, values, options);
   return results[results.length - 1]!;
 }
 
-async function resultsOn<R extends object>(session: ApiSession, text: string | SqlText, values: readonly unknown[] | undefined, options: QueryOptions): Promise<QueryResult<R>[]> {
+async function resultsOn<R extends object>(
+  session: ApiSession,
+  text: string | SqlText,
+  values: readonly unknown[] | undefined,
+  options: QueryOptions,
+): Promise<QueryResult<R>[]> {
   const collector = new ResultCollector(options, false);
   if (typeof text === 'string') await session.query(text, values, collector, options.signal);
   else await session.query(text.text, text.values, collector, options.signal);
@@ -98,13 +112,18 @@ class TransactionScope implements Queryable {
   /** Calls of one transaction run one after another, also when they are not awaited. */
   #next<T>(run: (session: ApiSession) => Promise<T>): Promise<T> {
     const session = this.#session;
-    if (session === undefined) return Promise.reject(databaseError(fail('no_active_sql_transaction', 'the transaction is over')));
+    if (session === undefined)
+      return Promise.reject(databaseError(fail('no_active_sql_transaction', 'the transaction is over')));
     const result = this.#last.then(() => run(session));
     this.#last = result.catch(() => {});
     return result;
   }
 
-  query<R extends object = Row>(text: string | SqlText, values?: readonly unknown[], options: QueryOptions = {}): Promise<QueryResult<R>> {
+  query<R extends object = Row>(
+    text: string | SqlText,
+    values?: readonly unknown[],
+    options: QueryOptions = {},
+  ): Promise<QueryResult<R>> {
     return this.#next((session) => queryOn<R>(session, text, values, options));
   }
 
@@ -144,7 +163,13 @@ export class ExtentDB implements Queryable {
   static async open(path: string, prng: Prng, options: OpenOptions): Promise<ExtentDB> {
     try {
       const { cacheBytes, pageBytes } = options;
-      const instance = await Instance.openFile(path, { vfs: new NodeVfs(), clock: new SystemClock(), prng, ...(cacheBytes === undefined ? {} : { cacheBytes }), ...(pageBytes === undefined ? {} : { pageBytes }) });
+      const instance = await Instance.openFile(path, {
+        vfs: new NodeVfs(),
+        clock: new SystemClock(),
+        prng,
+        ...(cacheBytes === undefined ? {} : { cacheBytes }),
+        ...(pageBytes === undefined ? {} : { pageBytes }),
+      });
       const db = new ExtentDB(instance, options);
       try {
         // Settings that cannot be are told here, not at the first query.
@@ -186,7 +211,11 @@ export class ExtentDB implements Queryable {
     }
   }
 
-  query<R extends object = Row>(text: string | SqlText, values?: readonly unknown[], options: QueryOptions = {}): Promise<QueryResult<R>> {
+  query<R extends object = Row>(
+    text: string | SqlText,
+    values?: readonly unknown[],
+    options: QueryOptions = {},
+  ): Promise<QueryResult<R>> {
     return this.#with((session) => queryOn<R>(session, text, values, options));
   }
 
@@ -208,21 +237,31 @@ export class ExtentDB implements Queryable {
       this.#immediate = new ApiSession(this.#instance, this.#options);
       this.#sessions.add(this.#immediate);
     }
-    const home = { session: this.#immediate, lease: () => this.#take(), giveBack: (session: ApiSession) => this.#give(session) };
+    const home = {
+      session: this.#immediate,
+      lease: () => this.#take(),
+      giveBack: (session: ApiSession) => this.#give(session),
+    };
     return new Statement<R>(home, `statement-${++this.#statements}`, text);
   }
 
   /** Runs a function in a transaction: commits when it is done, rolls back when it throws. */
   transaction<T>(run: (tx: Queryable) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     return this.#with(async (session) => {
-      const modes = [options.isolation === undefined ? '' : ` isolation level ${isolationOf(options.isolation)}`, options.readOnly === true ? ' read only' : ''];
+      const modes = [
+        options.isolation === undefined ? '' : ` isolation level ${isolationOf(options.isolation)}`,
+        options.readOnly === true ? ' read only' : '',
+      ];
       await queryOn(session, `begin${modes.join('')}`, undefined, {});
       const scope = new TransactionScope(session);
       try {
         const value = await run(scope);
         await scope.end();
         const { command } = await queryOn(session, 'commit', undefined, {});
-        if (command === 'ROLLBACK') throw databaseError(fail('in_failed_sql_transaction', 'a statement of the transaction failed: it was rolled back'));
+        if (command === 'ROLLBACK')
+          throw databaseError(
+            fail('in_failed_sql_transaction', 'a statement of the transaction failed: it was rolled back'),
+          );
         return value;
       } catch (error) {
         await scope.end();
@@ -264,6 +303,7 @@ export class ExtentDB implements Queryable {
 
 /** Only these two words reach the text of BEGIN. */
 function isolationOf(isolation: string): string {
-  if (isolation !== 'read committed' && isolation !== 'repeatable read') throw fail('feature_not_supported', `isolation level ${isolation} is not supported`);
+  if (isolation !== 'read committed' && isolation !== 'repeatable read')
+    throw fail('feature_not_supported', `isolation level ${isolation} is not supported`);
   return isolation;
 }

@@ -9,7 +9,11 @@ const BYTEA_OID = 17;
 
 /** Values of a statement's parameters. @throws 08P01 for a wrong number, and what the types' readers throw. */
 export function parameterValues(values: readonly unknown[], types: readonly Oid[], context: EvalContext): SqlValue[] {
-  if (values.length !== types.length) throw fail('protocol_violation', `bind message supplies ${values.length} parameters, but prepared statement "" requires ${types.length}`);
+  if (values.length !== types.length)
+    throw fail(
+      'protocol_violation',
+      `bind message supplies ${values.length} parameters, but prepared statement "" requires ${types.length}`,
+    );
   const made: SqlValue[] = [];
   for (let i = 0; i < types.length; i++) made.push(parameterValue(values[i], types[i]!, context));
   return made;
@@ -31,7 +35,8 @@ export function parameterValue(value: unknown, type: Oid, context: EvalContext):
 
 function checkedText(text: string): string {
   if (text.includes('\0')) throw fail('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
-  if (hasLoneSurrogate(text)) throw fail('character_not_in_repertoire', 'a parameter holds half of a surrogate pair, which has no UTF-8');
+  if (hasLoneSurrogate(text))
+    throw fail('character_not_in_repertoire', 'a parameter holds half of a surrogate pair, which has no UTF-8');
   return text;
 }
 
@@ -41,7 +46,8 @@ function parameterText(value: unknown): string {
   if (value instanceof Date) return dateText(value);
   if (Array.isArray(value)) return arrayText(value);
   if (typeof value === 'object' && value !== null) {
-    if ('toPostgres' in value && typeof value.toPostgres === 'function') return parameterText(value.toPostgres(parameterText));
+    if ('toPostgres' in value && typeof value.toPostgres === 'function')
+      return parameterText(value.toPostgres(parameterText));
     return JSON.stringify(value);
   }
   return String(value);
@@ -58,7 +64,8 @@ function arrayText(values: readonly unknown[]): string {
 
 /** In the machine's zone, with its offset, so that every date and time type reads what the program meant. */
 function dateText(date: Date): string {
-  if (Number.isNaN(date.getTime())) throw fail('invalid_datetime_format', 'invalid input syntax for type timestamp: an invalid Date');
+  if (Number.isNaN(date.getTime()))
+    throw fail('invalid_datetime_format', 'invalid input syntax for type timestamp: an invalid Date');
   const two = (n: number): string => String(n).padStart(2, '0');
   const year = date.getFullYear();
   const shown = String(year > 0 ? year : 1 - year).padStart(4, '0');

@@ -40,11 +40,15 @@ const SCALARS: ReadonlyMap<Oid, Convert> = new Map<Oid, Convert>([
   [1186, (value) => (value instanceof Interval ? postgresInterval(value) : value)],
 ]);
 
-const float: Convert = (value, context) => Number.parseFloat(typeof value === 'number' ? String(value) : typeEntry(1700).format(value, context));
+const float: Convert = (value, context) =>
+  Number.parseFloat(typeof value === 'number' ? String(value) : typeEntry(1700).format(value, context));
 
 /** Array types that become arrays, with what their elements become; `undefined` = the element's text. */
 const ARRAYS: ReadonlyMap<Oid, Convert | undefined> = new Map<Oid, Convert | undefined>([
-  ...[1000, 1001, 1005, 1007, 1016, 1021, 1022, 1028, 1115, 1182, 1185, 1187].map((oid): [Oid, Convert | undefined] => [oid, SCALARS.get(typeEntry(oid).elementOid)]),
+  ...[1000, 1001, 1005, 1007, 1016, 1021, 1022, 1028, 1115, 1182, 1185, 1187].map((oid): [Oid, Convert | undefined] => [
+    oid,
+    SCALARS.get(typeEntry(oid).elementOid),
+  ]),
   [1231, float],
   ...[1008, 1009, 1014, 1015, 1183, 1270, 2951].map((oid): [Oid, Convert | undefined] => [oid, undefined]),
 ]);

@@ -42,7 +42,9 @@ export class PostgresInterval {
 
   #fraction(zeros: RegExp): string {
     const seconds = this.seconds ?? 0;
-    return this.milliseconds === undefined ? String(seconds) : (seconds + this.milliseconds / 1000).toFixed(6).replace(zeros, '');
+    return this.milliseconds === undefined
+      ? String(seconds)
+      : (seconds + this.milliseconds / 1000).toFixed(6).replace(zeros, '');
   }
 }
 

@@ -91,7 +91,13 @@ export class ResultCollector implements ResultSink {
 
   #makerOf(shape: Shape, columns: readonly ResultColumn[]): MakeRow {
     const readers = columns.map((column, i) => readerOf(shape, i, column, this.#options.types));
-    return this.#options.rowMode === 'array' ? arrayMaker(readers) : objectMaker(columns.map((c) => c.name), readers, this.#often);
+    return this.#options.rowMode === 'array'
+      ? arrayMaker(readers)
+      : objectMaker(
+          columns.map((c) => c.name),
+          readers,
+          this.#often,
+        );
   }
 
   room(): undefined {
@@ -135,7 +141,15 @@ function emptyResult(): QueryResult<object> {
 }
 
 function field(column: ResultColumn): FieldDef {
-  return { name: column.name, tableID: column.table, columnID: column.number, dataTypeID: column.type, dataTypeSize: typeEntry(column.type).length, dataTypeModifier: column.typmod, format: 'text' };
+  return {
+    name: column.name,
+    tableID: column.table,
+    columnID: column.number,
+    dataTypeID: column.type,
+    dataTypeSize: typeEntry(column.type).length,
+    dataTypeModifier: column.typmod,
+    format: 'text',
+  };
 }
 
 /** A reader of column `position` of a record, as programs get it. */

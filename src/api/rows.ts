@@ -34,7 +34,13 @@ export function arrayMaker(readers: readonly ReadColumn[]): MakeRow {
 function looped(names: readonly string[], readers: readonly ReadColumn[]): MakeRow {
   return (env) => {
     const row = {};
-    for (let i = 0; i < names.length; i++) Object.defineProperty(row, names[i]!, { value: readers[i]!(env), writable: true, enumerable: true, configurable: true });
+    for (let i = 0; i < names.length; i++)
+      Object.defineProperty(row, names[i]!, {
+        value: readers[i]!(env),
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
     return row;
   };
 }
@@ -44,7 +50,11 @@ function generated(names: readonly string[], readers: readonly ReadColumn[]): Ma
   const numbers = names.map((_, i) => i);
   const fields = numbers.map((i) => `[n${i}]: r${i}(env)`).join(', ');
   try {
-    const factory = new Function(...numbers.map((i) => `n${i}`), ...numbers.map((i) => `r${i}`), `return (env) => ({ ${fields} });`);
+    const factory = new Function(
+      ...numbers.map((i) => `n${i}`),
+      ...numbers.map((i) => `r${i}`),
+      `return (env) => ({ ${fields} });`,
+    );
     return factory(...names, ...readers);
   } catch (error) {
     if (error instanceof EvalError) return looped(names, readers);

@@ -5,15 +5,16 @@
  * tree, the record into an object. What it needs is checked on every call: the plan still fits, nobody else holds the table,
  * no transaction is open. Otherwise, and whenever something has to be waited for, the general way is taken.
  */
-import { Env, ExecState } from '../sql/exec/state.ts';
+
+import type { Transaction } from '../engine/record-port.ts';
 import type { PointReader } from '../sql/exec/point-scan.ts';
+import { Env, ExecState } from '../sql/exec/state.ts';
 import type { PlannedStatement } from '../sql/session/planned.ts';
 import type { Prepared } from '../sql/session/sql-session.ts';
 import type { Oid, SqlValue } from '../sql/types/contracts.ts';
-import type { Transaction } from '../engine/record-port.ts';
 import type { ApiSession } from './api-session.ts';
 import { parameterValue } from './js-parameters.ts';
-import { readerOf, ResultCollector, type FieldDef } from './results.ts';
+import { type FieldDef, ResultCollector, readerOf } from './results.ts';
 import { type MakeRow, objectMaker } from './rows.ts';
 
 const ITERATED_ROWS = 64;
@@ -148,7 +149,11 @@ export class Statement<R extends object = Record<string, unknown>> {
     const snapshot = this.#onlooker.snapshot();
     const env = new Env(new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, sql.services));
     this.#onlooker.release(snapshot);
-    const make = objectMaker(planned.columns.map((c) => c.name), readers, true);
+    const make = objectMaker(
+      planned.columns.map((c) => c.name),
+      readers,
+      true,
+    );
     this.#point = { planned, reader, make, env, types: sql.parameterTypes(this.#prepared), table: table.oid };
     this.#values = new Array(this.#point.types.length).fill(null);
   }

@@ -7,7 +7,16 @@
 import { assert } from '../base/assert.ts';
 import type { Task } from '../base/task.ts';
 import type { TableObject } from '../engine/catalog.ts';
-import { KeyWriter, NEED, OK, RowBuffer, RowMemory, type Row, type Snapshot, type Store } from '../engine/record-port.ts';
+import {
+  KeyWriter,
+  NEED,
+  OK,
+  type Row,
+  RowBuffer,
+  RowMemory,
+  type Snapshot,
+  type Store,
+} from '../engine/record-port.ts';
 import type { ComputedKeys, IndexAccess, TableAccess } from '../engine/table-access.ts';
 import { tableRules } from '../sql/bind/table-rules.ts';
 import { RowRulesPlan } from '../sql/exec/modify.ts';
@@ -32,7 +41,11 @@ function* checkTable(sql: SqlSession, table: TableObject, problems: string[]): T
   if (access.secondary.length === 0) return;
   const snapshot = sql.engine.snapshot();
   const state = new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, sql.services);
-  const rules = new RowRulesPlan(access, tableRules(sql.bindContext(), table), new Planner(sql.engine, 1_000_000, () => []).scope);
+  const rules = new RowRulesPlan(
+    access,
+    tableRules(sql.bindContext(), table),
+    new Planner(sql.engine, 1_000_000, () => []).scope,
+  );
   const audit = new TableAudit(sql.engine.store, access, snapshot, rules.computedKeys(state));
   let steps = 0;
   const pause = function* (): Task<void> {
@@ -111,7 +124,10 @@ class TableAudit {
           yield this.#store.need;
           continue;
         }
-        if (status !== OK) problems.push(`table ${this.#access.table.name}: the row with key ${hex(rowKey)} is missing in index ${index.name}`);
+        if (status !== OK)
+          problems.push(
+            `table ${this.#access.table.name}: the row with key ${hex(rowKey)} is missing in index ${index.name}`,
+          );
         break;
       }
     }
@@ -123,7 +139,14 @@ class TableAudit {
     const address = wide.index[row]!;
     const chunk = wide.chunkOf(address);
     this.#entry.length = 0;
-    return this.#access.appendIndexKey(access, this.#computed, this.#entry, wide.chunks[chunk]!, wide.views[chunk]!, wide.offsetOf(address));
+    return this.#access.appendIndexKey(
+      access,
+      this.#computed,
+      this.#entry,
+      wide.chunks[chunk]!,
+      wide.views[chunk]!,
+      wide.offsetOf(address),
+    );
   }
 
   *entries(pause: () => Task<void>, problems: string[]): Task<void> {
@@ -133,7 +156,8 @@ class TableAudit {
       const count = yield* this.#count(index.tree, pause);
       const expected = this.#expected[i];
       assert(expected !== undefined, 'rows are counted for every index');
-      if (count !== expected) problems.push(`table ${table.name}: index ${index.name} has ${count} entries for ${expected} rows`);
+      if (count !== expected)
+        problems.push(`table ${table.name}: index ${index.name} has ${count} entries for ${expected} rows`);
     }
   }
 

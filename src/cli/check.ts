@@ -21,7 +21,11 @@ export async function check({ file }: FileCommand<'check'>): Promise<number> {
   if (problems.length === 0) problems.push(...(await agreement(file)));
   for (const problem of problems.slice(0, SHOWN_MAX)) process.stdout.write(`${problem}\n`);
   if (problems.length > SHOWN_MAX) process.stdout.write(`and ${problems.length - SHOWN_MAX} more\n`);
-  process.stdout.write(problems.length === 0 ? `${file} is sound\n` : `${file} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n`);
+  process.stdout.write(
+    problems.length === 0
+      ? `${file} is sound\n`
+      : `${file} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n`,
+  );
   return problems.length === 0 ? 0 : 1;
 }
 

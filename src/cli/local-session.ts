@@ -2,8 +2,8 @@
 import { SystemClock } from '../base/clock.ts';
 import { asExtentError, type ExtentError } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
-import { cancelledByUser, Running } from '../engine/scheduler.ts';
 import { Instance } from '../engine/instance.ts';
+import { cancelledByUser, Running } from '../engine/scheduler.ts';
 import type { Notice, ResultSink } from '../sql/session/results.ts';
 import { SqlSession } from '../sql/session/sql-session.ts';
 import { hostOptions } from './host.ts';
@@ -47,7 +47,9 @@ export class LocalSession {
   #drive(task: Task<void>): Promise<void> {
     const running = new Running();
     this.#running = running;
-    return new Promise<void>((resolve, reject) => this.sql.engine.database.scheduler.run(task, running, resolve, reject)).finally(() => {
+    return new Promise<void>((resolve, reject) =>
+      this.sql.engine.database.scheduler.run(task, running, resolve, reject),
+    ).finally(() => {
       this.#running = undefined;
     });
   }

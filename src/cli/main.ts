@@ -21,7 +21,12 @@ export async function run(words: readonly string[]): Promise<void> {
       process.exitCode = 2;
       return;
     }
-    const text = error instanceof ExtentError || (error instanceof Error && 'syscall' in error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text =
+      error instanceof ExtentError || (error instanceof Error && 'syscall' in error)
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
     process.stderr.write(`extentdb: ${text}\n`);
     process.exitCode = 1;
   }

@@ -21,7 +21,9 @@ export async function runScript({ file, script: path }: RunCommand): Promise<num
   try {
     for (let statement = script.next(); statement !== undefined; statement = script.next()) {
       if (statement.text.startsWith('\\')) {
-        process.stderr.write(`${path}:${statement.line}: ERROR:  ${statement.text.trim().split(/\s/)[0]} is a command of psql, not SQL\n`);
+        process.stderr.write(
+          `${path}:${statement.line}: ERROR:  ${statement.text.trim().split(/\s/)[0]} is a command of psql, not SQL\n`,
+        );
         return 1;
       }
       const error = await session.run(statement.text, sink);

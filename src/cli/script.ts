@@ -56,7 +56,8 @@ export class Script {
   }
 
   #advance(to: number): void {
-    for (let at = this.#text.indexOf('\n', this.#at); at >= 0 && at < to; at = this.#text.indexOf('\n', at + 1)) this.#line++;
+    for (let at = this.#text.indexOf('\n', this.#at); at >= 0 && at < to; at = this.#text.indexOf('\n', at + 1))
+      this.#line++;
     this.#at = to;
   }
 }

@@ -19,7 +19,8 @@ const HELP = `  \\q             end
 Statements end with a semicolon. Ctrl-C gives up the running statement.
 `;
 
-const TABLES = "select schemaname as schema, tablename as name from pg_catalog.pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2";
+const TABLES =
+  "select schemaname as schema, tablename as name from pg_catalog.pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1, 2";
 
 /** @returns the exit status: 1 when the input was not typed and a statement failed. */
 export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
@@ -29,7 +30,12 @@ export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
     process.stdout.write(text);
   };
   if (interactive) print(`ExtentDB ${VERSION}: ${file}. Type \\? for help, \\q to end.\n`);
-  const reader = createInterface({ input: process.stdin, output: process.stdout, terminal: interactive, historySize: 1000 });
+  const reader = createInterface({
+    input: process.stdin,
+    output: process.stdout,
+    terminal: interactive,
+    historySize: 1000,
+  });
   let typed = '';
   let status = 0;
   const prompt = (): void => {
@@ -76,7 +82,10 @@ export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
   return status;
 }
 
-type Backslash = { readonly kind: 'end' } | { readonly kind: 'say'; readonly text: string } | { readonly kind: 'run'; readonly statements: readonly string[] };
+type Backslash =
+  | { readonly kind: 'end' }
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'run'; readonly statements: readonly string[] };
 
 function backslash(line: string): Backslash {
   const [command, ...names] = line.trim().split(/\s+/);

@@ -6,8 +6,9 @@
  *     1 | ann
  *   (1 row)
  */
-import type { Notice } from '../sql/session/results.ts';
+
 import type { ExtentError } from '../base/errors.ts';
+import type { Notice } from '../sql/session/results.ts';
 
 export interface TableColumn {
   readonly name: string;
@@ -23,7 +24,12 @@ export function tableText(columns: readonly TableColumn[], rows: readonly (reado
   for (const row of cells) {
     const height = Math.max(1, ...row.map((cell) => cell.length));
     for (let line = 0; line < height; line++) {
-      lines.push(row.map((cell, i) => cellText(cell, line, widths[i]!, columns[i]!.right)).join('|').replace(/ +$/, ''));
+      lines.push(
+        row
+          .map((cell, i) => cellText(cell, line, widths[i]!, columns[i]!.right))
+          .join('|')
+          .replace(/ +$/, ''),
+      );
     }
   }
   return `${lines.join('\n')}\n(${rows.length} ${rows.length === 1 ? 'row' : 'rows'})\n\n`;
@@ -53,7 +59,12 @@ function width(text: string): number {
   let columns = 0;
   for (const character of text) {
     if (/\p{Mark}/u.test(character)) continue;
-    columns += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u.test(character) && character > '\u00ff' ? 2 : 1;
+    columns +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u.test(
+        character,
+      ) && character > '\u00ff'
+        ? 2
+        : 1;
   }
   return columns;
 }

@@ -46,7 +46,13 @@ export class TextSink implements ResultSink {
 
   complete(tag: string): void {
     if (this.#columns === undefined) this.#print(`${tag}\n`);
-    else this.#print(tableText(this.#columns.map((c) => ({ name: c.name, right: typeEntry(c.type).category === 'N' })), this.#rows));
+    else
+      this.#print(
+        tableText(
+          this.#columns.map((c) => ({ name: c.name, right: typeEntry(c.type).category === 'N' })),
+          this.#rows,
+        ),
+      );
     this.#columns = undefined;
     this.#rows = [];
   }

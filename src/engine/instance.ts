@@ -205,7 +205,8 @@ function removeSpillFiles(vfs: Vfs, path: string): void {
   const slash = path.lastIndexOf('/');
   const folder = slash < 0 ? '.' : slash === 0 ? '/' : path.slice(0, slash);
   const start = `${path.slice(slash + 1)}${SPILL_SUFFIX}`;
-  for (const file of vfs.list(folder)) if (file.startsWith(start)) vfs.unlink(slash < 0 ? file : `${path.slice(0, slash + 1)}${file}`);
+  for (const file of vfs.list(folder))
+    if (file.startsWith(start)) vfs.unlink(slash < 0 ? file : `${path.slice(0, slash + 1)}${file}`);
 }
 
 function nameOf(path: string): string {

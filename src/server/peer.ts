@@ -39,14 +39,22 @@ export class Peer {
     this.#socket = socket;
     this.#clock = clock;
     this.input = new Input(frameBytesMax);
-    this.moreInput = wait(REQUEST_TIMER, (resume) => {
-      this.#inputWaiter = resume;
-      if (this.#paused) {
-        this.#paused = false;
-        socket.resume();
-      }
-    }, () => (this.#inputWaiter = undefined));
-    this.#drained = wait(REQUEST_OUTPUT, (resume) => (this.#drainWaiter = resume), () => (this.#drainWaiter = undefined));
+    this.moreInput = wait(
+      REQUEST_TIMER,
+      (resume) => {
+        this.#inputWaiter = resume;
+        if (this.#paused) {
+          this.#paused = false;
+          socket.resume();
+        }
+      },
+      () => (this.#inputWaiter = undefined),
+    );
+    this.#drained = wait(
+      REQUEST_OUTPUT,
+      (resume) => (this.#drainWaiter = resume),
+      () => (this.#drainWaiter = undefined),
+    );
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('drain', () => this.#wakeDrain());
     socket.on('end', () => this.#end());
@@ -126,7 +134,11 @@ export class Peer {
   }
 }
 
-function wait(kind: typeof REQUEST_OUTPUT | typeof REQUEST_TIMER, start: (resume: Resume) => void, giveUp: () => void): Request {
+function wait(
+  kind: typeof REQUEST_OUTPUT | typeof REQUEST_TIMER,
+  start: (resume: Resume) => void,
+  giveUp: () => void,
+): Request {
   return {
     kind,
     start: (resume) => {

@@ -7,7 +7,7 @@
  * Whoever reaches the port from the machine itself is trusted by name; from elsewhere nobody is let in.
  */
 import { randomInt } from 'node:crypto';
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { asExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { Instance } from '../engine/instance.ts';
@@ -62,7 +62,12 @@ export class Server {
   /** @throws Node's error when the port is taken (`EADDRINUSE`) or the host is not ours. */
   static listen(options: ServerOptions): Promise<Server> {
     // A client may end its side and still wait for answers.
-    const net = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    const net = createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
     return new Promise((resolve, reject) => {
       net.once('error', reject);
       net.listen({ host: options.host, port: options.port }, () => {
@@ -99,7 +104,8 @@ export class Server {
   #refuse(peer: Peer, error: unknown): void {
     const told = error instanceof BrokenFraming ? error.tell : asExtentError(error);
     if (told !== undefined) writeError(peer.out, told, 'FATAL');
-    if (told?.code === 'internal_error') this.#options.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    if (told?.code === 'internal_error')
+      this.#options.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
     peer.close();
   }
 
@@ -116,8 +122,12 @@ export class Server {
       return;
     }
     if (this.#closing) throw fail('cannot_connect_now', 'the database system is shutting down');
-    if (!LOOPBACK.test(peer.address)) throw fail('invalid_authorization_specification', `no connection is allowed from host "${peer.address}"`, { hint: 'ExtentDB trusts the machine that it runs on and nobody else.' });
-    if (this.#connections.size >= (this.#options.connectionsMax ?? CONNECTIONS_MAX)) throw fail('too_many_connections', 'sorry, too many clients already');
+    if (!LOOPBACK.test(peer.address))
+      throw fail('invalid_authorization_specification', `no connection is allowed from host "${peer.address}"`, {
+        hint: 'ExtentDB trusts the machine that it runs on and nobody else.',
+      });
+    if (this.#connections.size >= (this.#options.connectionsMax ?? CONNECTIONS_MAX))
+      throw fail('too_many_connections', 'sorry, too many clients already');
     yield* this.#open(peer, packet);
   }
 
@@ -165,7 +175,8 @@ export class Server {
       this.#allClosed = resolve;
     });
     if (this.#connections.size === 0) this.#allClosed();
-    for (const { connection } of this.#connections.values()) connection.terminate(fail('admin_shutdown', 'terminating connection due to administrator command'));
+    for (const { connection } of this.#connections.values())
+      connection.terminate(fail('admin_shutdown', 'terminating connection due to administrator command'));
     await ended;
     // What has not got as far as a session has nothing to finish.
     for (const socket of this.#sockets) socket.destroySoon();

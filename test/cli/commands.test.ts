@@ -1,5 +1,5 @@
 /** The commands on real files, in this process. */
-import { mkdtempSync, openSync, readSync, readdirSync, rmSync, writeFileSync, writeSync, closeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -55,7 +55,15 @@ describe('usage', () => {
     expect((await extentdb('--help')).out).toContain('extentdb serve [--data DIR]');
     expect((await extentdb('run', '--help')).status).toBe(0);
     expect((await extentdb('--version')).out).toMatch(/^extentdb \d+\.\d+\.\d+\n$/);
-    for (const words of [['serv'], ['serve', '--prot', '1'], ['serve', '--port', 'x'], ['serve', 'extra'], ['run', 'one'], ['check'], ['shell', 'a', 'b']]) {
+    for (const words of [
+      ['serv'],
+      ['serve', '--prot', '1'],
+      ['serve', '--port', 'x'],
+      ['serve', 'extra'],
+      ['run', 'one'],
+      ['check'],
+      ['shell', 'a', 'b'],
+    ]) {
       const said = await extentdb(...words);
       expect([words, said.status, said.err.split('\n').length, said.out]).toEqual([words, 2, 3, '']);
     }
@@ -65,7 +73,13 @@ describe('usage', () => {
 describe('run', () => {
   it('prints tables and tags, and leaves the file alone as the database', async () => {
     const file = join(folder, 'a.extent');
-    const said = await extentdb('run', file, script("create table t (id int4, word text);\ncopy t from stdin;\n1\tone\n2\t\\N\n\\.\nselect * from t order by id; -- all\nselect 'é' as \"é\", 1.50 as n"));
+    const said = await extentdb(
+      'run',
+      file,
+      script(
+        'create table t (id int4, word text);\ncopy t from stdin;\n1\tone\n2\t\\N\n\\.\nselect * from t order by id; -- all\nselect \'é\' as "é", 1.50 as n',
+      ),
+    );
     expect(said).toEqual({
       out: 'CREATE TABLE\nCOPY 2\n id | word \n----+------\n  1 | one\n  2 |\n(2 rows)\n\n é |  n   \n---+------\n é | 1.50\n(1 row)\n\n',
       err: '',
@@ -80,19 +94,24 @@ describe('run', () => {
     const said = await extentdb('run', file, path);
     expect(said.status).toBe(1);
     expect(said.out).toBe('CREATE TABLE\n');
-    expect(said.err).toBe(`${path}:3: ERROR:  INSERT has more expressions than target columns\nLINE 2:   values (1, 2);\n                     ^\n`);
+    expect(said.err).toBe(
+      `${path}:3: ERROR:  INSERT has more expressions than target columns\nLINE 2:   values (1, 2);\n                     ^\n`,
+    );
     expect((await extentdb('run', file, script('select count(*) from t'))).out).toContain('     0\n');
   });
 
   it('refuses commands of psql, missing scripts and open files', async () => {
     const file = join(folder, 'a.extent');
-    expect((await extentdb('run', file, script('\\c other\n'))).err).toContain('ERROR:  \\c is a command of psql, not SQL');
+    expect((await extentdb('run', file, script('\\c other\n'))).err).toContain(
+      'ERROR:  \\c is a command of psql, not SQL',
+    );
     expect(await extentdb('run', file, join(folder, 'none.sql'))).toMatchObject({ status: 1, out: '' });
   });
 });
 
 describe('check', () => {
-  const many = "create table t (id int4 primary key, word text, n int4); create index on t (word); create unique index on t (lower(word)) where n > 10; insert into t select i, 'word ' || i, i from generate_series(1, 5000) i; delete from t where id % 7 = 0; update t set word = word || '!' where id % 5 = 0";
+  const many =
+    "create table t (id int4 primary key, word text, n int4); create index on t (word); create unique index on t (lower(word)) where n > 10; insert into t select i, 'word ' || i, i from generate_series(1, 5000) i; delete from t where id % 7 = 0; update t set word = word || '!' where id % 5 = 0";
 
   it('finds nothing wrong with a sound file', async () => {
     const file = join(folder, 'a.extent');

@@ -11,7 +11,11 @@ function statements(text: string): string[] {
 
 describe('statements of a text', () => {
   it('end at semicolons outside of quotes, comments and parentheses', () => {
-    expect(statements("select ';' ; select \"a;b\"; -- no; comment\nselect $$ ; $$;\nselect $x$ $$; $x$; /* ; /* ; */ ; */ select (1; 2);")).toEqual([
+    expect(
+      statements(
+        'select \';\' ; select "a;b"; -- no; comment\nselect $$ ; $$;\nselect $x$ $$; $x$; /* ; /* ; */ ; */ select (1; 2);',
+      ),
+    ).toEqual([
       "1: select ';' ;",
       '1: select "a;b";',
       '2: select $$ ; $$;',
@@ -21,11 +25,18 @@ describe('statements of a text', () => {
   });
 
   it('know doubled quotes, escapes and dollars in names', () => {
-    expect(statements("select 'it''s; ok'; select E'\\';'; select a$b; select 'no\\'; select 1")).toEqual(["1: select 'it''s; ok';", "1: select E'\\';';", '1: select a$b;', "1: select 'no\\';", '1: select 1']);
+    expect(statements("select 'it''s; ok'; select E'\\';'; select a$b; select 'no\\'; select 1")).toEqual([
+      "1: select 'it''s; ok';",
+      "1: select E'\\';';",
+      '1: select a$b;',
+      "1: select 'no\\';",
+      '1: select 1',
+    ]);
   });
 
   it('are open until then', () => {
-    for (const text of ["select 'a;", 'select "a;', 'select $$;', 'select /* ;', 'select (1;', 'select 1']) expect([text, statementEnd(text, 0)]).toEqual([text, -1]);
+    for (const text of ["select 'a;", 'select "a;', 'select $$;', 'select /* ;', 'select (1;', 'select 1'])
+      expect([text, statementEnd(text, 0)]).toEqual([text, -1]);
   });
 
   it('leave COPY its data', () => {

@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import type { QueryArrayConfig } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { splitScript } from '../support/script.ts';
-import { serve, type Served } from './support.ts';
+import { type Served, serve } from './support.ts';
 
 const data = join(process.env['EXTENTDB_SHARED'] ?? '../shared', 'data');
 const present = existsSync(join(data, 'chinook.sql'));
-if (!present) process.stderr.write(`Chinook tests are skipped: there is no ${join(data, 'chinook.sql')} (set EXTENTDB_SHARED)\n`);
+if (!present)
+  process.stderr.write(`Chinook tests are skipped: there is no ${join(data, 'chinook.sql')} (set EXTENTDB_SHARED)\n`);
 const psql = spawnSync('psql', ['--version']).status === 0;
 
 /** Makes node-postgres prepare a statement that has no parameters. */
@@ -65,13 +66,35 @@ describe.skipIf(!present)('Chinook', () => {
 
   it('answers a question with parameters', async () => {
     const client = await served.client('chinook');
-    const { rows } = await client.query<{ name: string }>('select name from artist where artist_id between $1 and $2 order by artist_id', [1, 3]);
+    const { rows } = await client.query<{ name: string }>(
+      'select name from artist where artist_id between $1 and $2 order by artist_id',
+      [1, 3],
+    );
     expect(rows.map((r) => r.name)).toEqual(['AC/DC', 'Accept', 'Aerosmith']);
     await client.end();
   });
 
   it.skipIf(!psql)('answers psql', { timeout: 60_000 }, async () => {
-    const child = spawn('psql', ['-X', '-h', '127.0.0.1', '-p', String(served.port), '-U', 'postgres', '-d', 'chinook', '-A', '-t', '-F', '|', '-P', 'null=(null)', '-e', '-f', join(data, 'chinook-queries.sql')]);
+    const child = spawn('psql', [
+      '-X',
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(served.port),
+      '-U',
+      'postgres',
+      '-d',
+      'chinook',
+      '-A',
+      '-t',
+      '-F',
+      '|',
+      '-P',
+      'null=(null)',
+      '-e',
+      '-f',
+      join(data, 'chinook-queries.sql'),
+    ]);
     let said = '';
     child.stdout.on('data', (chunk: Buffer) => {
       said += chunk.toString();

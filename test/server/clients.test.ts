@@ -1,7 +1,23 @@
 /** What clients do, through node-postgres: several connections, waits, cancelling, COPY, time-outs, the end of the server. */
-import { Client, type DatabaseError } from 'pg';
+import type { Client, DatabaseError } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bind, cstring, errorCode, execute, fields, frame, FrameClient, int32, parse, query, serve, type Served, SYNC, tag, types } from './support.ts';
+import {
+  bind,
+  cstring,
+  errorCode,
+  execute,
+  FrameClient,
+  fields,
+  frame,
+  int32,
+  parse,
+  query,
+  type Served,
+  SYNC,
+  serve,
+  tag,
+  types,
+} from './support.ts';
 
 let served: Served;
 let a: Client;
@@ -11,7 +27,9 @@ beforeAll(async () => {
   served = await serve();
   a = await served.client();
   b = await served.client();
-  await a.query("create table account (id int4 primary key, owner text, balance numeric(12,2)); insert into account values (1, 'ann', 100), (2, 'ben', 50), (3, 'eve', 0)");
+  await a.query(
+    "create table account (id int4 primary key, owner text, balance numeric(12,2)); insert into account values (1, 'ann', 100), (2, 'ben', 50), (3, 'eve', 0)",
+  );
 });
 
 afterAll(async () => {
@@ -36,10 +54,19 @@ async function settled(client: Client): Promise<void> {
 
 describe('results', () => {
   it('have the types and names that node-postgres expects', async () => {
-    const result = await a.query('select id, owner, balance, balance > 60 as rich, now() as at from account where id = $1', [1]);
+    const result = await a.query(
+      'select id, owner, balance, balance > 60 as rich, now() as at from account where id = $1',
+      [1],
+    );
     expect(result.rowCount).toBe(1);
     expect(result.command).toBe('SELECT');
-    expect(result.fields.map((f) => [f.name, f.dataTypeID, f.columnID])).toEqual([['id', 23, 1], ['owner', 25, 2], ['balance', 1700, 3], ['rich', 16, 0], ['at', 1184, 0]]);
+    expect(result.fields.map((f) => [f.name, f.dataTypeID, f.columnID])).toEqual([
+      ['id', 23, 1],
+      ['owner', 25, 2],
+      ['balance', 1700, 3],
+      ['rich', 16, 0],
+      ['at', 1184, 0],
+    ]);
     expect(result.rows[0]).toMatchObject({ id: 1, owner: 'ann', balance: '100.00', rich: true });
     expect(result.rows[0].at).toBeInstanceOf(Date);
   });
@@ -88,8 +115,14 @@ describe('transactions of several connections', () => {
   it('in a circle: one is the victim', async () => {
     await a.query('begin; update account set owner = owner where id = 1');
     await b.query('begin; update account set owner = owner where id = 2');
-    const first = a.query('update account set owner = owner where id = 2').then(() => undefined, (e: DatabaseError) => e.code);
-    const second = b.query('update account set owner = owner where id = 1').then(() => undefined, (e: DatabaseError) => e.code);
+    const first = a.query('update account set owner = owner where id = 2').then(
+      () => undefined,
+      (e: DatabaseError) => e.code,
+    );
+    const second = b.query('update account set owner = owner where id = 1').then(
+      () => undefined,
+      (e: DatabaseError) => e.code,
+    );
     const codes = [await first, await second];
     expect(codes.filter((c) => c === '40P01').length).toBe(1);
     await a.query('rollback');
@@ -134,7 +167,10 @@ describe('cancelling', () => {
 
   it('by statement_timeout', async () => {
     await b.query("set statement_timeout = '30ms'");
-    expect(await failure(b.query('select count(*) from generate_series(1, 100000000)'))).toMatchObject({ code: '57014', message: 'canceling statement due to statement timeout' });
+    expect(await failure(b.query('select count(*) from generate_series(1, 100000000)'))).toMatchObject({
+      code: '57014',
+      message: 'canceling statement due to statement timeout',
+    });
     await b.query('reset statement_timeout');
     expect((await b.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
@@ -169,19 +205,37 @@ describe('COPY', () => {
     client.send(query('copy (select * from copied order by a) to stdout with (format csv, header)'));
     const out = await client.until('Z');
     expect(types(out)).toBe('HddddcCZ');
-    expect(out.filter((m) => m.type === 'd').map((m) => m.body.toString()).join('')).toBe('a,b\n1,one\n2,two\n3,\n');
+    expect(
+      out
+        .filter((m) => m.type === 'd')
+        .map((m) => m.body.toString())
+        .join(''),
+    ).toBe('a,b\n1,one\n2,two\n3,\n');
     client.destroy();
   });
 
   it('in fails by the client, by bad data, and by another message', async () => {
     const client = await served.frames();
-    client.send(query('copy copied from stdin'), frame('d', Buffer.from('4\tfour\n')), frame('f', cstring('changed my mind')));
+    client.send(
+      query('copy copied from stdin'),
+      frame('d', Buffer.from('4\tfour\n')),
+      frame('f', cstring('changed my mind')),
+    );
     const given = await client.until('Z');
     expect(errorCode(given)).toBe('57014');
     expect(fields(given.find((m) => m.type === 'E')!)['M']).toBe('COPY from stdin failed: changed my mind');
-    client.send(query('copy copied from stdin'), frame('d', Buffer.from('x\tfour\n')), frame('d', Buffer.from('5\tfive\n')), frame('c'), query('select count(*) from copied'));
+    client.send(
+      query('copy copied from stdin'),
+      frame('d', Buffer.from('x\tfour\n')),
+      frame('d', Buffer.from('5\tfive\n')),
+      frame('c'),
+      query('select count(*) from copied'),
+    );
     const bad = await client.until('Z');
-    expect(fields(bad.find((m) => m.type === 'E')!)).toMatchObject({ C: '22P02', W: 'COPY copied, line 1, column a: "x"' });
+    expect(fields(bad.find((m) => m.type === 'E')!)).toMatchObject({
+      C: '22P02',
+      W: 'COPY copied, line 1, column a: "x"',
+    });
     expect((await client.until('Z')).find((m) => m.type === 'C')).toBeDefined();
     client.send(query('copy copied from stdin'), query('select 1'));
     expect(errorCode(await client.end())).toBe('08P01');
@@ -204,7 +258,11 @@ it('makes and drops databases', async () => {
   await inside.query('create table here (a int4)');
   expect((await failure(a.query('drop database other'))).code).toBe('55006');
   await inside.end();
-  for (let dropped = false; !dropped; ) dropped = await a.query('drop database other').then(() => true, (e: DatabaseError) => e.code !== '55006');
+  for (let dropped = false; !dropped; )
+    dropped = await a.query('drop database other').then(
+      () => true,
+      (e: DatabaseError) => e.code !== '55006',
+    );
   await expect(served.client('other')).rejects.toMatchObject({ code: '3D000' });
 });
 

@@ -2,7 +2,27 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
-import { bind, cstring, errorCode, execute, fields, frame, FrameClient, GSS_REQUEST, int16, int32, parse, query, serve, type Served, SSL_REQUEST, startup, SYNC, texts, types } from './support.ts';
+import {
+  bind,
+  cstring,
+  errorCode,
+  execute,
+  FrameClient,
+  fields,
+  frame,
+  GSS_REQUEST,
+  int16,
+  int32,
+  parse,
+  query,
+  type Served,
+  SSL_REQUEST,
+  SYNC,
+  serve,
+  startup,
+  texts,
+  types,
+} from './support.ts';
 
 let served: Served;
 let witness: FrameClient;
@@ -100,13 +120,19 @@ describe('instead of a startup packet', () => {
 });
 
 describe('instead of a message', () => {
-  async function after(bytes: Buffer): Promise<{ types: string; code: string | undefined; severity: string | undefined }> {
+  async function after(
+    bytes: Buffer,
+  ): Promise<{ types: string; code: string | undefined; severity: string | undefined }> {
     const client = await served.frames();
     client.send(bytes);
     const said = await client.end();
     await lives();
     const error = said.find((m) => m.type === 'E');
-    return { types: types(said), code: errorCode(said), severity: error === undefined ? undefined : fields(error)['S'] };
+    return {
+      types: types(said),
+      code: errorCode(said),
+      severity: error === undefined ? undefined : fields(error)['S'],
+    };
   }
 
   it('an unknown type or a password is FATAL 08P01', async () => {
@@ -116,7 +142,8 @@ describe('instead of a message', () => {
   });
 
   it('an impossible length closes', async () => {
-    for (const length of [3, -1, 65 << 20]) expect((await after(Buffer.concat([Buffer.from('Q'), int32(length)]))).types).toBe('');
+    for (const length of [3, -1, 65 << 20])
+      expect((await after(Buffer.concat([Buffer.from('Q'), int32(length)]))).types).toBe('');
     expect((await after(Buffer.concat([Buffer.from('S'), int32(20_000)]))).types).toBe('');
   });
 
@@ -127,8 +154,18 @@ describe('instead of a message', () => {
       [frame('Q', Buffer.from('select 1\0select 2\0')), '08P01'],
       [frame('Q', Buffer.from([0x73, 0xff, 0xfe, 0])), '22021'],
       [Buffer.concat([bind('', 'missing'), SYNC]), '26000'],
-      [Buffer.concat([parse('', 'select $1::text'), frame('B', cstring(''), cstring(''), int16(0), int16(-1)), SYNC]), '08P01'],
-      [Buffer.concat([parse('', 'select $1::text'), frame('B', cstring(''), cstring(''), int16(0), int16(1), int32(2 ** 31 - 1)), SYNC]), '08P01'],
+      [
+        Buffer.concat([parse('', 'select $1::text'), frame('B', cstring(''), cstring(''), int16(0), int16(-1)), SYNC]),
+        '08P01',
+      ],
+      [
+        Buffer.concat([
+          parse('', 'select $1::text'),
+          frame('B', cstring(''), cstring(''), int16(0), int16(1), int32(2 ** 31 - 1)),
+          SYNC,
+        ]),
+        '08P01',
+      ],
       [Buffer.concat([parse('', 'select $1::text'), bind('', '', [Buffer.of(0xc3, 0x28)]), SYNC]), '22021'],
       [Buffer.concat([parse('', 'select $1::text'), bind('', '', ['a'], [2]), SYNC]), '22023'],
       [Buffer.concat([frame('D', Buffer.from('X'), cstring('')), SYNC]), '08P01'],
@@ -168,7 +205,13 @@ describe('instead of a message', () => {
 
   it('frames may come in any pieces', async () => {
     const client = await served.frames();
-    const whole = Buffer.concat([parse('', 'select $1::int4 * 2'), bind('', '', ['21']), execute(''), SYNC, query("select 'piecemeal'")]);
+    const whole = Buffer.concat([
+      parse('', 'select $1::int4 * 2'),
+      bind('', '', ['21']),
+      execute(''),
+      SYNC,
+      query("select 'piecemeal'"),
+    ]);
     for (const byte of whole) client.socket.write(Buffer.of(byte));
     expect(texts(await client.until('Z', 2))).toEqual([['42'], ['piecemeal']]);
     client.destroy();
@@ -178,7 +221,16 @@ describe('instead of a message', () => {
 it('survives mutated conversations', async () => {
   const seed = 20261120;
   const prng = new Prng(seed);
-  const session = Buffer.concat([query('select 1'), parse('a', 'select $1::int4, $2::text', [23, 25]), bind('p', 'a', ['5', 'five']), execute('p', 1), execute('p'), SYNC, query('begin'), query('rollback')]);
+  const session = Buffer.concat([
+    query('select 1'),
+    parse('a', 'select $1::int4, $2::text', [23, 25]),
+    bind('p', 'a', ['5', 'five']),
+    execute('p', 1),
+    execute('p'),
+    SYNC,
+    query('begin'),
+    query('rollback'),
+  ]);
   for (let round = 0; round < 300; round++) {
     const client = await raw(startup({ user: 'postgres' }));
     const bytes = Buffer.from(session);

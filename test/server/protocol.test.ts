@@ -1,5 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bind, close, cstring, describe as describeFrame, errorCode, execute, fields, FLUSH, frame, type FrameClient, int16, int32, parse, query, row, serve, type Served, SYNC, tag, texts, types } from './support.ts';
+import {
+  bind,
+  close,
+  cstring,
+  describe as describeFrame,
+  errorCode,
+  execute,
+  FLUSH,
+  type FrameClient,
+  fields,
+  frame,
+  int16,
+  int32,
+  parse,
+  query,
+  row,
+  type Served,
+  SYNC,
+  serve,
+  tag,
+  texts,
+  types,
+} from './support.ts';
 
 let served: Served;
 let client: FrameClient;
@@ -20,7 +42,11 @@ afterAll(async () => {
 
 describe('simple protocol', () => {
   it('answers several statements with a tag each and one ready', async () => {
-    client.send(query("select 1 as one; insert into numbers values (11, 'x', null); select word from numbers where id = 11; delete from numbers where id = 11"));
+    client.send(
+      query(
+        "select 1 as one; insert into numbers values (11, 'x', null); select word from numbers where id = 11; delete from numbers where id = 11",
+      ),
+    );
     const answer = await client.until('Z');
     expect(types(answer)).toBe('TDCCTDCCZ');
     expect(answer.filter((m) => m.type === 'C').map(tag)).toEqual(['SELECT 1', 'INSERT 0 1', 'SELECT 1', 'DELETE 1']);
@@ -32,7 +58,11 @@ describe('simple protocol', () => {
   });
 
   it('undoes what an error follows in the same message', async () => {
-    client.send(query("insert into numbers values (12, 'y', 1); select 1/(id - id) from numbers; insert into numbers values (13, 'z', 1)"));
+    client.send(
+      query(
+        "insert into numbers values (12, 'y', 1); select 1/(id - id) from numbers; insert into numbers values (13, 'z', 1)",
+      ),
+    );
     const answer = await client.until('Z');
     expect(types(answer)).toBe('CTEZ');
     client.send(query('select count(*) from numbers where id > 10'));
@@ -45,7 +75,13 @@ describe('simple protocol', () => {
     expect(error).toMatchObject({ S: 'ERROR', V: 'ERROR', C: '42703', P: '8' });
     client.send(query("insert into numbers values (1, 'again', 0)"));
     const duplicate = fields((await client.until('Z'))[0]!);
-    expect(duplicate).toMatchObject({ C: '23505', D: 'Key (id)=(1) already exists.', s: 'public', t: 'numbers', n: 'numbers_pkey' });
+    expect(duplicate).toMatchObject({
+      C: '23505',
+      D: 'Key (id)=(1) already exists.',
+      s: 'public',
+      t: 'numbers',
+      n: 'numbers_pkey',
+    });
   });
 
   it('reports changed settings, also when a rollback changes them back', async () => {
@@ -89,7 +125,18 @@ describe('extended protocol', () => {
   });
 
   it('passes over everything from an error to Sync, once', async () => {
-    client.send(parse('', 'select 1/$1::int4'), bind('', '', ['0']), execute(''), parse('never', 'select 2'), execute('nowhere'), SYNC, parse('', 'select 7'), bind('', ''), execute(''), SYNC);
+    client.send(
+      parse('', 'select 1/$1::int4'),
+      bind('', '', ['0']),
+      execute(''),
+      parse('never', 'select 2'),
+      execute('nowhere'),
+      SYNC,
+      parse('', 'select 7'),
+      bind('', ''),
+      execute(''),
+      SYNC,
+    );
     const failed = await client.until('Z');
     expect(types(failed)).toBe('12EZ');
     expect(errorCode(failed)).toBe('22012');
@@ -126,7 +173,16 @@ describe('extended protocol', () => {
   });
 
   it('keeps named statements over a rollback, and drops the unnamed one at a simple query', async () => {
-    client.send(query('begin'), parse('kept', 'select 1'), parse('', 'select 2'), SYNC, query('rollback'), bind('', 'kept'), execute(''), SYNC);
+    client.send(
+      query('begin'),
+      parse('kept', 'select 1'),
+      parse('', 'select 2'),
+      SYNC,
+      query('rollback'),
+      bind('', 'kept'),
+      execute(''),
+      SYNC,
+    );
     await client.until('Z', 3);
     expect(texts(await client.until('Z'))).toEqual([['1']]);
     client.send(bind('', ''), SYNC);
@@ -162,7 +218,9 @@ describe('extended protocol', () => {
     client.send(parse('', 'select $1::text, $2::text'), bind('', '', ['a']), SYNC);
     const few = await client.until('Z');
     expect(errorCode(few)).toBe('08P01');
-    expect(fields(few.find((m) => m.type === 'E')!)['M']).toBe('bind message supplies 1 parameters, but prepared statement "" requires 2');
+    expect(fields(few.find((m) => m.type === 'E')!)['M']).toBe(
+      'bind message supplies 1 parameters, but prepared statement "" requires 2',
+    );
     client.send(parse('', 'select 1, 2, 3'), bind('', '', [], [], [0, 1]), SYNC);
     expect(errorCode(await client.until('Z'))).toBe('08P01');
   });
@@ -170,7 +228,12 @@ describe('extended protocol', () => {
   it('takes 65,535 parameters', async () => {
     const values = Array.from({ length: 65535 }, () => '1');
     const list = values.map((_, i) => `$${i + 1}`).join(',');
-    client.send(parse('', `select count(*) from unnest(array[${list}]::int4[])`), bind('', '', values), execute(''), SYNC);
+    client.send(
+      parse('', `select count(*) from unnest(array[${list}]::int4[])`),
+      bind('', '', values),
+      execute(''),
+      SYNC,
+    );
     expect(texts(await client.until('Z'))).toEqual([['65535']]);
   });
 });
@@ -178,26 +241,54 @@ describe('extended protocol', () => {
 describe('binary formats', () => {
   it('sends every type that has one', async () => {
     client.send(
-      parse('', `select 7::int2, -2::int4, 9007199254740993::int8, 1.5::float8, 0.5::float4, true, 'text', '\\x0102'::bytea, date '2000-01-02', timestamp '2000-01-01 00:00:01', '00112233-4455-6677-8899-aabbccddeeff'::uuid, 12::oid, null::int4`),
+      parse(
+        '',
+        `select 7::int2, -2::int4, 9007199254740993::int8, 1.5::float8, 0.5::float4, true, 'text', '\\x0102'::bytea, date '2000-01-02', timestamp '2000-01-01 00:00:01', '00112233-4455-6677-8899-aabbccddeeff'::uuid, 12::oid, null::int4`,
+      ),
       bind('', '', [], [], [1]),
       execute(''),
       SYNC,
     );
     const values = row((await client.until('Z')).find((m) => m.type === 'D')!).map((v) => v?.toString('hex') ?? null);
-    expect(values).toEqual(['0007', 'fffffffe', '0020000000000001', '3ff8000000000000', '3f000000', '01', '74657874', '0102', '00000001', '00000000000f4240', '00112233445566778899aabbccddeeff', '0000000c', null]);
+    expect(values).toEqual([
+      '0007',
+      'fffffffe',
+      '0020000000000001',
+      '3ff8000000000000',
+      '3f000000',
+      '01',
+      '74657874',
+      '0102',
+      '00000001',
+      '00000000000f4240',
+      '00112233445566778899aabbccddeeff',
+      '0000000c',
+      null,
+    ]);
   });
 
   it('receives them', async () => {
     const int8 = Buffer.alloc(8);
     int8.writeBigInt64BE(-5n);
-    client.send(parse('', 'select $1::int4, $2::int8, $3::text, $4::bool', [23, 20, 25, 16]), bind('', '', [int32(77), int8, 'héllo', Buffer.of(1)], [1]), execute(''), SYNC);
+    client.send(
+      parse('', 'select $1::int4, $2::int8, $3::text, $4::bool', [23, 20, 25, 16]),
+      bind('', '', [int32(77), int8, 'héllo', Buffer.of(1)], [1]),
+      execute(''),
+      SYNC,
+    );
     expect(texts(await client.until('Z'))).toEqual([['77', '-5', 'héllo', 't']]);
     client.send(parse('', 'select $1::int4', [23]), bind('', '', [Buffer.of(1, 2)], [1]), SYNC);
     expect(errorCode(await client.until('Z'))).toBe('22P03');
   });
 
   it('mixes formats by column', async () => {
-    client.send(parse('', 'select id, word from numbers where id = $1'), bind('', '', ['2'], [0], [1, 0]), describeFrame('P', ''), execute(''), SYNC);
+    client.send(
+      parse('', 'select id, word from numbers where id = $1'),
+      bind('', '', ['2'], [0], [1, 0]),
+      describeFrame('P', ''),
+      execute(''),
+      SYNC,
+    );
     const answer = await client.until('Z');
     expect(row(answer.find((m) => m.type === 'D')!)).toEqual([int32(2), Buffer.from('w2')]);
   });
@@ -215,7 +306,11 @@ it('lets the function call protocol alone and lives on', async () => {
 });
 
 it('fills char(n) with blanks and knows long values', async () => {
-  client.send(query("create table padded (c char(6), long text); insert into padded values ('äb', repeat('0123456789', 20000)); select c, long from padded"));
+  client.send(
+    query(
+      "create table padded (c char(6), long text); insert into padded values ('äb', repeat('0123456789', 20000)); select c, long from padded",
+    ),
+  );
   const answer = await client.until('Z');
   const [[c, long]] = texts(answer) as [[string, string]];
   expect(c).toBe('äb    ');

@@ -17,9 +17,19 @@ export interface Served {
 }
 
 export async function serve(options: Partial<ServerOptions> = {}): Promise<Served> {
-  const instance = await Instance.openDirectory('/data', { vfs: new MemoryVfs(), clock: new SystemClock(), prng: new Prng(1) });
+  const instance = await Instance.openDirectory('/data', {
+    vfs: new MemoryVfs(),
+    clock: new SystemClock(),
+    prng: new Prng(1),
+  });
   const logged: string[] = [];
-  const server = await Server.listen({ instance, host: '127.0.0.1', port: 0, log: (line) => logged.push(line), ...options });
+  const server = await Server.listen({
+    instance,
+    host: '127.0.0.1',
+    port: 0,
+    log: (line) => logged.push(line),
+    ...options,
+  });
   const { port } = server;
   return {
     server,
@@ -151,7 +161,11 @@ export function frame(type: string, ...parts: Buffer[]): Buffer {
 }
 
 export function startup(parameters: Readonly<Record<string, string>>, version = 0x30000): Buffer {
-  const body = Buffer.concat([int32(version), ...Object.entries(parameters).flatMap(([k, v]) => [cstring(k), cstring(v)]), Buffer.alloc(1)]);
+  const body = Buffer.concat([
+    int32(version),
+    ...Object.entries(parameters).flatMap(([k, v]) => [cstring(k), cstring(v)]),
+    Buffer.alloc(1),
+  ]);
   return Buffer.concat([int32(body.length + 4), body]);
 }
 
@@ -161,15 +175,34 @@ export const SYNC = frame('S');
 export const FLUSH = frame('H');
 
 export const query = (sql: string): Buffer => frame('Q', cstring(sql));
-export const parse = (name: string, sql: string, types: readonly number[] = []): Buffer => frame('P', cstring(name), cstring(sql), int16(types.length), ...types.map(int32));
+export const parse = (name: string, sql: string, types: readonly number[] = []): Buffer =>
+  frame('P', cstring(name), cstring(sql), int16(types.length), ...types.map(int32));
 export const describe = (what: 'S' | 'P', name: string): Buffer => frame('D', Buffer.from(what), cstring(name));
 export const execute = (portal: string, rows = 0): Buffer => frame('E', cstring(portal), int32(rows));
 export const close = (what: 'S' | 'P', name: string): Buffer => frame('C', Buffer.from(what), cstring(name));
 
 /** Bind with values given as text or bytes; null is NULL. */
-export function bind(portal: string, statement: string, values: readonly (string | Buffer | null)[] = [], formats: readonly number[] = [], results: readonly number[] = []): Buffer {
-  const encoded = values.flatMap((v) => (v === null ? [int32(-1)] : [int32(Buffer.byteLength(v)), typeof v === 'string' ? Buffer.from(v) : v]));
-  return frame('B', cstring(portal), cstring(statement), int16(formats.length), ...formats.map(int16), int16(values.length), Buffer.concat(encoded), int16(results.length), ...results.map(int16));
+export function bind(
+  portal: string,
+  statement: string,
+  values: readonly (string | Buffer | null)[] = [],
+  formats: readonly number[] = [],
+  results: readonly number[] = [],
+): Buffer {
+  const encoded = values.flatMap((v) =>
+    v === null ? [int32(-1)] : [int32(Buffer.byteLength(v)), typeof v === 'string' ? Buffer.from(v) : v],
+  );
+  return frame(
+    'B',
+    cstring(portal),
+    cstring(statement),
+    int16(formats.length),
+    ...formats.map(int16),
+    int16(values.length),
+    Buffer.concat(encoded),
+    int16(results.length),
+    ...results.map(int16),
+  );
 }
 
 /** Types of messages as one word. */
@@ -180,7 +213,8 @@ export function types(messages: readonly Message[]): string {
 /** Fields of an error or notice by letter. */
 export function fields(message: Message): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const part of message.body.subarray(0, -1).toString().split('\0')) if (part !== '') found[part[0]!] = part.slice(1);
+  for (const part of message.body.subarray(0, -1).toString().split('\0'))
+    if (part !== '') found[part[0]!] = part.slice(1);
   return found;
 }
 

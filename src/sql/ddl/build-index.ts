@@ -50,8 +50,15 @@ export function readTable(d: Definer, table: TableObject, order: readonly number
     numbers: [...live.map((c) => c.number), ROW_KEY],
   };
   const planner = new Planner(engine, live.length + 1, () => []);
-  const unsorted = planner.exactly(planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []), scan.columns);
-  const keys = order.map((number) => ({ expr: columnRef(columns[live.findIndex((c) => c.number === number)]!), descending: false, nullsFirst: false }));
+  const unsorted = planner.exactly(
+    planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []),
+    scan.columns,
+  );
+  const keys = order.map((number) => ({
+    expr: columnRef(columns[live.findIndex((c) => c.number === number)]!),
+    descending: false,
+    nullsFirst: false,
+  }));
   const plan = keys.length === 0 ? unsorted : new SortPlan(unsorted, keys, planner.scope, []);
   const snapshot = engine.snapshot();
   const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, {

@@ -208,7 +208,8 @@ class AggregateOperator extends Operator {
     out.clear();
     const { calls, writers, groups, shape } = this.#plan;
     const env = this.#env;
-    while (groups.length > 0 && this.#nextGroup >= this.#table.count && this.#waiting.length > 0) yield* this.#consumePart();
+    while (groups.length > 0 && this.#nextGroup >= this.#table.count && this.#waiting.length > 0)
+      yield* this.#consumePart();
     const count = groups.length === 0 ? 1 : this.#table.count;
     while (this.#nextGroup < count && out.count < BATCH_ROWS) {
       const group = this.#nextGroup++;
@@ -310,7 +311,12 @@ class AggregateOperator extends Operator {
     key.length = 0;
     for (let i = 0; i < values.length; i++) appendHashValue(key, shape.columns[i]!.physical, values[i]!);
     const before = this.#table.count;
-    if (before >= GROUPS_MIN && this.state.memory.exceeded && this.#depth < DEPTH_MAX && this.#table.find(key.bytes, key.length) < 0) {
+    if (
+      before >= GROUPS_MIN &&
+      this.state.memory.exceeded &&
+      this.#depth < DEPTH_MAX &&
+      this.#table.find(key.bytes, key.length) < 0
+    ) {
       this.#spilling ??= new Partitions(this.state, this.#plan.children[0]!.shape, this.#depth);
       this.#spilling.add(this.#env.b0, this.#env.v0, this.#env.r0, key);
       return -1;

@@ -198,7 +198,13 @@ class HashJoinOperator extends Operator {
       if (rows === undefined) break;
       for (let i = 0; i < rows.count; i++) yield* this.#gather(rows, i);
       if (this.state.spent(rows.count)) yield this.state.session.slice();
-      if (this.#spilled === undefined && !this.#looped && this.state.memory.exceeded && this.#build.count >= SPILL_ROWS_MIN) yield* this.#spill();
+      if (
+        this.#spilled === undefined &&
+        !this.#looped &&
+        this.state.memory.exceeded &&
+        this.#build.count >= SPILL_ROWS_MIN
+      )
+        yield* this.#spill();
     }
     yield* this.#left.open();
     if (this.#spilled !== undefined) {
@@ -211,7 +217,10 @@ class HashJoinOperator extends Operator {
   /** Moves what was gathered to disk; what follows goes there at once. */
   *#spill(): Task<void> {
     const { left, right } = this.#plan.options;
-    const spilled = { build: new Partitions(this.state, right.shape, 0), probe: new Partitions(this.state, left.shape, 0) };
+    const spilled = {
+      build: new Partitions(this.state, right.shape, 0),
+      probe: new Partitions(this.state, left.shape, 0),
+    };
     const env = this.#env;
     for (let i = 0; i < this.#build.count; i++) {
       pointAt(env, this.#build, i);
@@ -256,7 +265,8 @@ class HashJoinOperator extends Operator {
       this.#build.appendRow(rows.bytes, rows.view, rows.rowAt);
       if (number >= this.#nextOf.length) this.#nextOf = grown(this.#nextOf, number + 1);
       this.#nextOf[number] = 0;
-      if (rows.keyLength > 0) this.#enter(number, rows.bytes.subarray(rows.keyAt, rows.keyAt + rows.keyLength), rows.keyLength);
+      if (rows.keyLength > 0)
+        this.#enter(number, rows.bytes.subarray(rows.keyAt, rows.keyAt + rows.keyLength), rows.keyLength);
     }
     if (this.#emitsUnmatchedRight) this.#matched = new Uint8Array(this.#build.count);
   }

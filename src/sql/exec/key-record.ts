@@ -45,7 +45,8 @@ export class KeyRecord {
     const kept: ShapeColumn[] = [];
     this.#steps = parts.map((part, i) => {
       const column = columns[i];
-      if (column === undefined || LOSSY.has(part.kind) || kept.some((k) => k.id === column.id)) return { part, column: -1 };
+      if (column === undefined || LOSSY.has(part.kind) || kept.some((k) => k.id === column.id))
+        return { part, column: -1 };
       return { part, column: kept.push(column) - 1 };
     });
     this.shape = new Shape(kept);
@@ -139,4 +140,3 @@ function putFixed(kind: PhysicalKind, view: DataView, plain: Uint8Array, out: Ro
 export function isDecodable(kind: PhysicalKind): boolean {
   return !LOSSY.has(kind);
 }
-

@@ -30,8 +30,8 @@ import { PgArray } from '../types/array.ts';
 import { type CompiledLoop, compileScanLoop, type LeafLoop } from './codegen/scan-code.ts';
 import { type Copier, rowCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { appendPart, type BoundValue, EXACT, type KeyRange, rangeAfter } from './key-values.ts';
 import type { KeyRecord } from './key-record.ts';
+import { appendPart, type BoundValue, EXACT, type KeyRange, rangeAfter } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
 import { PointScanOperator } from './point-scan.ts';
 import type { Shape } from './shape.ts';
@@ -108,7 +108,8 @@ export class ScanPlan implements PlanNode {
     this.rows = options.rows;
     this.details = options.details;
     const recordShape = options.keyRecord?.shape ?? options.tableShape;
-    this.filter = options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: recordShape });
+    this.filter =
+      options.filter === undefined ? undefined : compileEval(options.filter, { ...scope, shape0: recordShape });
     this.copy = rowCopier(recordShape, options.shape);
     this.keyPosition = options.keyColumn === undefined ? -1 : options.shape.position(options.keyColumn);
     this.tableOidPosition = options.tableOidColumn === undefined ? -1 : options.shape.position(options.tableOidColumn);
@@ -156,12 +157,17 @@ export class ScanPlan implements PlanNode {
    *
    * @param ids - columns of the table's shape that are sorted by.
    */
-  deliversOrder(ids: readonly ColumnId[], keys: readonly { readonly descending: boolean; readonly nullsFirst: boolean }[]): boolean {
+  deliversOrder(
+    ids: readonly ColumnId[],
+    keys: readonly { readonly descending: boolean; readonly nullsFirst: boolean }[],
+  ): boolean {
     const { range, primaryOrder } = this.options;
     if (primaryOrder === undefined || range?.index !== undefined || range?.anyOf !== undefined) return false;
     const fixed = range?.equals.length ?? 0;
     const rest = primaryOrder.slice(fixed);
-    const wanted = ids.map((id, i) => ({ id, key: keys[i]! })).filter(({ id }) => !primaryOrder.slice(0, fixed).some((p) => p.id === id));
+    const wanted = ids
+      .map((id, i) => ({ id, key: keys[i]! }))
+      .filter(({ id }) => !primaryOrder.slice(0, fixed).some((p) => p.id === id));
     // The whole key decides: what is sorted by after it changes nothing.
     const compared = wanted.slice(0, rest.length);
     const against = compared.length > 0 && compared[0]!.key.descending !== rest[0]!.descending;
@@ -245,7 +251,10 @@ class ScanOperator extends Operator {
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#scan = state.session.store.scan();
-    this.#decoded = plan.options.keyRecord === undefined ? undefined : new RowBuffer(plan.options.keyRecord.shape.layout, state.memory);
+    this.#decoded =
+      plan.options.keyRecord === undefined
+        ? undefined
+        : new RowBuffer(plan.options.keyRecord.shape.layout, state.memory);
     this.#loop = plan.leafLoop(this.#access)?.fn;
   }
 

@@ -157,7 +157,13 @@ export class Sorter {
       const chunk = address >>> 13;
       const at = this.#offsetOf[number]!;
       const keys = this.#chunks[this.#chunkOf[number]!]!;
-      run.add(this.rows.chunks[chunk]!, this.rows.views[chunk]!, (address & 8191) << 3, keys.subarray(at), this.#lengthOf[number]!);
+      run.add(
+        this.rows.chunks[chunk]!,
+        this.rows.views[chunk]!,
+        (address & 8191) << 3,
+        keys.subarray(at),
+        this.#lengthOf[number]!,
+      );
     }
     this.clear();
   }
@@ -288,7 +294,8 @@ class SortOperator extends Operator {
     const heap = this.#heap;
     for (let i = from; ; ) {
       let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) if (child < heap.length && this.#less(heap[child]!, heap[least]!)) least = child;
+      for (const child of [2 * i + 1, 2 * i + 2])
+        if (child < heap.length && this.#less(heap[child]!, heap[least]!)) least = child;
       if (least === i) return;
       const moved = heap[i]!;
       heap[i] = heap[least]!;
@@ -312,7 +319,14 @@ class SortOperator extends Operator {
 }
 
 /** Reads an open operator to its end into a sorter, and sorts. `spill` is called with a sorted sorter when memory is short. */
-export function* gatherSorted(state: ExecState, input: Operator, sorter: Sorter, makeKey: SortKeyMaker, env: Env, spill: () => void): Task<void> {
+export function* gatherSorted(
+  state: ExecState,
+  input: Operator,
+  sorter: Sorter,
+  makeKey: SortKeyMaker,
+  env: Env,
+  spill: () => void,
+): Task<void> {
   const key = new KeyWriter();
   for (;;) {
     const rows = yield* input.next();

@@ -6,9 +6,9 @@
  * {@link SpilledRows} is a sequence of rows with optional keys, written once and read once in order. {@link Partitions} spreads
  * rows over several by the hash of their key, so that each part can be handled in memory by itself.
  */
-import { RowBuffer } from '../../engine/record-port.ts';
+
+import type { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { SpillFile } from '../../engine/spill-file.ts';
-import type { KeyWriter } from '../../engine/record-port.ts';
 import { hashBytes } from './hash-table.ts';
 import { BATCH_ROWS } from './operator.ts';
 import type { Shape } from './shape.ts';
@@ -120,7 +120,8 @@ export class Partitions {
   }
 
   add(bytes: Uint8Array, view: DataView, start: number, key: KeyWriter): void {
-    const hash = Math.imul(hashBytes(key.bytes, 0, key.length) ^ Math.imul(this.#salt + 1, 0x9e3779b1), 0x85ebca6b) >>> 28;
+    const hash =
+      Math.imul(hashBytes(key.bytes, 0, key.length) ^ Math.imul(this.#salt + 1, 0x9e3779b1), 0x85ebca6b) >>> 28;
     this.parts[hash]!.add(bytes, view, start, key.bytes, key.length);
   }
 }

@@ -12,8 +12,8 @@ import { assert } from '../../base/assert.ts';
 import type { Request, Task } from '../../base/task.ts';
 import { type Row, RowMemory, type Snapshot } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
-import type { Operator, PlanNode } from './operator.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
+import type { Operator, PlanNode } from './operator.ts';
 
 /** Thrown, and only caught by operators, when a row's evaluation must wait. Not an error. */
 export const SUSPEND: unique symbol = Symbol('suspend');

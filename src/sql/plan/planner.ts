@@ -13,15 +13,15 @@ import { broken } from '../../base/assert.ts';
 import { unsupported } from '../../base/errors.ts';
 import { KIND_BYTES } from '../../base/physical.ts';
 import type { Session } from '../../engine/session.ts';
+import type { TableAccess } from '../../engine/table-access.ts';
 import { AggregatePlan } from '../exec/aggregate.ts';
 import { CteScanPlan, RecursivePlan, WithPlan } from '../exec/cte.ts';
 import type { Scope } from '../exec/evaluate.ts';
 import { FunctionScanPlan, ProjectSetPlan, type VirtualRows, VirtualScanPlan } from '../exec/functions.ts';
+import { KeyRecord } from '../exec/key-record.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
-import { KeyRecord } from '../exec/key-record.ts';
 import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
-import type { TableAccess } from '../../engine/table-access.ts';
 import { DistinctPlan, LimitPlan, RenamePlan, SetOpPlan } from '../exec/sets.ts';
 import { Shape, type ShapeColumn } from '../exec/shape.ts';
 import { SortPlan } from '../exec/sort.ts';
@@ -166,7 +166,18 @@ export class Planner {
         // Rows that are equal are one group without aggregates; that way DISTINCT spills too.
         if (node.on === undefined) {
           input = this.exactly(input, node.columns);
-          return this.filtered(new AggregatePlan(input, new Shape(input.shape.columns), input.shape.columns.map(columnRef), [], this.scope, Math.max(1, input.rows / 5), []), conditions);
+          return this.filtered(
+            new AggregatePlan(
+              input,
+              new Shape(input.shape.columns),
+              input.shape.columns.map(columnRef),
+              [],
+              this.scope,
+              Math.max(1, input.rows / 5),
+              [],
+            ),
+            conditions,
+          );
         }
         return this.filtered(new DistinctPlan(input, node.on, this.scope, Math.max(1, input.rows / 5)), conditions);
       }
@@ -367,7 +378,10 @@ export class Planner {
     if (filter !== undefined) details.push(`Filter: ${formatExpr(filter)}`);
     const keyRecord = best.range?.index === undefined ? undefined : keyRecordFor(access, best.range, tableShape);
     const covers = (id: ColumnId): boolean => !own.has(id) || keyRecord!.shape.position(id) >= 0;
-    const read = [...columns.filter((c) => own.has(c.id)).map((c) => c.id), ...(filter === undefined ? [] : columnsOf(filter))];
+    const read = [
+      ...columns.filter((c) => own.has(c.id)).map((c) => c.id),
+      ...(filter === undefined ? [] : columnsOf(filter)),
+    ];
     const plan = new ScanPlan(
       {
         table,
@@ -434,7 +448,10 @@ export class Planner {
     const rows = node.op === 'union' ? left.rows + right.rows : left.rows;
     if (node.op === 'union' && !node.all) {
       const all = new SetOpPlan(left, right, shape, 'union', true, rows);
-      return this.filtered(new AggregatePlan(all, new Shape(shape.columns), shape.columns.map(columnRef), [], this.scope, rows, []), conditions);
+      return this.filtered(
+        new AggregatePlan(all, new Shape(shape.columns), shape.columns.map(columnRef), [], this.scope, rows, []),
+        conditions,
+      );
     }
     return this.filtered(new SetOpPlan(left, right, shape, node.op, node.all, rows), conditions);
   }
@@ -499,9 +516,10 @@ function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
   while (!(plan instanceof ScanPlan)) {
     const [below] = plan.children;
     if (below === undefined) return false;
-    if (plan instanceof RenamePlan) ids.forEach((id, i) => {
-      ids[i] = below.shape.columns[plan.shape.require(id)]!.id;
-    });
+    if (plan instanceof RenamePlan)
+      ids.forEach((id, i) => {
+        ids[i] = below.shape.columns[plan.shape.require(id)]!.id;
+      });
     else if (plan instanceof ProjectPlan) {
       for (let i = 0; i < ids.length; i++) {
         const expr = plan.exprs[plan.shape.require(ids[i]!)]!;

@@ -84,8 +84,14 @@ function collectNames(node: Logical, names: Map<ColumnId, string>): void {
 /** What a part did: rows per loop, as PostgreSQL counts, and loops. */
 function actual(operators: readonly Operator[] | undefined): string {
   if (operators === undefined) return ' (never executed)';
-  const loops = Math.max(1, operators.reduce((sum, o) => sum + Math.max(1, o.loops), 0));
-  const rows = operators.reduce((sum, o) => sum + (o instanceof ModifyOperator && o.producedRows === 0 ? o.affected : o.producedRows), 0);
+  const loops = Math.max(
+    1,
+    operators.reduce((sum, o) => sum + Math.max(1, o.loops), 0),
+  );
+  const rows = operators.reduce(
+    (sum, o) => sum + (o instanceof ModifyOperator && o.producedRows === 0 ? o.affected : o.producedRows),
+    0,
+  );
   return ` (actual rows=${Math.round(rows / loops)} loops=${loops})`;
 }
 
@@ -101,7 +107,9 @@ function describe(
     return;
   }
   const indent = depth === 0 ? '' : `${' '.repeat(depth * 6 - 4)}->  `;
-  lines.push(`${indent}${node.title}  (rows=${Math.round(node.rows)})${started === undefined ? '' : actual(started.get(node))}`);
+  lines.push(
+    `${indent}${node.title}  (rows=${Math.round(node.rows)})${started === undefined ? '' : actual(started.get(node))}`,
+  );
   for (const detail of node.details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
   for (const child of node.children) describe(child, depth + 1, lines, started);
 }

@@ -644,7 +644,10 @@ export class SqlSession {
     this.notice({ severity: 'WARNING', sqlstate, message });
   }
 
-  tell(message: string, facts: { readonly sqlstate?: string; readonly detail?: string; readonly hint?: string } = {}): void {
+  tell(
+    message: string,
+    facts: { readonly sqlstate?: string; readonly detail?: string; readonly hint?: string } = {},
+  ): void {
     this.notice({ severity: 'NOTICE', sqlstate: '00000', message, ...facts });
   }
 }

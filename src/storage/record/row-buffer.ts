@@ -38,7 +38,9 @@ export class RowMemory {
   charge(bytes: number): void {
     this.usedBytes += bytes;
     if (this.usedBytes > STATEMENT_BYTES_MAX && this.usedBytes > this.limitBytes) {
-      throw fail('out_of_memory', 'out of memory', { detail: `The statement would hold more than ${STATEMENT_BYTES_MAX >> 20} MB.` });
+      throw fail('out_of_memory', 'out of memory', {
+        detail: `The statement would hold more than ${STATEMENT_BYTES_MAX >> 20} MB.`,
+      });
     }
   }
 }
