@@ -3,7 +3,7 @@
 // anything loads: reads and flushes of several databases should not queue behind four of them.
 import { existsSync } from 'node:fs';
 
-const main = new URL('../dist/cli/main.js', import.meta.url);
+const main = new URL('../dist/bundle/cli.js', import.meta.url);
 process.env.UV_THREADPOOL_SIZE ??= '8';
 if (existsSync(main)) {
   const { run } = await import(main.href);

@@ -33,7 +33,7 @@ interface ExtentModule {
 }
 
 async function openExtent(directory: string): Promise<Embedded> {
-  const module: ExtentModule = await import(join(process.cwd(), 'dist/index.js'));
+  const module: ExtentModule = await import(join(process.cwd(), 'dist/bundle/index.js'));
   const db = await module.open(join(directory, 'facts.extent'));
   return {
     exec: async (text) => {
