@@ -40,6 +40,6 @@ const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
   `seed ${values.seed}: ${commits} commits, ${recoveryKills} kills in recovery, ${violations} violations, ${seconds} s`,
 );
-if (violations === 0) rmSync(data, { recursive: true });
-else console.error(`the files are in ${data}`);
+if (violations === 0) for (const path of [data, campaign.evidence]) rmSync(path, { recursive: true });
+else console.error(`the files are in ${data}; as the last kill left them in ${campaign.evidence}`);
 process.exitCode = violations === 0 ? 0 : 1;

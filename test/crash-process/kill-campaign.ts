@@ -7,7 +7,7 @@
  * The moments: any time at all; a few milliseconds after CHECKPOINT, DROP TABLE or CREATE TABLE was sent, so inside or just
  * behind it; and when the log's directory changes, which is a generation being made, begun or recycled.
  */
-import { existsSync, type FSWatcher, watch } from 'node:fs';
+import { cpSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Prng } from '../../src/base/prng.ts';
 import { audit } from './audit.ts';
@@ -59,12 +59,23 @@ export class KillCampaign {
     const before = this.#commits();
     const server = await ServerProcess.start(options);
     await this.#workUntilKilled(server, moment, synchronousCommit);
+    this.#keepEvidence();
     let recoveryKills = 0;
     for (; prng.chance(RECOVERY_KILL_CHANCE); recoveryKills++)
       await ServerProcess.startAndKill(options, 50 + prng.below(400));
     const problems = await this.#examine(options, synchronousCommit);
     const commits = this.#commits() - before;
     return { moment, commits, recoveryKills, synchronousCommit, cacheMebibytes: options.cacheMebibytes, problems };
+  }
+
+  /** The directory as the last kill left it, before any recovery; a failure is replayed from it. */
+  get evidence(): string {
+    return `${this.#data}-killed`;
+  }
+
+  #keepEvidence(): void {
+    rmSync(this.evidence, { recursive: true, force: true });
+    cpSync(this.#data, this.evidence, { recursive: true });
   }
 
   #commits(): number {

@@ -17,5 +17,5 @@ test('three kills of a working server lose nothing that was acknowledged', async
     expect(report.problems, `seed=${seed} cycle=${cycle} ${JSON.stringify(report)} in ${data}`).toEqual([]);
     expect(report.commits).toBeGreaterThan(0);
   }
-  rmSync(data, { recursive: true });
+  for (const path of [data, campaign.evidence]) rmSync(path, { recursive: true });
 });
