@@ -8,10 +8,11 @@
  * catalog; commit publishes it, rollback (also to a savepoint) drops it.
  */
 import { assert } from '../base/assert.ts';
+import { fail } from '../base/errors.ts';
 import type { Request, Task } from '../base/task.ts';
-import type { Snapshot, Store, Transaction } from '../storage/contracts.ts';
+import { LOCK_WAIT, type Snapshot, type Store, TABLE_EXCLUSIVE, type Transaction } from '../storage/contracts.ts';
 import type { LongReference } from '../storage/record/layout.ts';
-import type { Catalog, CatalogObject, Oid, TableObject } from './catalog.ts';
+import type { Catalog, CatalogObject, Oid, RelationObject, TableObject } from './catalog.ts';
 import { removeObject, writeObject } from './catalog-store.ts';
 import type { Database } from './database.ts';
 import type { TableAccess } from './table-access.ts';
@@ -87,8 +88,8 @@ export class Session {
   *commit(): Task<void> {
     const t = this.transaction;
     this.#releaseRepeatable();
+    if (this.#changes.size > 0) t.onVisible = () => this.database.publish(this.#changes);
     yield* t.commit();
-    if (this.#changes.size > 0) this.database.publish(this.#changes);
     this.#end();
   }
 
@@ -145,9 +146,31 @@ export class Session {
   }
 
   *put(object: CatalogObject): Task<void> {
+    yield* this.#claimName(object);
     yield* writeObject(this.store, this.transaction, object);
     this.#changes.set(object.oid, object);
     this.#catalog = undefined;
+  }
+
+  /**
+   * A new or renamed relation or schema takes its name for itself until the transaction ends: another transaction that wants
+   * the same name waits.
+   *
+   * @throws 42P07, 42P06 when somebody else's object has got the name meanwhile.
+   */
+  *#claimName(object: CatalogObject): Task<void> {
+    if (object.kind === 'schema') {
+      if (this.catalog.object(object.oid)?.name === object.name) return;
+      yield* this.transaction.lockTable(nameLock(0, object.name), TABLE_EXCLUSIVE, LOCK_WAIT);
+      if (this.catalog.schemaNamed(object.name) !== undefined)
+        throw fail('duplicate_schema', `schema "${object.name}" already exists`);
+    } else if (isRelation(object)) {
+      const before = this.catalog.object(object.oid);
+      if (before !== undefined && isRelation(before) && before.name === object.name && before.schema === object.schema) return;
+      yield* this.transaction.lockTable(nameLock(object.schema, object.name), TABLE_EXCLUSIVE, LOCK_WAIT);
+      if (this.catalog.relationNamed(object.schema, object.name) !== undefined)
+        throw fail('duplicate_table', `relation "${object.name}" already exists`);
+    }
   }
 
   *remove(oid: Oid): Task<void> {
@@ -180,4 +203,15 @@ export class Session {
     yield* this.store.readLong(reference.tree, reference.id, 0, reference.length, bytes, 0);
     return bytes;
   }
+}
+
+function isRelation(object: CatalogObject): object is RelationObject {
+  return object.kind === 'table' || object.kind === 'index' || object.kind === 'sequence' || object.kind === 'view';
+}
+
+/** A name as something to be locked: a negative number where objects have positive ones; equal hashes only wait in vain. */
+function nameLock(schema: Oid, name: string): number {
+  let hash = schema >>> 0;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return -1 - hash;
 }

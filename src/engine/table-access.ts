@@ -388,7 +388,11 @@ export class TableWriter {
     return undefined;
   }
 
+  /** Commit sequence of the last conflict's row; own changes: Infinity. */
+  conflictSeq = 0;
+
   #noteConflict(index: IndexObject, prefixLength: number): void {
+    this.conflictSeq = this.#row.commitSeq;
     const from = index === this.access.primaryIndex ? 0 : prefixLength;
     this.conflictKey.length = 0;
     this.conflictKey.append(this.#row.key, from, this.#row.keyLength);

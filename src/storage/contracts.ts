@@ -85,6 +85,8 @@ export interface Transaction {
   lockTimeoutMs: number;
   /** False for `synchronous_commit = off`. */
   durable: boolean;
+  /** Called once by a commit, when its changes are visible and before anybody who waits for its locks goes on. */
+  onVisible: (() => void) | undefined;
   /** Names the transaction in lock reports: the session's process id. */
   readonly owner: number;
   /** Takes a snapshot of now, for the current command. Release it when its statement ends. */

@@ -54,7 +54,7 @@ class Resource {
     this.conflicts = conflicts;
   }
 
-  /** Everyone whom a request must wait for: conflicting holders, the writer, and earlier waiters unless it already holds. */
+  /** Everyone whom a request must wait for: conflicting holders, the writer, and earlier waiters unless it already holds or wrote. */
   blockers(locker: Locker, mode: number, before: Waiter | undefined): Locker[] {
     const mask = this.conflicts[mode]!;
     const found: Locker[] = [];
@@ -62,7 +62,7 @@ class Resource {
     if (this.writer !== undefined && this.writer !== locker && (mask & (1 << this.writerMode)) !== 0) {
       found.push(this.writer);
     }
-    if (this.holders.has(locker)) return found;
+    if (this.holders.has(locker) || this.writer === locker) return found;
     for (const waiter of this.queue) {
       if (waiter === before) break;
       if (waiter.locker !== locker && (mask & (1 << waiter.mode)) !== 0) found.push(waiter.locker);
@@ -121,7 +121,7 @@ export class Locks {
     grant(this.#row(name), locker, mode);
   }
 
-  /** A wait for a row lock. When it is over, the lock is held. */
+  /** A wait for a row lock. When it is over, the row must be looked at again: usually the lock is held. */
   rowRequest(locker: Locker, name: string, mode: RowLockMode, writer: Locker | undefined, writerMode: number): Request {
     return this.#request(REQUEST_ROW_LOCK, () => {
       const resource = this.#row(name);
@@ -170,6 +170,21 @@ export class Locks {
       else hold.resource.holders.set(locker, hold.before);
       this.#grantNext(hold.resource);
     }
+  }
+
+  /**
+   * Changes of a transaction were undone, back to a savepoint: whoever waits for it looks again, and waits again where the
+   * change that it waited for still stands.
+   */
+  changesUndone(locker: Locker): void {
+    for (const resource of this.#writers.get(locker) ?? []) {
+      if (resource.writer === locker) resource.writer = undefined;
+      for (const waiter of resource.queue.splice(0)) this.#finish(waiter);
+      this.#grantNext(resource);
+    }
+    this.#writers.delete(locker);
+    for (const waiter of this.#ends.get(locker) ?? []) this.#finish(waiter);
+    this.#ends.delete(locker);
   }
 
   /** The transaction ended: its locks go, and those who waited for its rows or its end go on. */

@@ -62,7 +62,7 @@ export class Txn implements Transaction {
   readonly born: Tree[] = [];
   readonly dropped: Tree[] = [];
   readonly runs: BulkRun[] = [];
-  onEnded: (() => void)[] = [];
+  onVisible: (() => void) | undefined;
   #marks: Mark[] = [];
   readonly #table: Transactions;
 
@@ -99,6 +99,7 @@ export class Txn implements Transaction {
     const born = this.born.splice(to.born);
     yield* this.#table.hooks.abandonTrees(born);
     this.#table.locks.releaseAfter(this, to.locks);
+    this.#table.locks.changesUndone(this);
   }
 
   /** Was something logged at `lsn` after every savepoint? Then what is added to it is undone with it. */

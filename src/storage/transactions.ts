@@ -167,6 +167,7 @@ export class Transactions {
   *commit(txn: Txn): Task<void> {
     assert(txn.state === TXN_ACTIVE, 'transaction is over');
     if (txn.id === 0) {
+      txn.onVisible?.();
       this.#end(txn);
       return;
     }
@@ -320,6 +321,7 @@ export class Transactions {
         this.#ended.set(txn.id, txn);
         this.#toClean.push(txn);
       }
+      txn.onVisible?.();
       this.#end(txn);
     }
   }
@@ -327,9 +329,6 @@ export class Transactions {
   #end(txn: Txn): void {
     txn.state = TXN_ENDED;
     this.locks.transactionEnded(txn);
-    const callbacks = txn.onEnded;
-    txn.onEnded = [];
-    for (const callback of callbacks) callback();
   }
 
   #endRequest(txn: Txn): Request {

@@ -120,12 +120,11 @@ export interface Report {
   readonly constraint?: string | undefined;
 }
 
-/** Lines of an error or notice. Process numbers and their transactions differ from run to run. */
+/** Lines of an error or notice. Of a deadlock only the message: process numbers differ, and where it was found. */
 export function reportLines(report: Report): string[] {
   const lines = [`${report.severity} ${report.sqlstate}: ${report.message}`];
   for (const key of ['detail', 'hint', 'position', 'table', 'column', 'constraint'] as const) {
-    if (key === 'detail' && report.sqlstate === '40P01') continue;
-    if (key === 'hint' && report.sqlstate === '40P01') continue;
+    if (report.sqlstate === '40P01') continue;
     const value = report[key];
     if (value !== undefined && value !== '') lines.push(`  ${key}: ${value}`);
   }

@@ -6,7 +6,7 @@
  * behind: the constraint's action runs as a statement of its own (it deletes or changes the children, which may go on).
  * Immediate constraints are looked at when the statement has ended, deferred ones at commit.
  */
-import type { Task } from '../../base/task.ts';
+import { REQUEST_ROW_LOCK, type Task } from '../../base/task.ts';
 import { emptyKeyedRow } from '../../engine/attempt.ts';
 import type { ConstraintObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
 import { EXISTS, KeyWriter, LOCK_WAIT, NEED, OK, ROW_KEY_SHARE } from '../../engine/record-port.ts';
@@ -144,7 +144,26 @@ export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
     const status = store.lockRow(session.transaction, parent.tree, rowKey, length, ROW_KEY_SHARE, LOCK_WAIT, true, row);
     if (status === OK) return;
     if (status !== NEED) throw missingParent(catalog, constraint, values, state.context);
-    yield store.need;
+    const { need } = store;
+    if (need.kind === REQUEST_ROW_LOCK && !(yield* isVisible(state, parent.tree, rowKey, length)))
+      throw missingParent(catalog, constraint, values, state.context);
+    yield need;
+  }
+}
+
+/** A parent that another transaction has just inserted is nobody's parent yet: nothing is to be waited for. */
+function* isVisible({ session }: ExecState, tree: number, key: Uint8Array, length: number): Task<boolean> {
+  const { store } = session;
+  const row = emptyKeyedRow(store);
+  const snapshot = session.snapshot();
+  try {
+    for (;;) {
+      const status = store.find(tree, key, length, snapshot, row);
+      if (status !== NEED) return status === OK;
+      yield store.need;
+    }
+  } finally {
+    session.release(snapshot);
   }
 }
 

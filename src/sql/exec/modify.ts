@@ -479,7 +479,7 @@ export class ModifyOperator extends Operator implements Affected {
     number: number,
     conflict: NonNullable<InsertOptions['onConflict']>,
   ): Task<void> {
-    const { session } = this.state;
+    const { session, snapshot } = this.state;
     const writer = this.#writer!;
     const address = this.#new.index[number]!;
     const all = [this.#access.primaryIndex, ...this.#access.secondary.map((s) => s.index)].filter(
@@ -501,7 +501,12 @@ export class ModifyOperator extends Operator implements Affected {
         yield* session.transaction.rollbackTo(mark);
         continue;
       }
-      if (this.#plan.conflictBuild === undefined) return;
+      if (this.#plan.conflictBuild === undefined) {
+        // A row that the transaction's snapshot does not see must not decide silently what it does.
+        const unseen = writer.conflictSeq !== Number.POSITIVE_INFINITY && writer.conflictSeq > snapshot.commitSeq;
+        if (unseen && session.isolation === 'repeatable read') throw concurrentUpdate();
+        return;
+      }
       if (yield* this.#updateExisting(rows, i, number)) return;
     }
   }
