@@ -16,7 +16,7 @@ import { SqlSession } from '../sql/session/sql-session.ts';
 import { Connection } from './connection.ts';
 import { BrokenFraming } from './input.ts';
 import { AUTHENTICATION, BACKEND_KEY, writeError, writeNotice, writeParameterStatus } from './messages.ts';
-import { answering, awaiting, Peer } from './peer.ts';
+import { answering, awaiting, Outbox, Peer } from './peer.ts';
 import { readStartup, type StartupPacket } from './startup.ts';
 
 const FRAME_BYTES_MAX = 64 << 20;
@@ -45,6 +45,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #net: NetServer;
   readonly #starting: Scheduler;
+  readonly #outbox: Outbox;
   readonly #connections = new Map<number, { readonly connection: Connection; readonly key: number }>();
   readonly #sockets = new Set<Socket>();
   #closing = false;
@@ -55,7 +56,9 @@ export class Server {
     this.#net = net;
     this.host = options.host;
     this.port = (net.address() as AddressInfo).port;
-    this.#starting = new Scheduler(options.instance.options.clock);
+    const { clock } = options.instance.options;
+    this.#starting = new Scheduler(clock);
+    this.#outbox = new Outbox(clock);
     net.on('connection', (socket: Socket) => this.#accept(socket));
   }
 
@@ -87,7 +90,7 @@ export class Server {
       this.#sockets.delete(socket);
     });
     const { clock } = this.#options.instance.options;
-    const peer = new Peer(socket, this.#options.frameBytesMax ?? FRAME_BYTES_MAX, clock);
+    const peer = new Peer(socket, this.#options.frameBytesMax ?? FRAME_BYTES_MAX, clock, this.#outbox);
     const running = new Running();
     const timer = clock.after(STARTUP_MS_MAX, () => running.cancel(new BrokenFraming()));
     this.#starting.run(
