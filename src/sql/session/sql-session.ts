@@ -54,6 +54,8 @@ export interface Prepared {
   readonly parameterCount: number;
   /** Where the statement begins in `text`. */
   readonly bySql: boolean;
+  /** A client counts on the result columns: they cannot change any more. */
+  readonly columnsFixed?: true;
 }
 
 /** A portal, or a utility statement bound as one. */
@@ -328,8 +330,7 @@ export class SqlSession {
         before.bound.parameterTypes.slice(0, prepared.parameterCount),
         prepared.literals,
       );
-      prepared.planned = planned;
-      return planned;
+      return this.#replaced(prepared, planned);
     }
     const parsed = parseStatement(lexer, range, normalized);
     const planned = this.planStatement(
@@ -339,11 +340,14 @@ export class SqlSession {
       before.bound.parameterTypes.slice(0, prepared.parameterCount),
       prepared.literals,
     );
-    if (sameColumns(before.columns, planned.columns)) {
-      prepared.planned = planned;
-      return planned;
-    }
-    throw fail('feature_not_supported', 'cached plan must not change result type');
+    return this.#replaced(prepared, planned);
+  }
+
+  #replaced(prepared: Prepared, planned: PlannedStatement): PlannedStatement {
+    if (prepared.columnsFixed === true && !sameColumns(prepared.planned!.columns, planned.columns))
+      throw fail('feature_not_supported', 'cached plan must not change result type');
+    prepared.planned = planned;
+    return planned;
   }
 
   /** Runs a statement of ours inside the running one, as a command of its own. @returns its number of rows. */
@@ -466,6 +470,7 @@ export class SqlSession {
       declaredTypes: types,
       parameterCount: planned.bound.clientParameters,
       bySql: true,
+      columnsFixed: true,
     });
   }
 
@@ -540,7 +545,7 @@ export class SqlSession {
         : this.#prepare(text, lexer, ranges[0]!, types);
     if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement))
       this.block.enter();
-    this.prepared.set(name, prepared);
+    this.prepared.set(name, { ...prepared, columnsFixed: true });
   }
 
   /** The statement of a name. @throws 26000. */

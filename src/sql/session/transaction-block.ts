@@ -106,8 +106,8 @@ export class TransactionBlock {
       return 'there is already a transaction in progress';
     }
     if (this.state === 'idle') this.#open();
-    this.state = 'block';
     this.setModes(modes);
+    this.state = 'block';
     return undefined;
   }
 
