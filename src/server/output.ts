@@ -112,7 +112,8 @@ export class OutputBuffer {
   /** Takes the finished messages out, for a socket that keeps the memory until it has sent them. */
   take(): Buffer {
     const taken = this.bytes.subarray(0, this.at);
-    this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    // A large result goes on as it began: growing anew from the first size would copy every piece several times.
+    this.bytes = Buffer.allocUnsafeSlow(Math.min(this.bytes.length, KEPT_BYTES_MAX));
     this.view = viewOf(this.bytes);
     this.at = 0;
     return taken;

@@ -27,7 +27,10 @@ export class WireSink implements ResultSink {
   /** Formats of the portal that runs. */
   formats: Formats = TEXT_FORMATS;
   readonly #peer: Peer;
-  readonly #encoders = new WeakMap<Shape, Map<Formats | string, RowEncoder>>();
+  /** Rows in text format by their shape; a prepared statement's is used again and again. */
+  readonly #textEncoders = new WeakMap<Shape, RowEncoder>();
+  /** The last encoder with other formats. */
+  #binary: { readonly shape: Shape; readonly formats: string; readonly encoder: RowEncoder } | undefined;
 
   constructor(peer: Peer) {
     this.#peer = peer;
@@ -39,19 +42,15 @@ export class WireSink implements ResultSink {
 
   taker(shape: Shape, columns: readonly ResultColumn[]): (env: Env) => void {
     const { formats } = this;
-    let made = this.#encoders.get(shape);
-    if (made === undefined) {
-      made = new Map();
-      this.#encoders.set(shape, made);
-    }
-    const key = formats.length === 0 ? '' : formats.join();
-    let encoder = made.get(key);
-    if (encoder === undefined) {
-      const { out } = this.#peer;
-      const format = new RowFormat(shape, columns, formats);
-      encoder = (env) => format.write(env, out);
-      made.set(key, encoder);
-    }
+    const known = formats.length === 0 ? this.#textEncoders.get(shape) : undefined;
+    if (known !== undefined) return known;
+    const key = formats.join();
+    if (this.#binary?.shape === shape && this.#binary.formats === key) return this.#binary.encoder;
+    const { out } = this.#peer;
+    const format = new RowFormat(shape, columns, formats);
+    const encoder: RowEncoder = (env) => format.write(env, out);
+    if (formats.length === 0) this.#textEncoders.set(shape, encoder);
+    else this.#binary = { shape, formats: key, encoder };
     return encoder;
   }
 
