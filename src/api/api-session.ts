@@ -5,6 +5,7 @@ import { runNow, type Task } from '../base/task.ts';
 import type { Instance } from '../engine/instance.ts';
 import { cancelledByUser, Running } from '../engine/scheduler.ts';
 import { databaseError } from '../server/database-error.ts';
+import { StatementTimeout } from '../server/statement-timeout.ts';
 import type { Notice, ResultSink } from '../sql/session/results.ts';
 import { type Prepared, SqlSession } from '../sql/session/sql-session.ts';
 import type { SqlValue } from '../sql/types/contracts.ts';
@@ -23,10 +24,12 @@ export class ApiSession {
   #settling = false;
   #done: Promise<void> = Promise.resolve();
   #collector: ResultCollector | undefined;
+  readonly #timeout: StatementTimeout;
 
   constructor(instance: Instance, options: ApiSessionOptions) {
     const engine = instance.single.openSession();
     this.sql = new SqlSession(instance, engine, { ...options, notice: (notice) => this.#notice(notice) });
+    this.#timeout = new StatementTimeout(this.sql, (error) => this.cancel(error));
     instance.onCancel(engine.processId, (terminate) =>
       this.cancel(
         terminate ? fail('admin_shutdown', 'terminating connection due to administrator command') : cancelledByUser(),
@@ -50,6 +53,7 @@ export class ApiSession {
     const stop = (): void => this.cancel(cancelledByUser());
     signal?.addEventListener('abort', stop);
     this.#collector = collector;
+    const timer = this.#timeout.start();
     try {
       await this.#drive(
         values === undefined ? this.sql.simple(text, collector) : this.#extended(text, values, collector),
@@ -60,6 +64,7 @@ export class ApiSession {
       throw databaseError(error);
     } finally {
       this.#settling = false;
+      timer?.cancel();
       signal?.removeEventListener('abort', stop);
       this.#collector = undefined;
     }

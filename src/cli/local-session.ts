@@ -4,6 +4,7 @@ import { asExtentError, type ExtentError } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import { Instance } from '../engine/instance.ts';
 import { cancelledByUser, Running } from '../engine/scheduler.ts';
+import { StatementTimeout } from '../server/statement-timeout.ts';
 import type { Notice, ResultSink } from '../sql/session/results.ts';
 import { SqlSession } from '../sql/session/sql-session.ts';
 import { hostOptions } from './host.ts';
@@ -14,11 +15,13 @@ const OWNER = 'postgres';
 export class LocalSession {
   readonly #instance: Instance;
   readonly sql: SqlSession;
+  readonly #timeout: StatementTimeout;
   #running: Running | undefined;
 
   private constructor(instance: Instance, notice: (notice: Notice) => void) {
     this.#instance = instance;
     this.sql = new SqlSession(instance, instance.single.openSession(), { user: OWNER, notice });
+    this.#timeout = new StatementTimeout(this.sql, (error) => this.cancel(error));
   }
 
   /** Opens a database file, or makes it. @throws 55006 when another process has it open. */
@@ -28,19 +31,23 @@ export class LocalSession {
 
   /** Runs a text of statements. @returns its error, after which the session is ready for the next. */
   async run(text: string, sink: ResultSink): Promise<ExtentError | undefined> {
+    const timer = this.#timeout.start();
     try {
       await this.#drive(this.sql.simple(text, sink));
       return undefined;
     } catch (error) {
+      timer?.cancel();
       await this.#drive(this.sql.failed());
       return asExtentError(error);
+    } finally {
+      timer?.cancel();
     }
   }
 
   /** Cancels what runs. @returns false when nothing does. */
-  cancel(): boolean {
+  cancel(error: unknown = cancelledByUser()): boolean {
     if (this.#running === undefined) return false;
-    if (!this.sql.block.committing) this.#running.cancel(cancelledByUser());
+    if (!this.sql.block.committing) this.#running.cancel(error);
     return true;
   }
 

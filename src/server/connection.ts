@@ -46,6 +46,7 @@ import {
 import { readFormats, readParameters } from './parameters.ts';
 import { answering, type Peer } from './peer.ts';
 import { type Formats, TEXT_FORMATS } from './row-encoder.ts';
+import { StatementTimeout } from './statement-timeout.ts';
 import { WireSink } from './wire-sink.ts';
 
 const STATEMENT = 0x53;
@@ -70,14 +71,13 @@ export class Connection {
   /** Result formats of the open portals. */
   readonly #formats = new Map<string, Formats>();
   #frames = 0;
-  /** statement_timeout, looked up anew when a setting changes. */
-  #timeoutMs = 0;
-  #settingsVersion = -1;
+  readonly #timeout: StatementTimeout;
 
   constructor(sql: SqlSession, peer: Peer, log: (line: string) => void) {
     this.#sql = sql;
     this.#peer = peer;
     this.#sink = new WireSink(peer);
+    this.#timeout = new StatementTimeout(sql, (error) => this.cancel(error));
     this.#database = sql.engine.database;
     this.#log = log;
   }
@@ -143,7 +143,7 @@ export class Connection {
       if (type === TERMINATE) return;
       if (this.#skipping && type !== SYNC) continue;
       this.#state = 'running';
-      const timer = this.#statementTimer();
+      const timer = this.#timeout.start();
       try {
         switch (type) {
           case BIND:
@@ -193,18 +193,6 @@ export class Connection {
     } finally {
       timer.cancel();
     }
-  }
-
-  #statementTimer(): { cancel(): void } | undefined {
-    const { settings } = this.#sql;
-    if (settings.version !== this.#settingsVersion) {
-      this.#settingsVersion = settings.version;
-      this.#timeoutMs = settings.number('statement_timeout');
-    }
-    if (this.#timeoutMs === 0) return undefined;
-    return this.#database.clock.after(this.#timeoutMs, () =>
-      this.cancel(fail('query_canceled', 'canceling statement due to statement timeout')),
-    );
   }
 
   #ready(): void {

@@ -202,6 +202,15 @@ it('cancels by signal', async () => {
   expect((await slow).code).toBe('57014');
 });
 
+it('obeys statement_timeout', async () => {
+  const own = await open(folder.file('hasty.extent'), { settings: { statement_timeout: '20ms' } });
+  expect(await failure(own.query('select count(*) from generate_series(1, 1000000000)'))).toMatchObject({
+    code: '57014',
+    message: 'canceling statement due to statement timeout',
+  });
+  await own.close();
+});
+
 it('many calls at once each get their answer', async () => {
   const answers = await Promise.all(
     Array.from({ length: 200 }, (_, i) => db.query<{ n: number }>('select $1::int4 as n', [i])),

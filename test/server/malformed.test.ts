@@ -90,6 +90,8 @@ describe('instead of a startup packet', () => {
     expect(await ending(startup({ user: 'nobody', database: 'postgres' }))).toEqual({ types: 'E', code: '28000' });
     expect(await ending(startup({ user: 'postgres', database: 'nowhere' }))).toEqual({ types: 'E', code: '3D000' });
     expect((await ending(startup({ user: 'postgres', no_such_setting: '1' }))).code).toBe('42704');
+    expect((await ending(startup({ user: 'postgres', options: '-c server_version=16' }))).code).toBe('55P02');
+    expect((await ending(startup({ user: 'postgres', options: '-z' }))).code).toBe('0A000');
   });
 
   it('encryption is declined once each, and bytes behind the request are an attack', async () => {

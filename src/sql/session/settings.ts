@@ -331,6 +331,7 @@ export class Settings {
   setDefault(name: string, value: string): void {
     const known = find(name);
     if (known === undefined && !isCustom(name)) throw unknown(name);
+    if (known?.fixed === true) throw fail('cant_change_runtime_param', `parameter "${known.name}" cannot be changed`);
     this.#defaults.set(name.toLowerCase(), known === undefined ? value : known.parse(value));
     this.version++;
   }
