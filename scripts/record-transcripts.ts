@@ -9,7 +9,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Lines, reportLines, resultLines, type Subject, scenarios, transcript } from '../test/support/transcript.ts';
+import {
+  type Lines,
+  reportLines,
+  resultLines,
+  type Subject,
+  scenarios,
+  transcript,
+} from '../test/support/transcript.ts';
 
 const DIRECTORY = join('test', 'sql', 'transcripts');
 const DATABASE = 'transcripts';
@@ -73,7 +80,10 @@ class PostgresSubject implements Subject {
       return [...session.notices, ...resultLines(columns, result.rows, session.tag)];
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) throw error;
-      return [...session.notices, ...reportLines({ ...error, message: error.message, severity: 'ERROR', sqlstate: error.code })];
+      return [
+        ...session.notices,
+        ...reportLines({ ...error, message: error.message, severity: 'ERROR', sqlstate: error.code }),
+      ];
     } finally {
       session.busy = false;
     }

@@ -166,7 +166,8 @@ export class Session {
         throw fail('duplicate_schema', `schema "${object.name}" already exists`);
     } else if (isRelation(object)) {
       const before = this.catalog.object(object.oid);
-      if (before !== undefined && isRelation(before) && before.name === object.name && before.schema === object.schema) return;
+      if (before !== undefined && isRelation(before) && before.name === object.name && before.schema === object.schema)
+        return;
       yield* this.transaction.lockTable(nameLock(object.schema, object.name), TABLE_EXCLUSIVE, LOCK_WAIT);
       if (this.catalog.relationNamed(object.schema, object.name) !== undefined)
         throw fail('duplicate_table', `relation "${object.name}" already exists`);

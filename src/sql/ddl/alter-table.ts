@@ -133,6 +133,9 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     case 'dropIdentity':
       yield* changeIdentity(d, table, action);
       return;
+    case 'dropExpression':
+      yield* dropExpression(d, table, action);
+      return;
     case 'ownerTo':
       if (action.owner.text !== 'postgres' && action.owner.text !== 'current_user' && action.owner.text !== d.sql.user)
         throw d.error('undefined_object', `role "${action.owner.text}" does not exist`, undefined);
@@ -180,7 +183,7 @@ function* addColumn(
     d.sql.tell(`column "${name.text}" of relation "${table.name}" already exists, skipping`, { sqlstate: '42701' });
     return;
   }
-  const made = readColumn(d, action.column, Math.max(0, ...table.columns.map((c) => c.number)) + 1);
+  const made = readColumn(d, table.name, action.column, Math.max(0, ...table.columns.map((c) => c.number)) + 1);
   let next = yield* addDefaults(d, withLayout(table, [...table.columns, made.column]), [made]);
   const column = next.columns[next.columns.length - 1]!;
   const hasRows = d.engine.store.facts(table.tree).rows > 0;
@@ -360,7 +363,7 @@ function* addConstraint(
   const c = action.constraint;
   if (c.kind === 'exclude') throw d.unsupported('EXCLUDE', c.at);
   if (c.kind === 'check') {
-    const constraint = yield* makeCheck(d, table, c, undefined, new Set());
+    const constraint = yield* makeCheck(d, table, c, new Set());
     yield* d.put(constraint);
     yield* d.putTable(table);
     if (constraint.validated) yield* validate(d, d.catalog.table(table.oid), constraint);
@@ -448,6 +451,22 @@ function* validate(d: Definer, table: TableObject, constraint: ConstraintObject)
   }
   if (constraint.type !== 'foreign') return;
   yield* d.sql.validateForeignKey(table, constraint);
+}
+
+/** A generated column becomes a plain one; its values stay. */
+function* dropExpression(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'dropExpression' }>,
+): Task<void> {
+  const { generatedSql, ...rest } = d.column(table, action.name);
+  if (generatedSql !== undefined) {
+    yield* replaceColumn(d, table, rest);
+    return;
+  }
+  const message = `column "${rest.name}" of relation "${table.name}" is not a stored generated column`;
+  if (!action.ifExists) throw d.error('object_not_in_prerequisite_state', message, undefined);
+  d.sql.tell(`${message}, skipping`);
 }
 
 function* changeIdentity(

@@ -4,6 +4,7 @@
  * A primary key is the order in which the table's rows lie: its index object shares the table's tree. A unique constraint is
  * a unique index. A foreign key refers to the unique index that proves the referenced columns unique.
  */
+import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type {
   ColumnObject,
@@ -28,12 +29,16 @@ export function liveColumn(d: Definer, table: TableObject, name: Name): ColumnOb
 }
 
 /** Columns of a key as an index keeps them. @throws 42704 for types without an order. */
-export function keyColumns(d: Definer, table: TableObject, names: readonly Name[]): IndexColumn[] {
+export function keyColumns(d: Definer, table: TableObject, names: readonly Name[], c: KeyConstraint): IndexColumn[] {
   const seen = new Set<string>();
   return names.map((name) => {
-    const column = liveColumn(d, table, name);
+    const column = liveColumn(d, table, { text: name.text, at: c.at });
     if (seen.has(name.text))
-      throw d.error('duplicate_column', `column "${name.text}" appears twice in unique constraint`, name.at);
+      throw d.error(
+        'duplicate_column',
+        `column "${name.text}" appears twice in ${c.kind === 'primaryKey' ? 'primary key' : 'unique'} constraint`,
+        c.at,
+      );
     seen.add(name.text);
     requireOrder(d, column.type, name.at);
     return {
@@ -72,6 +77,7 @@ function nameFor(
   isIndex: boolean,
 ): string {
   if (wanted !== null) {
+    if (isIndex && pending.has(wanted.text)) throw fail('duplicate_table', `relation "${wanted.text}" already exists`);
     if (pending.has(wanted.text) || d.catalog.constraintsOf(table.oid).some((c) => c.name === wanted.text)) {
       throw d.error(
         'duplicate_object',
@@ -104,7 +110,7 @@ export function* makeKeyConstraint(
   if (c.tablespace !== null) throw d.unsupported('a tablespace', c.at);
   const primary = c.kind === 'primaryKey';
   if (c.deferrable) throw d.unsupported('a deferrable unique constraint', c.at);
-  const columns = keyColumns(d, table, names);
+  const columns = keyColumns(d, table, names, c);
   const label = primary ? 'pkey' : 'key';
   const name = nameFor(
     d,
@@ -160,18 +166,12 @@ export function* makeCheck(
   d: Definer,
   table: TableObject,
   c: CheckConstraint,
-  columnName: string | undefined,
   pending: PendingNames,
 ): Task<ConstraintObject> {
   if (c.noInherit) throw d.unsupported('NO INHERIT', c.at);
   const bound = bindTableExpression(d.sql.bindContext(), table, c.text, c.expression, d.text, 16, 'CHECK');
   const used = bound.columns;
-  const hint =
-    columnName !== undefined
-      ? [columnName]
-      : used.length === 1
-        ? [table.columns.find((x) => x.number === used[0])!.name]
-        : [];
+  const hint = used.length === 1 ? [table.columns.find((x) => x.number === used[0])!.name] : [];
   const name = nameFor(d, table, c.name, [table.name, ...hint], 'check', pending, false);
   return {
     kind: 'constraint',

@@ -48,7 +48,7 @@ export interface NewColumn {
 }
 
 /** Reads one column definition. @throws 42601 for conflicting clauses, 0A000 for what is not supported. */
-export function readColumn(d: Definer, definition: ColumnDefinition, number: number): NewColumn {
+export function readColumn(d: Definer, table: string, definition: ColumnDefinition, number: number): NewColumn {
   const { name, type } = definition;
   if (type === null) throw d.unsupported('a column without a type', definition.at);
   if (
@@ -80,7 +80,11 @@ export function readColumn(d: Definer, definition: ColumnDefinition, number: num
         break;
       case 'defaultValue':
         if (defaultConstraint !== undefined || serial !== undefined)
-          throw d.error('syntax_error', `multiple default values specified for column "${name.text}" of table`, c.at);
+          throw d.error(
+            'syntax_error',
+            `multiple default values specified for column "${name.text}" of table "${table}"`,
+            c.at,
+          );
         defaultConstraint = { text: c.text, constraint: c };
         break;
       case 'identity':
@@ -104,14 +108,21 @@ export function readColumn(d: Definer, definition: ColumnDefinition, number: num
   if (explicitNull && notNull)
     throw d.error(
       'syntax_error',
-      `conflicting NULL/NOT NULL declarations for column "${name.text}" of table`,
+      `conflicting NULL/NOT NULL declarations for column "${name.text}" of table "${table}"`,
       definition.at,
     );
   if (identity !== undefined && (defaultConstraint !== undefined || serial !== undefined))
     throw d.error(
       'syntax_error',
-      `both default and identity specified for column "${name.text}" of table`,
-      definition.at,
+      `both default and identity specified for column "${name.text}" of table "${table}"`,
+      identity.at,
+    );
+  const generated = definition.constraints.find((c) => c.kind === 'generated');
+  if (generated !== undefined && (defaultConstraint !== undefined || serial !== undefined))
+    throw d.error(
+      'syntax_error',
+      `both default and generation expression specified for column "${name.text}" of table "${table}"`,
+      generated.at,
     );
   if (identity !== undefined && ![20, 21, 23].includes(bound.oid))
     throw fail('invalid_parameter_value', 'identity column type must be smallint, integer, or bigint');
@@ -154,7 +165,7 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
   const tableChecks: CheckConstraint[] = [];
   const tableForeign: ForeignKeyConstraint[] = [];
   for (const element of s.elements) {
-    if (element.kind === 'columnDefinition') columns.push(readColumn(d, element, columns.length + 1));
+    if (element.kind === 'columnDefinition') columns.push(readColumn(d, s.name.name, element, columns.length + 1));
     else if (element.kind === 'like') columns.push(...copiedColumns(d, element, columns.length));
     else if (element.kind === 'check') tableChecks.push(element);
     else if (element.kind === 'foreignKey') tableForeign.push(element);
@@ -170,7 +181,7 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
     columns,
     texts,
     fillPercent,
-    primaryNames(d, columns, tableKeys),
+    primaryNames(d, s.name.name, columns, tableKeys),
   );
   yield* finishTable(d, table, columns, tableKeys, tableChecks, tableForeign);
 }
@@ -201,14 +212,21 @@ function checkColumns(d: Definer, columns: readonly NewColumn[], s: CreateTableS
 /** Columns of the primary key, which become NOT NULL. @throws 42P16 for a second one. */
 function primaryNames(
   d: Definer,
+  table: string,
   columns: readonly NewColumn[],
   tableKeys: readonly KeyConstraint[],
 ): readonly string[] {
-  const own = columns.filter((c) => c.keys.some((k) => k.kind === 'primaryKey')).map((c) => [c.column.name]);
-  const all = [...own, ...tableKeys.filter((k) => k.kind === 'primaryKey').map((k) => k.columns.map((n) => n.text))];
+  const all = [
+    ...columns.flatMap((c) => c.keys.map((key) => ({ key, names: [c.column.name] }))),
+    ...tableKeys.map((key) => ({ key, names: key.columns.map((n) => n.text) })),
+  ].filter(({ key }) => key.kind === 'primaryKey');
   if (all.length > 1)
-    throw d.error('invalid_table_definition', 'multiple primary keys for table are not allowed', undefined);
-  return all[0] ?? [];
+    throw d.error(
+      'invalid_table_definition',
+      `multiple primary keys for table "${table}" are not allowed`,
+      all[1]!.key.at,
+    );
+  return all[0]?.names ?? [];
 }
 
 function* makeTable(
@@ -268,9 +286,8 @@ function* finishTable(
     constraints.push(made.constraint);
     if (key.kind === 'primaryKey') table = { ...table, primaryIndex: made.index.oid };
   }
-  for (const c of columns)
-    for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, c.column.name, pending));
-  for (const check of tableChecks) constraints.push(yield* makeCheck(d, table, check, undefined, pending));
+  for (const c of columns) for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, pending));
+  for (const check of tableChecks) constraints.push(yield* makeCheck(d, table, check, pending));
   const indexesOf = (t: TableObject): readonly IndexObject[] =>
     t.oid === table.oid ? indexes : d.catalog.indexesOf(t.oid);
   for (const c of columns)
@@ -313,6 +330,14 @@ export function* addDefaults(d: Definer, bare: TableObject, columns: readonly Ne
       );
       if (generated.volatile)
         throw d.error('invalid_object_definition', 'generation expression is not immutable', undefined);
+      const other = table.columns.find((c) => c.generatedSql !== undefined && generated.columns.includes(c.number));
+      if (other !== undefined)
+        throw d.error(
+          'invalid_object_definition',
+          `cannot use generated column "${other.name}" in column generation expression`,
+          undefined,
+          { detail: 'A generated column cannot reference another generated column.' },
+        );
     }
     if (sequence === undefined) continue;
     const options = sequence.identity?.sequence ?? [];

@@ -4,7 +4,14 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { CatalogObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type {
+  CatalogObject,
+  ColumnObject,
+  ConstraintObject,
+  IndexObject,
+  Oid,
+  TableObject,
+} from '../../engine/catalog.ts';
 import { TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
 import type { DropStatement, ObjectKind } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
@@ -36,12 +43,7 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
     )
       own.push(object);
     else if (object.kind === 'sequence' && object.ownedBy?.table === oid) own.push(object);
-    else if (
-      object.kind === 'table' &&
-      object.columns.some((c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, oid, c.defaultSql)) &&
-      d.catalog.object(oid)?.kind === 'sequence'
-    )
-      foreign.push(object);
+    else if (object.kind === 'table' && defaultsFrom(d, oid, object).length > 0) foreign.push(object);
   }
   return { own, foreign };
 }
@@ -114,6 +116,7 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
   const queue = [...targets];
   const blocked: string[] = [];
   const along: string[] = [];
+  const defaulted: { readonly table: Oid; readonly sequence: Oid }[] = [];
   for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
     const { own, foreign } = dependents(d, object.oid);
     for (const o of own)
@@ -123,10 +126,19 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
       }
     for (const f of foreign) {
       if (going.has(f.oid)) continue;
-      const text = f.kind === 'table' ? `default value for a column of table ${f.name}` : describe(d, f);
+      if (f.kind === 'table') {
+        for (const column of defaultsFrom(d, object.oid, f)) {
+          if (column.identity !== undefined && !cascade) throw neededByIdentity(d, object, f, column.name);
+          const text = `default value for column ${column.name} of ${describe(d, f)}`;
+          blocked.push(`${text} depends on ${describe(d, object)}`);
+          along.push(text);
+        }
+        defaulted.push({ table: f.oid, sequence: object.oid });
+        continue;
+      }
+      const text = describe(d, f);
       blocked.push(`${text} depends on ${describe(d, object)}`);
       along.push(text);
-      if (f.kind === 'table') continue;
       going.set(f.oid, f);
       queue.push(f);
     }
@@ -146,7 +158,34 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
     d.sql.tell(`drop cascades to ${along.length} other objects`, {
       detail: along.map((a) => `drop cascades to ${a}`).join('\n'),
     });
+  for (const { table, sequence } of defaulted)
+    if (!going.has(table)) yield* dropDefaults(d, d.catalog.table(table), sequence);
   for (const object of going.values()) yield* dropOne(d, object, going);
+}
+
+/** Columns whose default takes its values from a sequence. */
+function defaultsFrom(d: Definer, sequence: Oid, table: TableObject): ColumnObject[] {
+  return table.columns.filter(
+    (c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, sequence, c.defaultSql),
+  );
+}
+
+function neededByIdentity(d: Definer, sequence: CatalogObject, table: TableObject, column: string): Error {
+  const what = `column ${column} of ${describe(d, table)}`;
+  return fail('dependent_objects_still_exist', `cannot drop ${describe(d, sequence)} because ${what} requires it`, {
+    hint: `You can drop ${what} instead.`,
+  });
+}
+
+function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Task<void> {
+  yield* d.lock(table.oid, 8);
+  const gone = new Set(defaultsFrom(d, sequence, table).map((c) => c.number));
+  const columns = table.columns.map((c) => {
+    if (!gone.has(c.number)) return c;
+    const { defaultSql: _gone, ...rest } = c;
+    return rest;
+  });
+  yield* d.putTable({ ...table, columns });
 }
 
 function* dropOne(d: Definer, object: CatalogObject, going: ReadonlyMap<Oid, CatalogObject>): Task<void> {

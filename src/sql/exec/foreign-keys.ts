@@ -169,48 +169,54 @@ function* isVisible({ session }: ExecState, tree: number, key: Uint8Array, lengt
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
+function nameOf(table: TableObject, number: number): string {
+  return quote(table.columns.find((c) => c.number === number)!.name);
+}
+
 function* runAction(state: ExecState, action: ChildAction): Task<void> {
   const { catalog } = state.session;
   const { constraint, old, next } = action;
   const child = catalog.table(constraint.table);
   const parent = catalog.table(constraint.foreign!.table);
-  const nameOf = (table: TableObject, number: number): string =>
-    quote(table.columns.find((c) => c.number === number)!.name);
   const relation = (table: TableObject): string => `${quote(catalog.object(table.schema)!.name)}.${quote(table.name)}`;
   const kind: ReferentialAction = next === undefined ? constraint.foreign!.onDelete : constraint.foreign!.onUpdate;
   const where = constraint.columns.map((n, i) => `${nameOf(child, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
-  if (kind === 'no action' || kind === 'restrict') {
-    if (kind === 'no action') {
-      // Another row may have taken the key over within the statement: then nothing is missing.
-      const there = constraint
-        .foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`)
-        .join(' AND ');
-      if (
-        (yield* state.services.runInternal(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) > 0
-      )
-        return;
-    }
-    const count = yield* state.services.runInternal(
-      `SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`,
-      old,
-    );
-    if (count > 0) throw stillReferenced(catalog, constraint, old, state.context);
+  const run = state.services.runInternal;
+  const requireNoChild = function* (): Task<void> {
+    if ((yield* run(`SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`, old)) > 0)
+      throw stillReferenced(catalog, constraint, old, state.context);
+  };
+  if (kind === 'restrict') return yield* requireNoChild();
+  if (kind === 'no action' || kind === 'set default') {
+    if (kind === 'set default')
+      yield* run(`UPDATE ${relation(child)} SET ${assignments(child, action, () => 'DEFAULT')} WHERE ${where}`, old);
+    // Another row may have taken the key over within the statement: then nothing is missing. A child whose default is the
+    // very key that went still refers to it.
+    const there = constraint
+      .foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`)
+      .join(' AND ');
+    if ((yield* run(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) === 0)
+      yield* requireNoChild();
     return;
   }
   if (kind === 'cascade' && next === undefined) {
-    yield* state.services.runInternal(`DELETE FROM ${relation(child)} WHERE ${where}`, old);
+    yield* run(`DELETE FROM ${relation(child)} WHERE ${where}`, old);
     return;
   }
-  const changed =
-    constraint.foreign!.setColumns.length > 0 && kind !== 'cascade'
-      ? constraint.foreign!.setColumns
-      : constraint.columns;
-  const set = changed.map(
-    (n) =>
-      `${nameOf(child, n)} = ${kind === 'set null' ? 'NULL' : kind === 'set default' ? 'DEFAULT' : `$${old.length + constraint.columns.indexOf(n) + 1}`}`,
-  );
-  yield* state.services.runInternal(
-    `UPDATE ${relation(child)} SET ${set.join(', ')} WHERE ${where}`,
+  const value = (i: number): string => (kind === 'set null' ? 'NULL' : `$${old.length + i + 1}`);
+  yield* run(
+    `UPDATE ${relation(child)} SET ${assignments(child, action, value)} WHERE ${where}`,
     kind === 'cascade' ? [...old, ...next!] : old,
   );
+}
+
+/** The SET list of an action; ON DELETE SET NULL and SET DEFAULT may name some of the columns only. */
+function assignments(child: TableObject, action: ChildAction, value: (i: number) => string): string {
+  const { constraint, next } = action;
+  const setColumns = next === undefined ? constraint.foreign!.setColumns : [];
+  return constraint.columns
+    .map((n, i) => ({ n, set: `${nameOf(child, n)} = ${value(i)}` }))
+    .filter(({ n }) => setColumns.length === 0 || setColumns.includes(n))
+    .map(({ set }) => set)
+    .join(', ');
 }

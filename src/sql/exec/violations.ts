@@ -103,7 +103,9 @@ export function missingParent(
     'foreign_key_violation',
     `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`,
     {
-      detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is not present in table "${parent.name}".`,
+      detail: values.includes(null)
+        ? 'MATCH FULL does not allow mixing of null and nonnull key values.'
+        : `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is not present in table "${parent.name}".`,
       schema: schemaName(catalog, child),
       table: child.name,
       constraint: constraint.name,

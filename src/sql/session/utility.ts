@@ -159,6 +159,7 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
         }
         throw fail('undefined_object', `constraint "${name.name}" does not exist`);
       });
+      if (block.state !== 'block') sql.warn('SET CONSTRAINTS can only be used in transaction blocks', '25P01');
       yield* block.setConstraints(oids, s.deferred);
       sink.complete('SET CONSTRAINTS');
       return true;
