@@ -2,7 +2,7 @@
  * Kill cycles: a real server, eight writing clients, kill -9, a new start, the audit, a clean stop, the structure check.
  *
  *   start (random options) → clients work ──moment──► kill → [start, kill inside recovery]* → start → audit
- *     → stop → `extentdb check` → next cycle
+ *     → stop → `extentdb check` → start → audit → stop → next cycle
  *
  * The moments: any time at all; a few milliseconds after CHECKPOINT, DROP TABLE or CREATE TABLE was sent, so inside or just
  * behind it; and when the log's directory changes, which is a generation being made, begun or recycled.
@@ -10,9 +10,9 @@
 import { cpSync, existsSync, type FSWatcher, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Prng } from '../../src/base/prng.ts';
-import { audit } from './audit.ts';
+import { audit, type Findings } from './audit.ts';
 import { BankClient, connect, foundBank, type Kind } from './bank.ts';
-import { runProgram, ServerProcess } from './server-process.ts';
+import { runProgram, type ServerOptions, ServerProcess } from './server-process.ts';
 
 const CLIENTS = 8;
 const LONGEST_RUN_MS = 2500;
@@ -82,15 +82,27 @@ export class KillCampaign {
     return this.#clients.reduce((sum, c) => sum + c.commits, 0);
   }
 
-  /** Restarts, audits, lets the clients take what survived as their past, stops and checks the file. */
-  async #examine(options: { data: string; cacheMebibytes: number }, synchronousCommit: boolean): Promise<string[]> {
-    const server = await ServerProcess.start(options);
-    const { problems, ledger } = await audit(server.port, this.#clients, !synchronousCommit);
-    for (const client of this.#clients) client.resume(ledger.get(client.id) ?? []);
-    await server.stop();
+  /**
+   * Restarts, audits and stops, twice: what recovery made must also be what the clean file holds. In between the structure
+   * check. The clients take what survived as their past.
+   */
+  async #examine(options: ServerOptions, synchronousCommit: boolean): Promise<string[]> {
+    const recovered = await this.#auditAndStop(options, !synchronousCommit);
+    for (const client of this.#clients) client.resume(recovered.ledger.get(client.id) ?? []);
     const { status, output } = runProgram(['check', join(this.#data, 'postgres.extent')]);
-    if (status !== 0) problems.push(`check ended with ${status}: ${output}`);
-    return problems;
+    const clean = await this.#auditAndStop(options, false);
+    return [
+      ...recovered.problems,
+      ...(status === 0 ? [] : [`check ended with ${status}: ${output}`]),
+      ...clean.problems.map((problem) => `after the clean stop: ${problem}`),
+    ];
+  }
+
+  async #auditAndStop(options: ServerOptions, lossAllowed: boolean): Promise<Findings> {
+    const server = await ServerProcess.start(options);
+    const findings = await audit(server.port, this.#clients, lossAllowed);
+    await server.stop();
+    return findings;
   }
 
   async #workUntilKilled(server: ServerProcess, moment: Moment, synchronousCommit: boolean): Promise<void> {
