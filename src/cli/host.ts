@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { Prng } from '../base/prng.ts';
 import type { InstanceOptions } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
+import { readWhole } from '../io/read-whole.ts';
 
 /** @param cacheBytes bytes of the page cache; undefined = the engine's default. */
 export function hostOptions(clock: Clock, cacheBytes?: number): InstanceOptions {
@@ -20,12 +21,6 @@ export async function readText(path: string): Promise<string> {
     const all = Buffer.concat(chunks);
     return decodeClientText(all, 0, all.length);
   }
-  const file = new NodeVfs().open(path, 'read');
-  try {
-    const bytes = new Uint8Array(file.size());
-    file.read(bytes, 0, bytes.length, 0);
-    return decodeClientText(bytes, 0, bytes.length).replace(/^\ufeff/, '');
-  } finally {
-    file.close();
-  }
+  const bytes = await readWhole(path);
+  return decodeClientText(bytes, 0, bytes.length).replace(/^\ufeff/, '');
 }

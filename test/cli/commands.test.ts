@@ -1,5 +1,7 @@
 /** The commands on real files, in this process. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -98,6 +100,16 @@ describe('run', () => {
       `${path}:3: ERROR:  INSERT has more expressions than target columns\nLINE 2:   values (1, 2);\n                     ^\n`,
     );
     expect((await extentdb('run', file, script('select count(*) from t'))).out).toContain('     0\n');
+  });
+
+  it.runIf(process.platform === 'linux')('takes a script from a pipe', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const [said] = await Promise.all([
+      extentdb('run', join(folder, 'a.extent'), pipe),
+      writeFile(pipe, 'create table t (id int4);\n'),
+    ]);
+    expect(said).toMatchObject({ out: 'CREATE TABLE\n', err: '', status: 0 });
   });
 
   it('refuses commands of psql, missing scripts and open files', async () => {
