@@ -129,10 +129,14 @@ function columnStatistics(d: Definer, number: number, type: number, sample: read
   const entries = [...counts.entries()]
     .filter(([text]) => text.length <= KEPT_TEXT_BYTES)
     .sort((a, b) => b[1].count - a[1].count);
-  const common = entries
-    .filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25)
-    .slice(0, COMMON_VALUES);
-  const rest = entries.slice(common.length).map(([, e]) => e.value);
+  // A few values that are the whole column are all worth keeping; else those that stand out.
+  const complete = scaled >= 0 && entries.length === distinct && distinct <= COMMON_VALUES;
+  const common = complete
+    ? entries
+    : entries
+        .filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25)
+        .slice(0, COMMON_VALUES);
+  const rest = entries.slice(common.length).flatMap(([, e]) => new Array<SqlValue>(e.count).fill(e.value));
   const { compare } = entry;
   if (compare !== undefined) rest.sort(compare);
   const bounds = Math.min(HISTOGRAM_BOUNDS, rest.length);

@@ -123,9 +123,14 @@ export function accessPaths(
   tableRows: number,
   estimates: Estimates,
 ): AccessPath[] {
-  const share = (list: readonly Expr[]): number => list.reduce((s, e) => s * estimates.selectivity(e), 1);
   const paths: AccessPath[] = [
-    { range: undefined, filter: conditions, conditions: [], rows: tableRows * share(conditions), cost: tableRows },
+    {
+      range: undefined,
+      filter: conditions,
+      conditions: [],
+      rows: tableRows * estimates.share(conditions),
+      cost: tableRows,
+    },
   ];
   for (const index of indexes) {
     if (index.predicate !== undefined || index.columns.some((c) => c.column === 0)) continue;
@@ -135,12 +140,12 @@ export function accessPaths(
     const { range, used } = path;
     const filter = conditions.filter((c) => !used.includes(c));
     const exact = index.unique && range.equals.length === index.columns.length;
-    const touched = exact ? 1 : Math.max(1, tableRows * share(used));
+    const touched = exact ? 1 : Math.max(1, tableRows * estimates.share(used));
     paths.push({
       range,
       filter,
       conditions: used,
-      rows: Math.max(exact ? 1 : 0, touched * share(filter)),
+      rows: Math.max(exact ? 1 : 0, touched * estimates.share(filter)),
       cost: DESCENT_COST + touched * (clustered ? 1 : FETCH_COST),
     });
   }

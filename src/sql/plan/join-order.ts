@@ -261,7 +261,7 @@ function joinStep(
   conditions: readonly Expr[],
   wanted: Needed,
 ): { cost: number; plan: () => PlanNode } {
-  const share = conditions.reduce((s, c) => s * planner.estimates.selectivity(c), 1);
+  const share = planner.estimates.share(conditions);
   const right = relation.plan;
   if (right === undefined) {
     return {
@@ -433,7 +433,7 @@ function planOuter(planner: Planner, join: JoinNode, needed: Needed, above: read
   for (const id of uses) inner.add(id);
   const { node: leftNode, rest } = unnestConditions(join.left, toLeft);
   const left = planner.plan(leftNode, only(inner, leftIds), rest);
-  const share = between.reduce((s, c) => s * planner.estimates.selectivity(c), 1);
+  const share = planner.estimates.share(between);
   if (
     type !== 'full' &&
     (uses.length > 0 || prefersLookUp(planner, left, leftIds, join.right, rightIds, toRight, between, inner))

@@ -29,7 +29,7 @@ import { type SubPlan, subPlanEval } from '../exec/subplan.ts';
 import type { Eval } from '../exec/values.ts';
 import { WindowPlan } from '../exec/window.ts';
 import { accessPaths } from './access.ts';
-import { Estimates } from './estimate.ts';
+import { Estimates, type KnownValues } from './estimate.ts';
 import { formatExpr } from './explain-expr.ts';
 import { planJoin } from './join-order.ts';
 import type {
@@ -71,7 +71,7 @@ export type Needed = ReadonlySet<ColumnId>;
 
 export class Planner {
   readonly session: Session;
-  readonly estimates: Estimates = new Estimates();
+  readonly estimates: Estimates;
   readonly scope: Scope;
   readonly virtualRows: VirtualRows;
   /** Slots of outer columns, for the whole statement. */
@@ -80,8 +80,10 @@ export class Planner {
   readonly #working = new Set<number>();
   #lastId: ColumnId;
 
-  constructor(session: Session, lastColumnId: ColumnId, virtualRows: VirtualRows) {
+  /** @param known the values that the statement brings with it; they only guide the choice of a plan. */
+  constructor(session: Session, lastColumnId: ColumnId, virtualRows: VirtualRows, known?: KnownValues) {
     this.session = session;
+    this.estimates = new Estimates(known);
     this.#lastId = lastColumnId;
     this.virtualRows = virtualRows;
     this.scope = { shape0: undefined, outer: this.#outer, subquery: (expr, scope) => this.#subquery(expr, scope) };
@@ -231,7 +233,7 @@ export class Planner {
   filtered(plan: PlanNode, conditions: readonly Expr[]): PlanNode {
     const predicate = conjunction(conditions);
     if (predicate === undefined) return plan;
-    const share = conditions.reduce((s, c) => s * this.estimates.selectivity(c), 1);
+    const share = this.estimates.share(conditions);
     return new ProjectPlan(
       plan,
       new Shape(plan.shape.columns),
@@ -353,7 +355,7 @@ export class Planner {
     this.estimates.addScan(
       catalog,
       table,
-      access.columns.map((c, i) => ({ id: ids[i]!, number: c.number })),
+      access.columns.map((c, i) => ({ id: ids[i]!, number: c.number, type: c.type })),
       tableRows,
     );
     const usable = conditions.filter((c) => !usesSystemColumn(c, node));

@@ -6,7 +6,7 @@
  *
  * After an error the caller must run {@link SqlSession.failed}, which aborts the transaction as PostgreSQL would.
  */
-import { fail } from '../../base/errors.ts';
+import { ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { Instance } from '../../engine/instance.ts';
@@ -29,6 +29,7 @@ import { Lexer } from '../lexer/lexer.ts';
 import { type LiteralValue, type NormalizedStatement, normalize } from '../lexer/normalize.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
 import { parseStatement } from '../parser/parser.ts';
+import type { KnownValues } from '../plan/estimate.ts';
 import type { Expr, Logical } from '../plan/logical.ts';
 import { columnRef, Planner } from '../plan/planner.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -248,8 +249,11 @@ export class SqlSession {
       values,
     );
     onBound?.(bound.root);
-    const planner = new Planner(this.engine, bound.lastColumnId, (relation, state) =>
-      virtualRows(relation, state, this),
+    const planner = new Planner(
+      this.engine,
+      bound.lastColumnId,
+      (relation, state) => virtualRows(relation, state, this),
+      this.#known(bound, values),
     );
     const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
     return new PlannedStatement(
@@ -257,6 +261,19 @@ export class SqlSession {
       bound,
       bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan,
     );
+  }
+
+  /** The literals of a statement, for the planner's guesses. */
+  #known(bound: BoundResult, literals: readonly LiteralValue[]): KnownValues {
+    const unknown = new Array<undefined>(bound.clientParameters).fill(undefined);
+    let values: readonly SqlValue[] = [];
+    try {
+      values = literalValues(bound.literals, literals, this.context);
+    } catch (error) {
+      // A literal that its type does not take is an error of the execution, which says where it stands.
+      if (!(error instanceof ExtentError)) throw error;
+    }
+    return { values: [...unknown, ...values], context: this.context };
   }
 
   // ── running ──
