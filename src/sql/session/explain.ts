@@ -36,7 +36,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     }
     flags.set(option.name, option.value === null || ['true', 'on', '1'].includes(option.value.text.toLowerCase()));
   }
-  for (const name of ['settings', 'buffers', 'wal'])
+  for (const name of ['costs', 'settings', 'buffers', 'wal'])
     if (flags.get(name) === true) throw fail('feature_not_supported', `EXPLAIN option "${name}" is not supported`);
   const statement = s.statement;
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
