@@ -25,12 +25,19 @@ const QUERIES: readonly string[] = [
   'with recursive s(i) as (select 1 union all select i + 1 from s where i < 3) search depth first by i set o select * from s',
 ];
 
-const TYPES: readonly string[] = ["select '{}'::json", "select '{}'::jsonb", "select '1.1.1.1'::inet"];
+const TYPES: readonly string[] = [
+  "select '{}'::json",
+  "select '{}'::jsonb",
+  "select '1.1.1.1'::inet",
+  'create table j (x json)',
+  'create table j as select null::jsonb',
+];
 
 const EXPLAIN: readonly string[] = [
   'explain (format json) select 1',
   'explain (buffers) select 1',
   'explain (wal) select 1',
+  'explain (costs) select 1',
 ];
 
 const TRANSACTIONS: readonly string[] = [

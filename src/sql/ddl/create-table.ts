@@ -19,6 +19,7 @@ import { bindTableExpression } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
+import type { TypeEntry } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
 import { type Definer, TABLE_FILL } from './definer.ts';
@@ -60,8 +61,7 @@ export function readColumn(d: Definer, table: string, definition: ColumnDefiniti
   const bound = serial === undefined ? lookUpType(d.binding(), type) : { oid: serial, typmod: -1 };
   const entry = registry.type(bound.oid)!;
   const physical = entry.physical(bound.typmod);
-  if (physical === undefined)
-    throw d.error('invalid_table_definition', `column "${name.text}" has pseudo-type ${entry.displayName}`, undefined);
+  if (physical === undefined) throw unstorable(d, name.text, entry);
   let notNull = serial !== undefined;
   let explicitNull = false;
   let identity: IdentityConstraint | undefined;
@@ -406,12 +406,7 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
     const type = c.type === 705 ? 25 : c.type;
     const physical = typeEntry(type).physical(c.typmod);
     const name = s.columns[i]?.text ?? c.name;
-    if (physical === undefined)
-      throw d.error(
-        'invalid_table_definition',
-        `column "${name}" has pseudo-type ${typeEntry(type).displayName}`,
-        undefined,
-      );
+    if (physical === undefined) throw unstorable(d, name, typeEntry(type));
     return {
       column: { number: i + 1, name, type, typmod: c.typmod, physical, notNull: false, dropped: false },
       sequence: undefined,
@@ -432,4 +427,10 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
   yield* d.put(table);
   if (!s.withData) return 0;
   return yield* d.sql.insertFrom(planned, table);
+}
+
+/** A type without a stored form: a pseudo-type, as in PostgreSQL, or one that we do not have yet. */
+function unstorable(d: Definer, column: string, type: TypeEntry): Error {
+  if (type.typeType !== 'p') return d.unsupported(`a column of type ${type.displayName}`, undefined);
+  return d.error('invalid_table_definition', `column "${column}" has pseudo-type ${type.displayName}`, undefined);
 }
