@@ -173,7 +173,7 @@ export class Statement<R extends object = Record<string, unknown>> {
       return row;
     } catch {
       // A long value has to be read, or a parameter is wrong: the general way does the one and words the other.
-      env.rowDone();
+      env.abandonWait();
       return UNSETTLED;
     }
   }

@@ -45,6 +45,7 @@ import {
 } from './messages.ts';
 import { readFormats, readParameters } from './parameters.ts';
 import { answering, type Peer } from './peer.ts';
+import { type BoundPoint, PointQueries } from './point-queries.ts';
 import { type Formats, TEXT_FORMATS } from './row-encoder.ts';
 import { StatementTimeout } from './statement-timeout.ts';
 import { WireSink } from './wire-sink.ts';
@@ -70,6 +71,9 @@ export class Connection {
   #fatal: ExtentError | undefined;
   /** Result formats of the open portals. */
   readonly #formats = new Map<string, Formats>();
+  readonly #points: PointQueries;
+  /** The unnamed portal, while it is a look-up without one. */
+  #point: BoundPoint | undefined;
   #frames = 0;
   readonly #timeout: StatementTimeout;
 
@@ -77,6 +81,7 @@ export class Connection {
     this.#sql = sql;
     this.#peer = peer;
     this.#sink = new WireSink(peer);
+    this.#points = new PointQueries(sql, peer.out);
     this.#timeout = new StatementTimeout(sql, (error) => this.cancel(error));
     this.#database = sql.engine.database;
     this.#log = log;
@@ -154,6 +159,7 @@ export class Connection {
             break;
           case SYNC:
             this.#skipping = false;
+            this.#point = undefined;
             yield* this.#sql.endImplicit();
             this.#ready();
             break;
@@ -204,6 +210,7 @@ export class Connection {
   *#failed(error: unknown, type: number): Task<void> {
     this.#state = 'settling';
     this.#running.cancelled = undefined;
+    this.#point = undefined;
     if (error instanceof BrokenFraming || error === this.#fatal) throw error;
     const told = asExtentError(error);
     if (told.code === 'internal_error') this.#log(described(error));
@@ -216,6 +223,7 @@ export class Connection {
   // ── messages ──
 
   *#other(type: number, input: Input): Task<void> {
+    if (this.#point !== undefined && type !== FLUSH && type !== DESCRIBE) yield* this.#settlePoint(type === QUERY);
     switch (type) {
       case QUERY:
         yield* this.#query(input);
@@ -268,8 +276,10 @@ export class Connection {
     const name = input.cstring();
     const prepared = sql.statement(name);
     const formats = readFormats(input);
+    if (this.#point !== undefined) yield* this.#settlePoint(portal === '');
+    const plan = portal === '' ? this.#points.planOf(prepared) : undefined;
     // A parameter's text may mean the transaction's time or catalog.
-    if (prepared.planned !== undefined) sql.block.enter();
+    if (prepared.planned !== undefined && plan === undefined) sql.block.enter();
     const values = readParameters(input, formats, sql.parameterTypes(prepared), name, sql.context);
     const resultFormats = readFormats(input);
     input.finish();
@@ -280,6 +290,11 @@ export class Connection {
           'protocol_violation',
           `bind message has ${resultFormats.length} result formats but query has ${columns} columns`,
         );
+    }
+    if (plan !== undefined) {
+      this.#point = this.#points.bind(name, plan, values, resultFormats);
+      this.#peer.out.bare(BIND_COMPLETE);
+      return;
     }
     yield* sql.bind(portal, name, values);
     this.#formats.set(portal, resultFormats.length === 1 && resultFormats[0] === 0 ? TEXT_FORMATS : resultFormats);
@@ -294,6 +309,11 @@ export class Connection {
     const { out } = this.#peer;
     if (what !== STATEMENT && what !== PORTAL)
       throw fail('protocol_violation', `invalid DESCRIBE message subtype ${what}`);
+    const point = what === PORTAL && name === '' ? this.#point : undefined;
+    if (point !== undefined) {
+      writeRowDescription(out, point.plan.planned.columns, point.formats);
+      return;
+    }
     const prepared = what === STATEMENT ? sql.statement(name) : sql.portal(name).prepared;
     const columns = sql.resultColumns(prepared);
     if (columns !== undefined && sql.status === 'E') sql.block.enter();
@@ -307,10 +327,34 @@ export class Connection {
     const name = input.cstring();
     const maxRows = input.int32();
     input.finish();
+    if (this.#point !== undefined) {
+      if (name === '' && this.#executePoint(this.#point, maxRows)) return;
+      yield* this.#settlePoint(false);
+    }
     this.#sink.describes = false;
     this.#sink.formats = this.#formats.get(name) ?? TEXT_FORMATS;
     const ended = yield* this.#sql.execute(name, maxRows > 0 ? maxRows : 0, this.#sink);
     if (!ended) this.#peer.out.bare(PORTAL_SUSPENDED);
+  }
+
+  /** Looks the row up; false when an ordinary portal must. */
+  #executePoint(point: BoundPoint, maxRows: number): boolean {
+    if (maxRows > 0 && !point.done) return false;
+    const rows = point.done ? 0 : this.#points.execute(point);
+    if (rows < 0) return false;
+    point.done = true;
+    this.#sink.complete(rows === 0 ? 'SELECT 0' : 'SELECT 1');
+    return true;
+  }
+
+  /** Something else comes between Bind and Execute: the look-up gets an ordinary portal, unless that would be closed at once. */
+  *#settlePoint(closing: boolean): Task<void> {
+    const point = this.#point;
+    if (point === undefined || (point.done && !closing)) return;
+    this.#point = undefined;
+    if (closing) return;
+    yield* this.#sql.bind('', point.statement, point.values);
+    this.#formats.set('', point.formats);
   }
 
   #close(input: Input): void {

@@ -61,12 +61,18 @@ export class RowFormat {
   readonly #nullAt: Int32Array;
   readonly #nullBit: Int32Array;
 
-  constructor(shape: Shape, columns: readonly ResultColumn[], formats: Formats) {
-    this.#fields = shape.columns.map((_, i) =>
-      formatOf(formats, i) === 1 ? binaryField(shape, i, columns[i]!) : textField(shape, i, columns[i]!),
+  /** @param positions - where the columns lie in the shape; by default in order, one for one. */
+  constructor(
+    shape: Shape,
+    columns: readonly ResultColumn[],
+    formats: Formats,
+    positions: readonly number[] = columns.map((_, i) => i),
+  ) {
+    this.#fields = positions.map((position, i) =>
+      formatOf(formats, i) === 1 ? binaryField(shape, position, columns[i]!) : textField(shape, position, columns[i]!),
     );
-    this.#nullAt = Int32Array.from(shape.columns, (_, i) => shape.layout.bitmapAt + (i >> 3));
-    this.#nullBit = Int32Array.from(shape.columns, (_, i) => 1 << (i & 7));
+    this.#nullAt = Int32Array.from(positions, (position) => shape.layout.bitmapAt + (position >> 3));
+    this.#nullBit = Int32Array.from(positions, (position) => 1 << (position & 7));
   }
 
   write(env: Env, out: OutputBuffer): void {

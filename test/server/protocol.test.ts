@@ -238,6 +238,109 @@ describe('extended protocol', () => {
   });
 });
 
+describe('look-ups by primary key', () => {
+  const look = parse('look', 'select word, id from numbers where id = $1');
+
+  beforeAll(async () => {
+    client.send(look, SYNC);
+    await client.until('Z');
+  });
+
+  it('are answered like any other query', async () => {
+    client.send(
+      bind('', 'look', ['4']),
+      describeFrame('P', ''),
+      execute(''),
+      execute(''),
+      SYNC,
+      bind('', 'look', ['400']),
+      execute(''),
+      SYNC,
+    );
+    const found = await client.until('Z');
+    expect(types(found)).toBe('2TDCCZ');
+    expect(texts(found)).toEqual([['w4', '4']]);
+    expect(found.filter((m) => m.type === 'C').map(tag)).toEqual(['SELECT 1', 'SELECT 0']);
+    expect(types(await client.until('Z'))).toBe('2CZ');
+    client.send(bind('', 'look', ['4'], [], [0, 1]), execute(''), SYNC, bind('', 'look', [null]), execute(''), SYNC);
+    expect(row((await client.until('Z'))[1]!)).toEqual([Buffer.from('w4'), int32(4)]);
+    expect(types(await client.until('Z'))).toBe('2CZ');
+    client.send(bind('', 'look', ['4']), execute('', 1), execute('', 1), SYNC);
+    expect(types(await client.until('Z'))).toBe('2DsCZ');
+  });
+
+  it('see what was there when they were bound', async () => {
+    client.send(
+      parse('change', "update numbers set word = 'changed' where id = 4"),
+      bind('', 'look', ['4']),
+      bind('other', 'change'),
+      execute('other'),
+      execute(''),
+      SYNC,
+    );
+    expect(texts(await client.until('Z'))).toEqual([['w4', '4']]);
+    client.send(bind('', 'look', ['4']), execute(''), bind('', 'look', ['5']), execute(''), SYNC, execute(''), SYNC);
+    expect(texts(await client.until('Z'))).toEqual([
+      ['changed', '4'],
+      ['w5', '5'],
+    ]);
+    expect(errorCode(await client.until('Z'))).toBe('34000');
+  });
+
+  it('are undone by errors, dropped by queries, and go on after DDL', async () => {
+    client.send(
+      bind('', 'look', ['x']),
+      execute(''),
+      SYNC,
+      bind('', 'look', ['6']),
+      query('select 1'),
+      execute(''),
+      SYNC,
+    );
+    expect(errorCode(await client.until('Z'))).toBe('22P02');
+    await client.until('Z');
+    expect(errorCode(await client.until('Z'))).toBe('34000');
+    client.send(
+      query('alter table numbers add column more int4 default 7'),
+      bind('', 'look', ['6']),
+      execute(''),
+      SYNC,
+    );
+    await client.until('Z');
+    expect(texts(await client.until('Z'))).toEqual([['w6', '6']]);
+    client.send(
+      query("begin; update numbers set word = 'mine' where id = 6"),
+      bind('', 'look', ['6']),
+      execute(''),
+      SYNC,
+      query('rollback'),
+    );
+    await client.until('Z');
+    expect(texts(await client.until('Z'))).toEqual([['mine', '6']]);
+    await client.until('Z');
+  });
+
+  it('wait for whoever has locked the table, and read long values', async () => {
+    const other = await served.frames();
+    other.send(
+      query(
+        "update numbers set word = repeat('long', 50000) where id = 7; begin; lock table numbers in access exclusive mode",
+      ),
+    );
+    await other.until('Z');
+    client.send(bind('', 'look', ['7']), execute(''), SYNC);
+    for (let i = 0; i < 3; i++) {
+      other.send(query('select 1'));
+      await other.until('Z');
+    }
+    expect(client.received).toEqual([]);
+    other.send(query('commit'));
+    const [[word]] = texts(await client.until('Z')) as [[string]];
+    expect(word.length).toBe(200_000);
+    other.destroy();
+  });
+});
+
 describe('binary formats', () => {
   it('sends every type that has one', async () => {
     client.send(

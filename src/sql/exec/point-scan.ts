@@ -175,25 +175,24 @@ export class PointReader {
 
   /** Finds the row; true when `env` points to its record (table layout), which is valid until anything else runs. */
   find(parameters: readonly SqlValue[], snapshot: Snapshot, env: Env): boolean {
+    for (;;) {
+      const found = this.attempt(parameters, snapshot, env);
+      if (found !== undefined) return found;
+      this.#store.need.answerNow();
+    }
+  }
+
+  /** As {@link find}; undefined when something must be waited for first: the store's `need`. */
+  attempt(parameters: readonly SqlValue[], snapshot: Snapshot, env: Env): boolean | undefined {
     const { spec } = this.plan.range!;
     const values = this.#values;
     for (let i = 0; i < this.#parameters.length; i++) values[i] = parameters[this.#parameters[i]!]!;
     if (!writePointKey(this.#key, spec.parts, spec.scales, values)) return false;
-    for (;;) {
-      const status = this.#store.find(
-        this.plan.options.table.tree,
-        this.#key.bytes,
-        this.#key.length,
-        snapshot,
-        this.#row,
-      );
-      if (status === NEED) {
-        this.#store.need.answerNow();
-        continue;
-      }
-      if (status !== OK) return false;
-      pointAtStored(env, this.#access, this.#row);
-      return true;
-    }
+    const { tree } = this.plan.options.table;
+    const status = this.#store.find(tree, this.#key.bytes, this.#key.length, snapshot, this.#row);
+    if (status === NEED) return undefined;
+    if (status !== OK) return false;
+    pointAtStored(env, this.#access, this.#row);
+    return true;
   }
 }

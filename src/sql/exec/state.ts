@@ -92,6 +92,13 @@ export class Env {
     return this.#pending !== undefined;
   }
 
+  /** The wait is given up, and with it the row. */
+  abandonWait(): void {
+    this.#pending = undefined;
+    this.#log = [];
+    this.#next = 0;
+  }
+
   /** For operators: the row is done. */
   rowDone(): void {
     if (this.#log.length !== 0) {
