@@ -11,6 +11,7 @@
 import { ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.ts';
 import { positionOf } from '../ast/names.ts';
+import { quoteIdentifier } from '../functions/string-functions.ts';
 import type { LiteralValue } from '../lexer/normalize.ts';
 import type {
   BoundStatement,
@@ -39,10 +40,11 @@ export interface BindContext {
   virtualRelation(schema: string, name: string): VirtualRelation | undefined;
 }
 
-/** An unqualified name of a relation in a statement's text. */
+/** A place of a statement's text that would mean something else later: what to write for [at, end) instead. */
 export interface RelationReference {
   readonly at: number;
-  readonly schema: string;
+  readonly end: number;
+  readonly text: string;
 }
 
 /** A field of a row value. */
@@ -66,7 +68,7 @@ export interface BoundResult extends BoundStatement {
   readonly literals: readonly LiteralParameter[];
   /** How many parameters are the client's. */
   readonly clientParameters: number;
-  /** Where the text names a relation without its schema, and which schema it was found in. */
+  /** Where the text names a relation without its schema, or all columns by a star. */
   readonly references: readonly RelationReference[];
 }
 
@@ -192,7 +194,13 @@ export class Binding {
 
   /** Notes that an unqualified name was found in a schema. */
   refersTo(at: number, schema: string): void {
-    if (this.text !== null) this.#references.push({ at, schema });
+    if (this.text !== null) this.#references.push({ at, end: at, text: `${quoteIdentifier(schema)}.` });
+  }
+
+  /** Notes which columns the star at `at`, behind its qualifier if it has one, stands for now. */
+  expands(at: number, columns: string): void {
+    const star = this.text?.slice(at).match(/^[^*(),;]*\*/);
+    if (columns !== '' && star != null) this.#references.push({ at, end: at + star[0].length, text: columns });
   }
 
   locks(table: TableObject, mode: TableLock): void {

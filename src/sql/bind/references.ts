@@ -2,6 +2,7 @@
 
 import type { ColumnExpression, StarExpression } from '../ast/expressions.ts';
 import type { Name } from '../ast/names.ts';
+import { quoteIdentifier } from '../functions/string-functions.ts';
 import type { Column, Expr, RowExpr } from '../plan/logical.ts';
 import { OID_OID, RECORD_OID, TID_OID } from '../types/type-oids.ts';
 import { type Binding, columnRef } from './binding.ts';
@@ -158,7 +159,12 @@ export function expandStar(
   if (e.qualifier.length === 0) {
     const items = level.items.filter((item) => item.unqualified);
     if (items.length === 0) throw b.error('syntax_error', 'SELECT * with no tables specified is not valid', e.at);
-    return items.flatMap((item) => item.columns).map((c) => ({ ...c, expr: withAt(c.expr, e.at) }));
+    return expanded(
+      b,
+      level,
+      e.at,
+      items.flatMap((item) => item.columns),
+    );
   }
   const names = checkCatalog(b, e.qualifier.length === 3 ? [...e.qualifier, e.qualifier[2]!] : e.qualifier);
   const table = e.qualifier.at(-1)!;
@@ -170,7 +176,26 @@ export function expandStar(
       return expandStar(b, level, { ...e, of: e, qualifier: [] }, () => composite.column.expr);
     throw missingTable(b, level, table, e.at);
   }
-  return found.item.columns.map((c) => ({ ...c, expr: withAt(c.expr, e.at) }));
+  return expanded(b, level, e.at, found.item.columns);
+}
+
+/** Columns that a star stands for; stored texts name them one by one, so that later columns do not slip in. */
+function expanded(b: Binding, level: Level, at: number, columns: readonly ScopeColumn[]): ScopeColumn[] {
+  const names = columns.map(({ name, expr }) => {
+    const owner = level.items.find(
+      (item) =>
+        item.qualified &&
+        item.alias !== null &&
+        item.columns.some(
+          (o) => o.name === name && o.expr.kind === 'column' && expr.kind === 'column' && o.expr.id === expr.id,
+        ),
+    );
+    return owner === undefined
+      ? quoteIdentifier(name)
+      : `${quoteIdentifier(owner.alias ?? '')}.${quoteIdentifier(name)}`;
+  });
+  b.expands(at, names.join(', '));
+  return columns.map((c) => ({ ...c, expr: withAt(c.expr, at) }));
 }
 
 function missingTable(b: Binding, level: Level, table: Name, at: number) {

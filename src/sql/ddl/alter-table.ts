@@ -5,15 +5,16 @@
  * are written again. Dropping one makes a layout without it. A primary key on a table with rows, a volatile default, and a
  * new type rebuild the table: its rows are read, changed and written to new trees.
  */
-import { fail } from '../../base/errors.ts';
+import { ERRORS, ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnObject, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
-import { bindTableExpression, tableRules } from '../bind/table-rules.ts';
+import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { Shape } from '../exec/shape.ts';
 import { columnWriter, typeEntry } from '../exec/values.ts';
+import { quoteIdentifier } from '../session/names.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { buildIndex } from './build-index.ts';
@@ -201,6 +202,7 @@ function* addColumn(
         'not_null_violation',
         `column "${column.name}" of relation "${table.name}" contains null values`,
         undefined,
+        { table: table.name, column: column.name },
       );
     const missing = value === null ? null : storedBytes(column, value);
     next = yield* d.putTable({
@@ -289,7 +291,8 @@ function* dropColumn(
     (o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === number,
   );
   for (const c of constraints) yield* removeConstraintObject(d, c, action.cascade);
-  yield* dropObjects(d, [...indexes, ...views, ...references, ...sequences], true);
+  yield* dropObjects(d, [...indexes, ...sequences], true);
+  yield* dropObjects(d, [...views, ...references], true, true);
   const now = d.catalog.table(table.oid);
   const { defaultSql: _default, ...rest } = column;
   yield* d.putTable(
@@ -325,6 +328,10 @@ function* setNotNull(d: Definer, table: TableObject, column: ColumnObject): Task
   yield* changeColumn(d, table, column, { notNull: true });
 }
 
+function notCast(column: string, type: Oid, using: boolean): string {
+  return `${using ? 'result of USING clause for ' : ''}column "${column}" cannot be cast automatically to type ${typeEntry(type).displayName}`;
+}
+
 function* alterType(
   d: Definer,
   table: TableObject,
@@ -340,17 +347,30 @@ function* alterType(
       undefined,
     );
   const changed: ColumnObject = { ...column, type: oid, typmod, physical };
+  if ([...d.catalog.objects()].some((o) => o.kind === 'view' && o.uses.includes(table.oid)))
+    throw d.unsupported('altering the type of a column of a table that a view reads', action.at);
   const text = action.using === null ? quote(column.name) : undefined;
-  const convert = bindTableExpression(
-    d.sql.bindContext(),
-    table,
-    text ?? d.text,
-    action.using ?? undefined,
-    text ?? d.text,
-    oid,
-    'USING',
-    typmod,
-  );
+  let convert: BoundTableExpression;
+  try {
+    convert = bindTableExpression(
+      d.sql.bindContext(),
+      table,
+      text ?? d.text,
+      action.using ?? undefined,
+      text ?? d.text,
+      oid,
+      'USING',
+      typmod,
+    );
+  } catch (error) {
+    if (!(error instanceof ExtentError) || error.sqlstate !== ERRORS.datatype_mismatch) throw error;
+    throw d.error('datatype_mismatch', notCast(column.name, oid, action.using !== null), undefined, {
+      hint:
+        action.using === null
+          ? `You might need to specify "USING ${quoteIdentifier(column.name)}::${typeEntry(oid).displayName}".`
+          : 'You might need to add an explicit cast.',
+    });
+  }
   const next: TableObject = { ...table, columns: table.columns.map((c) => (c.number === column.number ? changed : c)) };
   yield* rebuildTable(d, table, next, (row) => row, { number: column.number, convert });
 }

@@ -51,7 +51,7 @@ export class Definer {
     code: ErrorCode,
     message: string,
     at: number | undefined,
-    facts: { detail?: string; hint?: string } = {},
+    facts: { detail?: string; hint?: string; table?: string; column?: string } = {},
   ): ExtentError {
     return fail(code, message, { ...facts, position: at === undefined ? undefined : positionOf(this.text, at) });
   }

@@ -83,7 +83,12 @@ function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): Catalog
   }
   const found = d.findRelation(name);
   if (found === undefined) {
-    if (!s.ifExists) throw d.error('undefined_table', `${s.object} "${d.shown(name)}" does not exist`, undefined);
+    if (!s.ifExists)
+      throw d.error(
+        s.object === 'index' ? 'undefined_object' : 'undefined_table',
+        `${s.object} "${d.shown(name)}" does not exist`,
+        undefined,
+      );
     d.sql.tell(`${s.object} "${d.shown(name)}" does not exist, skipping`);
     return undefined;
   }
@@ -110,12 +115,20 @@ function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): Catalog
   return found;
 }
 
-/** Drops objects and what depends on them. @throws 2BP01 without CASCADE. */
-export function* dropObjects(d: Definer, targets: readonly CatalogObject[], cascade: boolean): Task<void> {
+/**
+ * Drops objects and what depends on them, and tells of the latter; of the former too when they depend on what the statement
+ * names. @throws 2BP01 without CASCADE.
+ */
+export function* dropObjects(
+  d: Definer,
+  targets: readonly CatalogObject[],
+  cascade: boolean,
+  areDependents = false,
+): Task<void> {
   const going = new Map<Oid, CatalogObject>(targets.map((t) => [t.oid, t]));
   const queue = [...targets];
   const blocked: string[] = [];
-  const along: string[] = [];
+  const along: string[] = areDependents ? targets.map((t) => describe(d, t)) : [];
   const defaulted: { readonly table: Oid; readonly sequence: Oid }[] = [];
   for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
     const { own, foreign } = dependents(d, object.oid);
@@ -125,7 +138,7 @@ export function* dropObjects(d: Definer, targets: readonly CatalogObject[], casc
         queue.push(o);
       }
     for (const f of foreign) {
-      if (going.has(f.oid)) continue;
+      if (going.has(f.oid) || (f.kind === 'constraint' && going.has(f.table))) continue;
       if (f.kind === 'table') {
         for (const column of defaultsFrom(d, object.oid, f)) {
           if (column.identity !== undefined && !cascade) throw neededByIdentity(d, object, f, column.name);
@@ -236,9 +249,7 @@ function* dropSchemas(d: Definer, s: DropStatement): Task<void> {
         },
       );
     }
-    if (inside.length === 1) d.sql.tell(`drop cascades to ${describe(d, inside[0]!)}`);
-    else if (inside.length > 1) d.sql.tell(`drop cascades to ${inside.length} other objects`);
-    yield* dropObjects(d, inside, true);
+    yield* dropObjects(d, inside, true, true);
     yield* d.remove(schema.oid);
   }
 }

@@ -70,6 +70,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
     if (d.catalog.schemaNamed(to) !== undefined)
       throw d.error('duplicate_schema', `schema "${to}" already exists`, undefined);
   } else d.requireFree(found.schema, to);
+  requireNoViewOf(d, found);
   if (found.kind === 'table') yield* d.lock(found.oid, 8);
   yield* d.put({ ...found, name: to, version: found.version + 1 });
   if (found.kind === 'index' && found.constraint !== 0) {
@@ -78,10 +79,21 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
   }
 }
 
+/** Views are kept as texts, which name the relations they read. @throws 0A000 when one names `object` or lies in it. */
+function requireNoViewOf(d: Definer, object: CatalogObject): void {
+  for (const view of d.catalog.objects()) {
+    if (view.kind !== 'view') continue;
+    const used = view.uses.map((oid) => d.catalog.object(oid));
+    if (used.some((u) => u?.oid === object.oid || u?.schema === object.oid))
+      throw d.unsupported(`renaming or moving a ${object.kind} that view "${view.name}" reads`, undefined);
+  }
+}
+
 function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: string): Task<void> {
   if (relation.kind === 'view') {
     if (!relation.columns.some((c) => c.name === from))
       throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
+    requireNoViewOf(d, relation);
     yield* d.put({
       ...relation,
       columns: relation.columns.map((c) => (c.name === from ? { ...c, name: to } : c)),
@@ -91,7 +103,8 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
   }
   if (relation.kind !== 'table') throw d.unsupported(`renaming a column of a ${relation.kind}`, undefined);
   yield* d.lock(relation.oid, 8);
-  const column = d.column(relation, { text: from, at: 0 });
+  const column = relation.columns.find((c) => !c.dropped && c.name === from);
+  if (column === undefined) throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
   if (relation.columns.some((c) => !c.dropped && c.name === to))
     throw d.error('duplicate_column', `column "${to}" of relation "${relation.name}" already exists`, undefined);
   // Stored expressions are texts: those that mention the column would no longer be read right.
@@ -121,6 +134,7 @@ export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
   if (found.kind !== 'table' && found.kind !== 'view' && found.kind !== 'sequence')
     throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
   d.requireFree(schema.oid, found.name);
+  requireNoViewOf(d, found);
   if (found.kind === 'table') {
     yield* d.lock(found.oid, 8);
     for (const o of [...d.catalog.indexesOf(found.oid), ...d.catalog.constraintsOf(found.oid)])

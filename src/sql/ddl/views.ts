@@ -2,6 +2,7 @@
 import type { Task } from '../../base/task.ts';
 import type { ViewObject } from '../../engine/catalog.ts';
 import type { CreateViewStatement } from '../ast/definitions.ts';
+import { qualifiedText } from '../bind/qualify.ts';
 import { typeEntry } from '../exec/values.ts';
 import type { Definer } from './definer.ts';
 
@@ -30,6 +31,7 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
     seen.add(c.name);
   }
   if (before !== undefined) checkReplacement(d, before, columns);
+  const start = d.text.indexOf(s.text, s.at);
   const view: ViewObject = {
     kind: 'view',
     oid: before?.oid ?? (yield* d.takeOid()),
@@ -38,7 +40,7 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
     owner: d.owner,
     version: (before?.version ?? 0) + 1,
     columns,
-    sql: s.text,
+    sql: qualifiedText(d.text, start, start + s.text.length, planned.bound.references),
     options: [],
     uses: [...new Set(planned.bound.objects.map((o) => o.oid))],
     rowType: before?.rowType ?? (yield* d.takeOid()),

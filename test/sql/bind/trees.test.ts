@@ -91,11 +91,11 @@ describe('order of steps', () => {
   });
 });
 
-test('names of relations are qualified where the text leaves the schema out', () => {
+test('names of relations are qualified where the text leaves the schema out, stars are written out', () => {
   const sql = 'select * from t x join public.u using (a) where exists (select 1 from vt, w)';
   const { references } = bindText(context, sql);
   expect(qualifiedText(sql, 0, sql.length, references)).toBe(
-    'select * from public.t x join public.u using (a) where exists (select 1 from public.vt, public.w)',
+    'select x.a, x.b, x.c, x.d, x.e, u.id, u.v, u.ts, u.f from public.t x join public.u using (a) where exists (select 1 from public.vt, public.w)',
   );
 });
 
