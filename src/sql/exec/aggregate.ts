@@ -20,7 +20,7 @@ import { ScanPlan } from './scan.ts';
 import { Shape, travelPhysical } from './shape.ts';
 import { Sorter } from './sort.ts';
 import { Partitions, type SpilledRows } from './spill.ts';
-import { Env, type ExecState } from './state.ts';
+import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
 
 /** A round has room for at least so many groups, whatever else takes the statement's memory. */
@@ -141,6 +141,22 @@ function compileCall(call: AggregateCall, scope: Scope, result: Oid): CompiledCa
   };
 }
 
+const NO_ARGUMENTS: readonly SqlValue[] = [];
+
+/** A call's arguments for the row that `env` points to; undefined when the row does not count for it. */
+function argumentsOf(call: CompiledCall, env: Env): readonly SqlValue[] | undefined {
+  if (call.filter !== undefined && call.filter(env) !== true) return undefined;
+  const { args } = call;
+  if (args.length === 0) return NO_ARGUMENTS;
+  const values = new Array<SqlValue>(args.length);
+  let nulls = false;
+  for (let i = 0; i < args.length; i++) {
+    values[i] = args[i]!(env);
+    nulls ||= values[i] === null;
+  }
+  return nulls && call.strict ? undefined : values;
+}
+
 class AggregateOperator extends Operator {
   readonly #plan: AggregatePlan;
   readonly #input: Operator;
@@ -155,6 +171,11 @@ class AggregateOperator extends Operator {
   /** Per ordered call, per group. */
   #sorters: Sorter[][] = [];
   #direct: (readonly SqlValue[])[][] = [];
+  /** What the current row evaluates to: group values, and per call its arguments, sort keys and direct arguments. */
+  readonly #values: SqlValue[] = [];
+  readonly #argLists: (readonly SqlValue[] | undefined)[] = [];
+  readonly #orders: (readonly SqlValue[] | undefined)[] = [];
+  readonly #directs: (readonly SqlValue[])[] = [];
   #done = false;
   #nextGroup = 0;
   /** Where rows of groups that found no more room go; parts of earlier rounds that wait for theirs. */
@@ -236,14 +257,30 @@ class AggregateOperator extends Operator {
     for (;;) {
       const rows = yield* this.#input.next();
       if (rows === undefined) break;
-      for (let i = 0; i < rows.count; i++) {
-        pointAt(env, rows, i);
+      for (let i = this.#rowsNow(rows, 0); i < rows.count; i = this.#rowsNow(rows, i + 1)) {
+        yield* env.finishWait();
         yield* evaluateRow(env, () => this.#row());
       }
       if (this.state.spent(rows.count)) yield this.state.session.slice();
     }
     this.#endRound();
     this.#done = true;
+  }
+
+  /** Takes rows until one must wait for something. @returns its number, or the count of the rows */
+  #rowsNow(rows: RowBuffer, from: number): number {
+    const env = this.#env;
+    let i = from;
+    try {
+      for (; i < rows.count; i++) {
+        pointAt(env, rows, i);
+        this.#row();
+        env.rowDone();
+      }
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+    }
+    return i;
   }
 
   /** The rows put aside in a round become parts that wait. */
@@ -284,21 +321,19 @@ class AggregateOperator extends Operator {
   #row(): void {
     const env = this.#env;
     const { groups, calls } = this.#plan;
-    const groupValues = groups.map((g) => g(env));
-    const argLists: (SqlValue[] | undefined)[] = [];
-    const orders: (SqlValue[] | undefined)[] = [];
+    const values = this.#values;
+    for (let g = 0; g < groups.length; g++) values[g] = groups[g]!(env);
+    const [argLists, orders, directs] = [this.#argLists, this.#orders, this.#directs];
     for (let c = 0; c < calls.length; c++) {
       const call = calls[c]!;
-      const skip = call.filter !== undefined && call.filter(env) !== true;
-      const args = skip ? undefined : call.args.map((a) => a(env));
-      argLists.push(args === undefined || (call.strict && args.includes(null)) ? undefined : args);
-      orders.push(call.ordered?.keys.map((k) => k.evaluate(env)));
+      argLists[c] = argumentsOf(call, env);
+      if (call.ordered !== undefined) orders[c] = call.ordered.keys.map((k) => k.evaluate(env));
+      if (call.direct.length > 0) directs[c] = call.direct.map((d) => d(env));
     }
-    const directs = calls.map((c) => c.direct.map((d) => d(env)));
-    const group = this.#groupOf(groupValues);
+    const group = this.#groupOf(values);
     if (group < 0) return;
     for (let c = 0; c < calls.length; c++) {
-      if (directs[c]!.length > 0) this.#direct[c]![group] = directs[c]!;
+      if (calls[c]!.direct.length > 0) this.#direct[c]![group] = directs[c]!;
       const args = argLists[c];
       if (args !== undefined) this.#step(c, group, args, orders[c]);
     }
