@@ -54,6 +54,7 @@ export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
   const run = async (text: string): Promise<void> => {
     const error = await session.run(text, sink);
     if (error === undefined) return;
+    sink.forget();
     process.stderr.write(errorText(error, text));
     if (!interactive) status = 1;
   };

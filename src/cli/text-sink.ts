@@ -40,6 +40,12 @@ export class TextSink implements ResultSink {
     };
   }
 
+  /** A statement failed: what it had begun to say is not shown. */
+  forget(): void {
+    this.#columns = undefined;
+    this.#rows = [];
+  }
+
   room(): undefined {
     return undefined;
   }
@@ -53,8 +59,7 @@ export class TextSink implements ResultSink {
           this.#rows,
         ),
       );
-    this.#columns = undefined;
-    this.#rows = [];
+    this.forget();
   }
 
   empty(): void {}

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { open } from '../../src/index.ts';
+import { Folder } from '../support/folder.ts';
 import { splitScript } from '../support/script.ts';
-import { Folder } from './support.ts';
 
 const data = join(process.env['EXTENTDB_SHARED'] ?? '../shared', 'data');
 const present = existsSync(join(data, 'chinook.sql'));
@@ -13,7 +13,7 @@ if (!present)
 
 describe.skipIf(!present)('Chinook', () => {
   it('answers every question, before and after the file was closed', async () => {
-    const folder = new Folder();
+    const folder = new Folder('api');
     const script = readFileSync(join(data, 'chinook.sql'), 'utf8');
     const expected = readFileSync(join(data, 'chinook-queries.expected'), 'utf8');
     const questions = splitScript(readFileSync(join(data, 'chinook-queries.sql'), 'utf8'));

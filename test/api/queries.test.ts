@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseError, type ExtentDB, open, sql } from '../../src/index.ts';
-import { Folder } from './support.ts';
+import { Folder } from '../support/folder.ts';
 
-const folder = new Folder();
+const folder = new Folder('api');
 let db: ExtentDB;
 
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 /** Prepared statements that answer at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DatabaseError, type ExtentDB, open } from '../../src/index.ts';
-import { Folder } from './support.ts';
+import { Folder } from '../support/folder.ts';
 
-const folder = new Folder();
+const folder = new Folder('api');
 let db: ExtentDB;
 
 beforeAll(async () => {
