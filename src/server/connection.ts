@@ -76,6 +76,9 @@ export class Connection {
   #point: BoundPoint | undefined;
   #frames = 0;
   readonly #timeout: StatementTimeout;
+  /** idle_in_transaction_session_timeout, looked up anew when any setting has changed. */
+  #idleLimitMs = 0;
+  #settingsVersion = -1;
 
   constructor(sql: SqlSession, peer: Peer, log: (line: string) => void) {
     this.#sql = sql;
@@ -184,7 +187,7 @@ export class Connection {
   /** Waits for the client; inside a transaction perhaps not for ever. */
   *#idle(): Task<void> {
     this.#frames = 0;
-    const limitMs = this.#sql.status === 'I' ? 0 : this.#sql.settings.number('idle_in_transaction_session_timeout');
+    const limitMs = this.#sql.status === 'I' ? 0 : this.#idleLimit();
     if (limitMs === 0) {
       yield this.#peer.moreInput;
       return;
@@ -199,6 +202,15 @@ export class Connection {
     } finally {
       timer.cancel();
     }
+  }
+
+  #idleLimit(): number {
+    const { settings } = this.#sql;
+    if (settings.version !== this.#settingsVersion) {
+      this.#settingsVersion = settings.version;
+      this.#idleLimitMs = settings.number('idle_in_transaction_session_timeout');
+    }
+    return this.#idleLimitMs;
   }
 
   #ready(): void {
