@@ -96,6 +96,8 @@ export interface ShowStatement {
 
 export interface PrepareStatement {
   readonly kind: 'prepare';
+  /** The highest `$n` in it. */
+  readonly parameters: number;
   readonly at: number;
   readonly name: Name;
   readonly types: readonly TypeName[];

@@ -82,6 +82,8 @@ export class Binding {
   text: string | null;
   readonly values: readonly LiteralValue[];
   cacheable = true;
+  /** In how many sub-queries of expressions the binder is. */
+  expressionDepth = 0;
   readonly #clientTypes: Oid[];
   readonly #literals: LiteralParameter[] = [];
   readonly #objects = new Map<Oid, BoundStatement['objects'][number]>();

@@ -91,8 +91,15 @@ function noteSet(b: Binding, level: Level, at: number): void {
   const place = NO_SETS[level.clause];
   if (place !== undefined)
     throw b.error('feature_not_supported', `set-returning functions are not allowed in ${place}`, at);
+  const hint = 'You might be able to move the set-returning function into a LATERAL FROM item.';
   if (level.insideAggregate)
-    throw b.error('feature_not_supported', 'aggregate function calls cannot contain set-returning function calls', at);
+    throw b.error('feature_not_supported', 'aggregate function calls cannot contain set-returning function calls', at, {
+      hint,
+    });
+  if (level.conditional !== undefined)
+    throw b.error('feature_not_supported', `set-returning functions are not allowed in ${level.conditional}`, at, {
+      hint,
+    });
   level.hasSets = true;
 }
 

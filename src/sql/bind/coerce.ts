@@ -147,7 +147,8 @@ function typeLiteral(b: Binding, expr: Expr, { oid, typmod }: BoundType, explici
   const text = expr.value;
   if (dependsOnMoment(type, text)) b.cacheable = false;
   return b.at(expr.at, () => {
-    const value = type.parse(text, typmod, b.context.evaluation);
+    // A cast that is written down cuts text short, where an assignment refuses it.
+    const value = type.parse(text, explicit && type.category === 'S' ? -1 : typmod, b.context.evaluation);
     const fitted =
       typmod >= 0 && value !== null && type.applyTypmod !== undefined
         ? type.applyTypmod(value, typmod, explicit)

@@ -226,6 +226,10 @@ function bindRow(b: Binding, level: Level, items: readonly Expression[], at: num
 }
 
 function bindCase(b: Binding, level: Level, e: CaseExpression): Expr {
+  return withoutSets(level, 'CASE', () => bindBranches(b, level, e));
+}
+
+function bindBranches(b: Binding, level: Level, e: CaseExpression): Expr {
   const operand = e.operand === null ? null : bindExpression(b, level, e.operand);
   const conditions = e.branches.map((branch) => {
     const when = bindExpression(b, level, branch.when);
@@ -241,6 +245,17 @@ function bindCase(b: Binding, level: Level, e: CaseExpression): Expr {
   const branches = conditions.map((when, i) => Object.assign({ when }, pairOf(exprs[i + shift]!)));
   const head = { kind: 'case' as const, branches, type, typmod, at: e.at };
   return otherwise === null ? head : { ...head, otherwise: exprs[0]! };
+}
+
+/** Runs `step` where a function must not return sets: how often would depend on what is chosen. */
+function withoutSets<T>(level: Level, construct: 'CASE' | 'COALESCE', step: () => T): T {
+  const before = level.conditional;
+  level.conditional = construct;
+  try {
+    return step();
+  } finally {
+    level.conditional = before;
+  }
 }
 
 /** The result of a branch, under the name that the bound tree gives it. */
@@ -278,7 +293,8 @@ function bindCollate(b: Binding, level: Level, e: Extract<Expression, { kind: 'c
 }
 
 function bindConditional(b: Binding, level: Level, e: ConditionalExpression): Expr {
-  const args = e.args.map((arg) => bindExpression(b, level, arg));
+  const bindArgs = () => e.args.map((arg) => bindExpression(b, level, arg));
+  const args = e.name === 'coalesce' ? withoutSets(level, 'COALESCE', bindArgs) : bindArgs();
   if (e.name === 'nullif') return bindNullIf(b, args, e.at);
   const { type, typmod, exprs } = unify(b, args, e.name.toUpperCase());
   return { kind: e.name, args: exprs, type, typmod, at: e.at };

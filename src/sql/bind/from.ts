@@ -198,6 +198,12 @@ function bindView(b: Binding, level: Level, view: ViewObject, schema: string | n
 function bindCommonTable(b: Binding, level: Level, item: TableItem, common: CommonTableEntry): BoundFrom {
   if (common.forbidden !== null)
     throw b.error('invalid_recursion', common.forbidden.reason, common.forbidden.at ?? item.at);
+  if (common.recursionDepth !== undefined && b.expressionDepth > common.recursionDepth)
+    throw b.error(
+      'invalid_recursion',
+      `recursive reference to query "${item.name.name}" must not appear within a subquery`,
+      item.at,
+    );
   common.uses++;
   const columns = common.columns.map((c) => b.column(c.name, c.type, c.typmod));
   for (const [i, column] of columns.entries()) b.keepFields(column, columnRef(common.columns[i]!));

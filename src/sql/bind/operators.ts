@@ -47,7 +47,8 @@ export function resolveOperator(
     .filter((entry) => (entry.left === 0) === (left === null))
     .map((entry) => ({ entry, args: left === null ? [entry.right] : [entry.left, entry.right] }));
   const chosen = choose(b, candidates, actual);
-  if (chosen === 'none' || chosen === 'ambiguous') throw noOperator(b, name, left, right, chosen, at);
+  if (chosen === 'none' || chosen === 'ambiguous')
+    throw noOperator(b, name, left, right, candidates.length === 0 ? 'none' : chosen, at);
   const types = resolvePolymorphic(b, chosen.args, actual) ?? { element: 0, compatible: 0 };
   const settled = chosen.args.map((arg) => concrete(b, arg, types));
   const result = concrete(b, chosen.entry.result, types);

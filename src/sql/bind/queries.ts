@@ -263,9 +263,16 @@ function bindMaybeRecursive(b: Binding, cte: CommonTable, scope: Level): BoundTa
   );
   const left = bindDraft(b, body.left, scope);
   const base = left.build(left.exprs.map((expr) => resolveUntyped(b, expr)));
-  const entry: CommonTableEntry = { id, columns: renamed(b, cte, base.columns), forbidden: null, uses: 0 };
+  const entry: CommonTableEntry = {
+    id,
+    columns: renamed(b, cte, base.columns),
+    forbidden: null,
+    uses: 0,
+    recursionDepth: b.expressionDepth,
+  };
   scope.ctes.set(name.text, entry);
   const right = bindDraft(b, body.right, scope);
+  entry.recursionDepth = undefined;
   if (entry.uses === 0) {
     const draft = combine(b, body, draftOf(b, base), right);
     const node = withTail(b, statement, scope, draft).build(draft.exprs);

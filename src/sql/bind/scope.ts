@@ -106,6 +106,8 @@ export class Level {
   clause: Clause = 'none';
   /** True while the arguments of an aggregate or of a window call are bound: another may not stand inside. */
   insideAggregate = false;
+  /** Set inside CASE and COALESCE, where no sets may be made. */
+  conditional: 'CASE' | 'COALESCE' | undefined;
   insideWindow = false;
   hasSets = false;
   readonly #registered: Item[] = [];
@@ -145,6 +147,8 @@ export interface CommonTableEntry {
   /** Set while the non-recursive term is bound, or where a reference would be wrong: the reason. */
   readonly forbidden: { readonly reason: string; readonly at: number | undefined } | null;
   uses: number;
+  /** Set while the recursive term is bound: how deep in sub-queries of expressions its own references may stand. */
+  recursionDepth?: number | undefined;
 }
 
 /** Runs `step` with the level's clause set. */

@@ -17,7 +17,12 @@ import { type BoundQuery, bindQuery } from './queries.ts';
 import type { Level } from './scope.ts';
 
 function bindInner(b: Binding, level: Level, query: Query): BoundQuery {
-  return bindQuery(b, query, level);
+  b.expressionDepth++;
+  try {
+    return bindQuery(b, query, level);
+  } finally {
+    b.expressionDepth--;
+  }
 }
 
 export function bindScalarQuery(b: Binding, level: Level, e: ScalarQueryExpression): Expr {

@@ -31,7 +31,7 @@ function setSeed(context: EvalContext, seed: number): string {
 }
 
 function currentSetting({ system }: EvalContext, name: string, missingOk = false): string | null {
-  const value = system.setting(name);
+  const value = missingOk && !system.hasSetting(name) ? null : system.setting(name);
   if (value !== undefined) return value;
   if (missingOk) return null;
   throw fail('undefined_object', `unrecognized configuration parameter "${name}"`);

@@ -40,7 +40,7 @@ export function parsePrepare(c: Cursor): Statement {
   c.expect('as');
   const start = c.offset;
   const statement = parsePlannable(c);
-  return { kind: 'prepare', at, name, types, statement, start, end: c.previousEnd };
+  return { kind: 'prepare', at, name, types, statement, parameters: c.parameters, start, end: c.previousEnd };
 }
 
 export function parseExecute(c: Cursor): Statement {

@@ -4,9 +4,10 @@
  * A plan is good as long as the catalog is the one it was made with and its tables have not changed their size by much. It
  * captures no session state: parameters, settings and snapshots come with each execution.
  */
-import { fail } from '../../base/errors.ts';
+import { ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
+import { positionOf } from '../ast/names.ts';
 import type { BoundResult, LiteralParameter } from '../bind/binding.ts';
 import { AggregatePlan } from '../exec/aggregate.ts';
 import { ModifyPlan } from '../exec/modify.ts';
@@ -221,25 +222,41 @@ export function literalValues(
   literals: readonly LiteralParameter[],
   values: readonly LiteralValue[],
   context: EvalContext,
+  text: string,
 ): SqlValue[] {
-  return literals.map((l) => literalValue(l, values[l.slot]!, context));
+  return literals.map((l) => literalValue(l, values[l.slot]!, context, text));
 }
 
-function literalValue(literal: LiteralParameter, value: LiteralValue, context: EvalContext): SqlValue {
+/** Runs `read`; an error of its own says where the literal stands in the statement. */
+function located<T>(text: string, at: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ExtentError && error.position === undefined) error.position = positionOf(text, at);
+    throw error;
+  }
+}
+
+function literalValue(literal: LiteralParameter, value: LiteralValue, context: EvalContext, text: string): SqlValue {
   const type = registry.type(literal.type);
   if (type === undefined) throw fail('internal_error', `no type ${literal.type}`);
-  if (value.kind === 'scalar') return readAs(literal.type, value.class, value.text, context);
+  if (value.kind === 'scalar')
+    return located(text, value.at, () => readAs(literal.type, value.class, value.text, context));
   const element = type.elementOid;
   if (value.kind === 'list')
     return new PgArray(
       element,
-      value.texts.map((t) => readAs(element, value.class, t, context)),
+      value.texts.map((t, i) => located(text, value.offsets[i]!, () => readAs(element, value.class, t, context))),
     );
   const width = value.classes.length;
   const items: SqlValue[] = [];
   for (let i = literal.column; i < value.texts.length; i += width) {
-    const text = value.texts[i]!;
-    items.push(text === null ? null : readAs(element, value.classes[literal.column]!, text, context));
+    const item = value.texts[i]!;
+    items.push(
+      item === null
+        ? null
+        : located(text, value.offsets[i]!, () => readAs(element, value.classes[literal.column]!, item, context)),
+    );
   }
   return new PgArray(element, items);
 }

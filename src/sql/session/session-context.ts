@@ -144,6 +144,8 @@ export class SessionContext implements StatementContext, SystemHooks {
   }
 
   typeName(oid: Oid): string | undefined {
+    const builtin = registry.type(oid);
+    if (builtin !== undefined) return builtin.displayName;
     for (const object of this.#catalog.objects()) {
       if ((object.kind === 'table' || object.kind === 'view') && object.rowType === oid)
         return displayName(this.#catalog, this.schemas, object);
@@ -257,6 +259,10 @@ export class SessionContext implements StatementContext, SystemHooks {
   hasPrivilege(): boolean | null {
     // Every role that can connect owns everything until roles have privileges of their own.
     return true;
+  }
+
+  hasSetting(name: string): boolean {
+    return this.#settings.has(name);
   }
 
   setting(name: string): string | undefined {

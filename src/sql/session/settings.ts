@@ -343,6 +343,12 @@ export class Settings {
   }
 
   /** The value, or undefined for an application's setting that was never set. @throws 42704 */
+  /** False for a name that {@link get} would refuse. */
+  has(name: string): boolean {
+    const key = name.toLowerCase();
+    return BY_NAME.has(key) || isCustom(name) || this.#session.has(key) || this.#defaults.has(key);
+  }
+
   get(name: string): string | undefined {
     const key = name.toLowerCase();
     const value = this.#local.get(key) ?? this.#session.get(key) ?? this.#defaults.get(key);

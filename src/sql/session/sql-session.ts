@@ -141,7 +141,8 @@ export class SqlSession {
 
   *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
     const prepared = this.#prepare(text, lexer, range, []);
-    if (prepared.parameterCount > 0) throw fail('undefined_parameter', 'there is no parameter $1');
+    if (prepared.planned !== undefined && prepared.parameterCount > 0)
+      throw fail('undefined_parameter', 'there is no parameter $1');
     yield* this.runStatement(prepared, [], sink);
   }
 
@@ -268,7 +269,7 @@ export class SqlSession {
     const unknown = new Array<undefined>(bound.clientParameters).fill(undefined);
     let values: readonly SqlValue[] = [];
     try {
-      values = literalValues(bound.literals, literals, this.context);
+      values = literalValues(bound.literals, literals, this.context, '');
     } catch (error) {
       // A literal that its type does not take is an error of the execution, which says where it stands.
       if (!(error instanceof ExtentError)) throw error;
@@ -315,7 +316,9 @@ export class SqlSession {
         `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`,
       );
     const literals =
-      planned.bound.literals.length === 0 ? [] : literalValues(planned.bound.literals, prepared.literals, this.context);
+      planned.bound.literals.length === 0
+        ? []
+        : literalValues(planned.bound.literals, prepared.literals, this.context, prepared.text);
     const all = literals.length === 0 ? parameters : [...parameters, ...literals];
     return new Portal(this.engine, planned, all, this.context, this.services, this.settings.number('work_mem') * 1024);
   }
@@ -477,8 +480,14 @@ export class SqlSession {
   }
 
   /** PREPARE: the tree is at hand already. */
-  prepareParsed(name: string, statement: PlannableStatement, text: string, types: readonly Oid[]): void {
-    const planned = this.planStatement(statement, text, 0, types, []);
+  prepareParsed(
+    name: string,
+    statement: PlannableStatement,
+    text: string,
+    parameterCount: number,
+    types: readonly Oid[],
+  ): void {
+    const planned = this.planStatement(statement, text, parameterCount, types, []);
     this.prepared.set(name, {
       text,
       statement,

@@ -190,7 +190,7 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
         throw fail('duplicate_prepared_statement', `prepared statement "${s.name.text}" already exists`);
       const d = new Definer(sql, text);
       const types = s.types.map((t) => lookUpType(d.binding(), t).oid);
-      sql.prepareParsed(s.name.text, s.statement, text, types);
+      sql.prepareParsed(s.name.text, s.statement, text, Math.max(s.parameters, types.length), types);
       sink.complete('PREPARE');
       return true;
     }

@@ -97,6 +97,8 @@ export interface SystemHooks {
   databaseSize(oid: Oid): number;
   hasPrivilege(kind: string, role: string | Oid, object: string | Oid, privilege: string): boolean | null;
   setting(name: string): string | undefined;
+  /** False for a name that is no setting at all. */
+  hasSetting(name: string): boolean;
   setSetting(name: string, value: string, local: boolean): string;
   nextval(sequence: Oid): number | bigint;
   currval(sequence: Oid): number | bigint;

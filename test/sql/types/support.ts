@@ -39,6 +39,7 @@ const SYSTEM: SystemHooks = {
   totalRelationSize: () => 8192,
   databaseSize: () => 262144,
   hasPrivilege: () => true,
+  hasSetting: (name) => name === 'server_version',
   setting: (name) => (name === 'server_version' ? '15.0' : undefined),
   setSetting: (_name, value) => value,
   nextval: refuse,
