@@ -83,7 +83,7 @@ export class KeyRecord {
     const { layout } = this.shape;
     const variable = layout.variableIndex[column]!;
     if (variable >= 0) {
-      out.putBytes(variable, plain, 0, part.kind === KIND_BYTES ? unescape(plain, length) : length - 1);
+      out.putBytes(variable, plain, 0, part.kind === KIND_BYTES ? withoutEscapes(plain, length) : length - 1);
       return;
     }
     putFixed(part.kind, this.#view, plain, out, out.at + layout.fixedAt[column]!);
@@ -91,7 +91,7 @@ export class KeyRecord {
 }
 
 /** Takes the escapes out of bytea's bytes in place; returns their number. */
-function unescape(bytes: Uint8Array, length: number): number {
+function withoutEscapes(bytes: Uint8Array, length: number): number {
   let to = 0;
   for (let i = 0; i < length - 2; i++) {
     bytes[to++] = bytes[i]!;
