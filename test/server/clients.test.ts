@@ -214,6 +214,14 @@ describe('COPY', () => {
     client.destroy();
   });
 
+  it('out escapes what is special, and fills char(n)', async () => {
+    const client = await served.frames();
+    client.send(query("copy (select 'a\tb\\c' as t, 'x'::char(3) as c, E'line\nbreak' as l, null as n) to stdout"));
+    const data = (await client.until('Z')).find((m) => m.type === 'd');
+    expect(data?.body.toString()).toBe('a\\tb\\\\c\tx  \tline\\nbreak\t\\N\n');
+    client.destroy();
+  });
+
   it('in fails by the client, by bad data, and by another message', async () => {
     const client = await served.frames();
     client.send(

@@ -360,6 +360,7 @@ export function copyField(text: string | null, column: string, options: CopyOpti
   if (options.format === 'text') {
     if (text === null) return Buffer.from(options.nullText).toString();
     const delimiter = String.fromCharCode(options.delimiter);
+    if (!SPECIAL.test(text) && !text.includes(delimiter)) return text;
     return text
       .replace(/[\\\b\f\n\r\t\v]/g, (c) => TEXT_ESCAPES[c]!)
       .replaceAll(delimiter, delimiter === '\t' ? '\\t' : `\\${delimiter}`);
@@ -378,6 +379,9 @@ export function copyField(text: string | null, column: string, options: CopyOpti
     /[\n\r]/.test(text);
   return needs ? quote + text.replaceAll(quote, escapeText + quote) + quote : text;
 }
+
+/** Most fields hold none of these, and are not looked through twice. */
+const SPECIAL = /[\\\b\f\n\r\t\v]/;
 
 const TEXT_ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\\\',

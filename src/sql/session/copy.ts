@@ -16,12 +16,14 @@ import type { Env, ExecState } from '../exec/state.ts';
 import { columnReader, columnWriter, typeEntry, type Writer } from '../exec/values.ts';
 import type { Expr } from '../plan/logical.ts';
 import { columnRef, Planner } from '../plan/planner.ts';
+import { padBpchar } from '../types/text-types.ts';
 import { type CopyOptions, CopyReader, CopyRow, copyField, copyOptions } from './copy-format.ts';
 import { quoteIdentifier } from './names.ts';
 import type { CopySource, ResultSink } from './results.ts';
 import type { SqlSession } from './sql-session.ts';
 
 const BATCH_ROWS = 512;
+const BPCHAR_OID = 1042;
 const SHOWN_FIELD_MAX = 100;
 
 export function* copy(sql: SqlSession, s: CopyStatement, text: string, sink: ResultSink): Task<void> {
@@ -60,7 +62,10 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
       return (env: Env) => {
         const fields = readers.map((read, i) => {
           const value = read(env);
-          return copyField(value === null ? null : entries[i]!.format(value, sql.context), columns[i]!.name, options);
+          if (value === null) return copyField(null, columns[i]!.name, options);
+          const shown = entries[i]!.format(value, sql.context);
+          const text = columns[i]!.type === BPCHAR_OID ? padBpchar(shown, columns[i]!.typmod) : shown;
+          return copyField(text, columns[i]!.name, options);
         });
         sendLine(sink, fields.join(delimiter));
         rows++;
