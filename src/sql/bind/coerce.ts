@@ -147,8 +147,13 @@ function typeLiteral(b: Binding, expr: Expr, { oid, typmod }: BoundType, explici
   const text = expr.value;
   if (dependsOnMoment(type, text)) b.cacheable = false;
   return b.at(expr.at, () => {
-    // A cast that is written down cuts text short, where an assignment refuses it.
-    const value = type.parse(text, explicit && type.category === 'S' ? -1 : typmod, b.context.evaluation);
+    const element = type.elementOid === 0 ? type : b.type(type.elementOid);
+    if (explicit && typmod >= 0 && element?.category === 'S') {
+      // A cast that is written down cuts text short, where an assignment refuses it.
+      const whole = type.parse(text, -1, b.context.evaluation);
+      return applyTypmod(b, { kind: 'const', value: whole, type: oid, typmod: -1, ...atOf(expr) }, typmod, true);
+    }
+    const value = type.parse(text, typmod, b.context.evaluation);
     const fitted =
       typmod >= 0 && value !== null && type.applyTypmod !== undefined
         ? type.applyTypmod(value, typmod, explicit)

@@ -1,10 +1,29 @@
 /** A text per expression: equal texts mean equal expressions, wherever they stand in the statement. */
 
-import type { AggregateCall, Expr, SortKey } from '../plan/logical.ts';
+import type { Query } from '../ast/queries.ts';
+import type { AggregateCall, Expr, Logical, SortKey } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
+import type { Level } from './scope.ts';
 
 const keys = new WeakMap<Expr, string>();
 let unique = 0;
+
+/** What bound sub-queries were written as, and where: equal texts in one query mean the same. */
+const queries = new WeakMap<Logical, { readonly query: Query; readonly level: Level }>();
+const levels = new WeakMap<Level, number>();
+
+/** Notes what a sub-query of an expression was bound from. Without it, two sub-queries are never taken for the same one. */
+export function noteQuery(plan: Logical, query: Query, level: Level): void {
+  queries.set(plan, { query, level });
+}
+
+function queryKey(plan: Logical): string {
+  const written = queries.get(plan);
+  if (written === undefined) return String(++unique);
+  const number = levels.get(written.level) ?? ++unique;
+  levels.set(written.level, number);
+  return `${number}:${JSON.stringify(written.query, (key, value: unknown) => (key === 'at' ? undefined : value))}`;
+}
 
 export function keyOf(expr: Expr): string {
   const known = keys.get(expr);
@@ -68,8 +87,7 @@ function compute(expr: Expr): string {
     case 'subscript':
       return `sub${expr.slice}(${keyOf(expr.array)};${all(expr.lower)};${all(expr.upper)})`;
     case 'subquery':
-      // Two sub-queries are never taken for the same one.
-      return `query${++unique}`;
+      return `query ${expr.mode}${queryKey(expr.plan)}(${all(expr.left)})${expr.operators.map((o) => o.oid).join()}`;
   }
 }
 

@@ -33,7 +33,7 @@ import {
 } from '../types/type-oids.ts';
 import type { Binding } from './binding.ts';
 import { bindCall, callNamed } from './calls.ts';
-import { applyTypmod, atOf, coerce, coerceToBoolean, slotIndex, tryCoerce, unify } from './coerce.ts';
+import { applyTypmod, atOf, coerce, coerceToBoolean, resolveUntyped, slotIndex, tryCoerce, unify } from './coerce.ts';
 import {
   bindBetween,
   bindDistinctFrom,
@@ -179,7 +179,7 @@ function bindIs(b: Binding, level: Level, e: IsExpression): Expr {
   const operand = bindExpression(b, level, e.operand);
   const test = TESTS[e.test][e.negated ? 1 : 0];
   const construct = `IS ${e.negated ? 'NOT ' : ''}${e.test.toUpperCase()}`;
-  const arg = e.test === 'null' ? operand : coerceToBoolean(b, operand, construct);
+  const arg = e.test === 'null' ? resolveUntyped(b, operand) : coerceToBoolean(b, operand, construct);
   return bool({ kind: 'test', test, arg, at: e.at });
 }
 
@@ -305,17 +305,8 @@ function bindNullIf(b: Binding, args: readonly Expr[], at: number): Expr {
   if (equal.kind !== 'call' || equal.operator === undefined)
     throw b.error('datatype_mismatch', 'NULLIF requires = operator to yield boolean', at);
   const [left, right] = [equal.args[0]!, equal.args[1]!];
-  const result = args[0]!.type === UNKNOWN_OID ? left : args[0]!;
-  return {
-    kind: 'nullif',
-    operator: equal.operator,
-    left,
-    right,
-    result,
-    type: result.type,
-    typmod: result.typmod,
-    at,
-  };
+  const { type, typmod } = left;
+  return { kind: 'nullif', operator: equal.operator, left, right, result: left, type, typmod, at };
 }
 
 function bindSqlValue(b: Binding, e: SqlValueExpression): Expr {

@@ -11,6 +11,7 @@ import type { Expr, Logical } from '../plan/logical.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerce } from './coerce.ts';
+import { noteQuery } from './expression-keys.ts';
 import { bool } from './expressions.ts';
 import { resolveOperator } from './operators.ts';
 import { type BoundQuery, bindQuery } from './queries.ts';
@@ -19,7 +20,9 @@ import type { Level } from './scope.ts';
 function bindInner(b: Binding, level: Level, query: Query): BoundQuery {
   b.expressionDepth++;
   try {
-    return bindQuery(b, query, level);
+    const bound = bindQuery(b, query, level);
+    noteQuery(bound.node, query, level);
+    return bound;
   } finally {
     b.expressionDepth--;
   }
@@ -84,14 +87,16 @@ export function bindQuantifiedQuery(b: Binding, level: Level, e: QuantifiedQuery
       at,
     );
   }
+  const plan = converted(
+    b,
+    inner,
+    found.map((operator) => operator.right),
+  );
+  noteQuery(plan, e.query, level);
   return bool({
     kind: 'subquery',
     mode: e.quantifier,
-    plan: converted(
-      b,
-      inner,
-      found.map((operator) => operator.right),
-    ),
+    plan,
     left: left.map((item, i) => coerce(b, item, { oid: found[i]!.left, typmod: -1 }, 'implicit')),
     operators: found.map((operator) => operator.entry),
     at,

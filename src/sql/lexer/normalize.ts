@@ -61,6 +61,7 @@ export interface NormalizedStatement {
   readonly slots: readonly number[];
 }
 
+const SHARED_LIST_MAX = 16;
 const MARK = '\0';
 const LETTER: Record<ScalarClass, string> = { int4: 'i', int8: 'l', numeric: 'n', string: 's' };
 const COMMA = 44;
@@ -360,11 +361,22 @@ class Normalizer {
   }
 
   #replace(token: number, next: number, value: ListValue | RowsValue, mark: string): void {
-    const slot = this.#values.length;
-    this.#values.push(value);
+    let slot = value.kind === 'list' ? this.#values.findIndex((known) => isSameList(known, value)) : -1;
+    if (slot < 0) slot = this.#values.push(value) - 1;
     this.#slots.push(token, slot);
     this.#flush(this.#lexer.start(token), this.#lexer.end(next - 1), `${MARK}${mark}[${slot}]`);
   }
+}
+
+/** Short lists of the same literals share a slot, so that `GROUP BY a IN (1, 2)` finds what it groups. */
+function isSameList(a: LiteralValue, b: ListValue): boolean {
+  return (
+    a.kind === 'list' &&
+    a.class === b.class &&
+    b.texts.length <= SHARED_LIST_MAX &&
+    a.texts.length === b.texts.length &&
+    a.texts.every((text, i) => text === b.texts[i])
+  );
 }
 
 function isPunctuation(lexer: Lexer, token: number, code: number): boolean {
