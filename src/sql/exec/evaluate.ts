@@ -415,7 +415,7 @@ function subscriptEval(expr: SubscriptExpr, scope: Scope): Eval {
   if (!expr.slice) {
     return (e) => {
       const value = array(e);
-      const at = upper.map((u) => u!(e));
+      const at = lower.map((l) => l!(e));
       return value === null || at.includes(null) ? null : (value as PgArray).at(at as number[]);
     };
   }

@@ -6,8 +6,10 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import { RowBuffer } from '../../engine/record-port.ts';
 import type { CallExpr, Expr, FunctionNode, VirtualRelation } from '../plan/logical.ts';
-import type { SetImpl, SqlValue } from '../types/contracts.ts';
+import type { Oid, SetImpl, SqlValue } from '../types/contracts.ts';
 import { PgRecord } from '../types/record.ts';
+import { registry } from '../types/registry.ts';
+import { ANYELEMENT_OID } from '../types/type-oids.ts';
 import { callTypes, compileEval, implementation, type Scope } from './evaluate.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
@@ -129,6 +131,12 @@ function appendColumns(values: SqlValue[], row: SqlValue | readonly SqlValue[], 
   else values.push(row as SqlValue);
 }
 
+/** Types of the columns of a function's rows; `anyelement` is what its array argument consists of. */
+function fieldTypes({ fn, args }: CallExpr): Oid[] {
+  const array = args[0] === undefined ? undefined : registry.type(args[0].type);
+  return (fn.columns ?? []).map(({ type }) => (type === ANYELEMENT_OID ? (array?.elementOid ?? type) : type));
+}
+
 /** Projection with set-returning calls at the top of some expressions. */
 export class ProjectSetPlan implements PlanNode {
   readonly shape: Shape;
@@ -138,6 +146,8 @@ export class ProjectSetPlan implements PlanNode {
   readonly children: readonly PlanNode[];
   readonly items: readonly ({ readonly set: SetEval } | { readonly one: Eval })[];
   readonly writers: readonly Writer[];
+  /** Of the rows that each set consists of; empty for sets of plain values. */
+  readonly fieldTypes: readonly (readonly Oid[])[];
 
   constructor(input: PlanNode, shape: Shape, exprs: readonly Expr[], scope: Scope) {
     this.shape = shape;
@@ -148,6 +158,7 @@ export class ProjectSetPlan implements PlanNode {
       e.kind === 'call' && e.fn.returnsSet ? { set: setEval(e, inner) } : { one: compileEval(e, inner) },
     );
     this.writers = shape.columns.map((_, i) => columnWriter(shape, i));
+    this.fieldTypes = exprs.map((e) => (e.kind === 'call' ? fieldTypes(e) : []));
   }
 
   start(state: ExecState): Operator {
@@ -222,7 +233,9 @@ class ProjectSetOperator extends Operator {
         return null;
       }
       any = true;
-      return Array.isArray(step.value) ? new PgRecord([], step.value as SqlValue[]) : (step.value as SqlValue);
+      return Array.isArray(step.value)
+        ? new PgRecord(this.#plan.fieldTypes[i]!, step.value as SqlValue[])
+        : (step.value as SqlValue);
     });
     if (!any) return false;
     out.start();

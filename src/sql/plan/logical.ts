@@ -154,6 +154,7 @@ export interface FieldExpr extends ExprBase {
 export interface SubscriptExpr extends ExprBase {
   readonly kind: 'subscript';
   readonly array: Expr;
+  /** False: `lower` are the subscripts, `upper` is empty. */
   readonly slice: boolean;
   readonly lower: readonly (Expr | undefined)[];
   readonly upper: readonly (Expr | undefined)[];

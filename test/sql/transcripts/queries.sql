@@ -62,3 +62,14 @@ select count(t), count(t.*) from t;
 select (t).v, (t).id from t where (t).id = 1;
 select q from (select id, v from t where id = 2) q;
 select t::text from t where id = 1;
+
+## subscripts, and sets of rows in the select list
+select (array[5, 6])[1], (array[5, 6])[2], (array[5, 6])[3], ('{{1,2},{3,4}}'::int[])[2][1], (array[5, 6, 7])[2:3], ('[0:1]={a,b}'::text[])[0];
+create table t (id int primary key, a int[]);
+insert into t values (1, '{10,20,30}'), (2, null), (3, '{}');
+select id, a[1], a[id], a[2:] from t order by id;
+select id from t where a[2] = 20;
+select conkey[1], indkey[0] from pg_constraint join pg_index on indexrelid = conindid where conrelid = 't'::regclass;
+select (information_schema._pg_expandarray(indkey)).n, (information_schema._pg_expandarray(indkey)).x from pg_index where indrelid = 't'::regclass;
+select information_schema._pg_expandarray(a) from t order by id;
+select (keys).x, (keys).n from (select information_schema._pg_expandarray(a) as keys from t) s;
