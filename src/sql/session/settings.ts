@@ -236,6 +236,7 @@ const ENTRIES: readonly SettingEntry[] = [
     { unit: 'ms' },
   ),
   entry('max_identifier_length', '63', anyText, 'Shows the maximum identifier length.', { fixed: true }),
+  entry('max_index_keys', '32', anyText, 'Shows the maximum number of index keys.', { fixed: true }),
   entry('row_security', 'on', booleanOf('row_security'), 'Enable row security.'),
   entry(
     'search_path',
