@@ -37,7 +37,18 @@ export function lookUpType(b: Binding, name: TypeName): BoundType {
   return { oid: element.arrayOid, typmod };
 }
 
+/** Types of PostgreSQL that the registry does not know at all. */
+const FOREIGN_TYPES: ReadonlySet<string> = new Set(
+  (
+    'bit varbit money point line lseg box path polygon circle macaddr macaddr8 cidr tsvector tsquery jsonpath ' +
+    'int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange ' +
+    'tsmultirange tstzmultirange datemultirange txid_snapshot pg_snapshot xid8 cid'
+  ).split(' '),
+);
+
 function undefinedType(b: Binding, name: TypeName) {
+  const isOurs = name.schema === null || name.schema === 'pg_catalog';
+  if (isOurs && FOREIGN_TYPES.has(name.name)) throw b.unsupported(`type ${name.name}`, name.at);
   const shown = name.schema === null ? name.name : `${name.schema}.${name.name}`;
   return b.error('undefined_object', `type "${shown}${'[]'.repeat(name.dimensions)}" does not exist`, name.at);
 }
