@@ -245,7 +245,8 @@ export interface Store {
   remove(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, movedTo: Uint8Array | undefined): number;
   /**
    * Locks the newest version of a row. OK and `row` filled with it; NONE if it is gone (or moved: `row.movedTo`);
-   * WOULD_BLOCK; NEED. With `record` false the lock only has to be free now, because the caller writes the row at once.
+   * WOULD_BLOCK; NEED. With `record` false the lock only has to be free now, because the caller writes the row at once; one
+   * that must suspend before it has written calls `holdRow` first.
    */
   lockRow(
     t: Transaction,
@@ -257,6 +258,8 @@ export interface Store {
     record: boolean,
     row: Row,
   ): number;
+  /** Locks a row that `lockRow` has just found free, with nothing suspended in between. */
+  holdRow(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, mode: RowLockMode): void;
   /**
    * Is a key with these first bytes free, in the newest state? OK = free; EXISTS and `row` filled with the live entry;
    * NEED (also: waits for a transaction that is inserting or deleting such an entry). Do not suspend between OK and insert.

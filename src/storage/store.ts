@@ -25,6 +25,7 @@ import {
 import type { Core } from './core.ts';
 import { keyBytesMax, recordBytesMax } from './layout.ts';
 import { TreeScan } from './leaf-scan.ts';
+import { rowName } from './locks.ts';
 import type { LongValues } from './long-values.ts';
 import type { Purge } from './purge.ts';
 import type { RowReads } from './row-reads.ts';
@@ -162,6 +163,10 @@ export class FileStore implements Store {
     row: Row,
   ): number {
     return this.parts.reads.lockRow(own(t), this.parts.core.tree(tree), key, keyLength, mode, policy, record, row);
+  }
+
+  holdRow(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, mode: RowLockMode): void {
+    this.parts.transactions.locks.grantRow(own(t), rowName(tree, key, keyLength), mode);
   }
 
   checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number {

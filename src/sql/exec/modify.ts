@@ -20,7 +20,6 @@ import {
   LOCK_WAIT,
   NEED,
   NONE,
-  OK,
   ROW_NO_KEY_UPDATE,
   ROW_UPDATE,
   type Row,
@@ -520,7 +519,6 @@ export class ModifyOperator extends Operator implements Affected {
   *#updateExisting(rows: RowBuffer, i: number, number: number): Task<boolean> {
     const { session, snapshot } = this.state;
     const writer = this.#writer!;
-    const plan = this.#plan;
     const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
     const status = yield* this.#lock(key, key.length, ROW_UPDATE);
     if (status === NONE) return false;
@@ -540,8 +538,22 @@ export class ModifyOperator extends Operator implements Affected {
     const env = this.#env;
     pointAt(env, this.#old, old);
     pointSecond(env, this.#new, this.#new.index[number]!);
+    const made = yield* this.#holding(ROW_UPDATE, key, this.#conflictRow());
+    if (made === undefined) return true;
+    const address = this.#new.index[made]!;
+    const change = writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, address);
+    const violated = yield* this.#holding(ROW_UPDATE, key, change);
+    if (violated !== undefined) throw this.#duplicate(made, violated);
+    yield* this.#wrote(rows, i, made, old);
+    return true;
+  }
+
+  /** Makes what DO UPDATE writes; undefined where its condition does not hold. */
+  *#conflictRow(): Task<number | undefined> {
+    const env = this.#env;
+    const plan = this.#plan;
     if (plan.conflictWhere !== undefined && (yield* evaluateRow(env, () => plan.conflictWhere!(env))) !== true)
-      return true;
+      return undefined;
     yield* evaluateRow(
       env,
       () => {
@@ -553,17 +565,7 @@ export class ModifyOperator extends Operator implements Affected {
     );
     const made = yield* plan.rules.complete(env, this.#new, this.#new.count - 1);
     yield* plan.rules.check(env, this.#new, made);
-    const violated = yield* writer.update(
-      this.#old,
-      this.#old.index[old]!,
-      key,
-      key.length,
-      this.#new,
-      this.#new.index[made]!,
-    );
-    if (violated !== undefined) throw this.#duplicate(made, violated);
-    yield* this.#wrote(rows, i, made, old);
-    return true;
+    return made;
   }
 
   // ── update and delete ──
@@ -600,6 +602,25 @@ export class ModifyOperator extends Operator implements Affected {
 
   readonly #followed = new KeyWriter();
 
+  /**
+   * Runs what follows `#lock`. The row was only found free: should the task have to wait before the row is written, the row is
+   * held first, or another transaction could change it meanwhile and its change would be lost.
+   */
+  *#holding<T>(mode: RowLockMode, key: Uint8Array, task: Task<T>): Task<T> {
+    const first = task.next();
+    if (first.done === true) return first.value;
+    const { session } = this.state;
+    session.store.holdRow(session.transaction, this.#access.table.tree, key, key.length, mode);
+    try {
+      yield first.value;
+    } catch (error) {
+      const after = task.throw(error);
+      if (after.done === true) return after.value;
+      yield after.value;
+    }
+    return yield* task;
+  }
+
   *#change(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): Task<void> {
     const env = this.#env;
     const { session, snapshot } = this.state;
@@ -611,12 +632,14 @@ export class ModifyOperator extends Operator implements Affected {
     const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
     const key = env.b0.slice(from, env.r0 + layout.variableEnd(variable, env.v0, env.r0));
     if (options.mayRepeat && !this.#remember(key, key.length)) return;
-    const status = yield* this.#lock(key, key.length, options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE);
+    const mode = options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
+    const status = yield* this.#lock(key, key.length, mode);
     const seq = this.#row.commitSeq;
     const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
     if (newer && session.isolation === 'repeatable read')
       throw status === NONE ? concurrentDelete() : concurrentUpdate();
     if (status === NONE) return;
+    const rowKey = this.#followed.bytes.slice(0, this.#followed.length);
     let source = rows;
     let row = i;
     if (newer) {
@@ -624,37 +647,24 @@ export class ModifyOperator extends Operator implements Affected {
       source = this.#merged;
       const { recheck } = this.#plan;
       pointAt(env, source, row);
-      if (recheck !== undefined && (yield* evaluateRow(env, () => recheck(env))) !== true) return;
-      // The evaluation may have waited: make sure of the lock again.
-      if (
-        (yield* this.#lock(
-          this.#followed.bytes.slice(0, this.#followed.length),
-          this.#followed.length,
-          ROW_NO_KEY_UPDATE,
-        )) !== OK
-      )
-        return;
+      const holds = recheck === undefined ? undefined : evaluateRow(env, () => recheck(env));
+      if (holds !== undefined && (yield* this.#holding(mode, rowKey, holds)) !== true) return;
     }
-    const rowKey = this.#followed.bytes.slice(0, this.#followed.length);
     pointAt(env, source, row);
     this.#old.start();
     this.#oldCopy(env, this.#old);
     this.#old.finish();
     const old = this.#old.count - 1;
     if (options.kind === 'delete') {
-      yield* this.#writer!.remove(this.#old, this.#old.index[old]!, rowKey, rowKey.length);
+      const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, rowKey, rowKey.length);
+      yield* this.#holding(mode, rowKey, removal);
       yield* this.#removed(source, row, old);
       return;
     }
-    const number = yield* this.#buildNew(source, row);
-    const violated = yield* this.#writer!.update(
-      this.#old,
-      this.#old.index[old]!,
-      rowKey,
-      rowKey.length,
-      this.#new,
-      this.#new.index[number]!,
-    );
+    const number = yield* this.#holding(mode, rowKey, this.#buildNew(source, row));
+    const address = this.#new.index[number]!;
+    const change = this.#writer!.update(this.#old, this.#old.index[old]!, rowKey, rowKey.length, this.#new, address);
+    const violated = yield* this.#holding(mode, rowKey, change);
     if (violated !== undefined) throw this.#duplicate(number, violated);
     yield* this.#wrote(source, row, number, old);
   }
