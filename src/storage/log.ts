@@ -243,7 +243,7 @@ export class Log {
       return;
     }
     this.#waiters.push({ lsn: this.#tail, done });
-    if (!this.#inFlight) this.#startFlush();
+    if (!this.#inFlight) this.#scheduleFlush();
   }
 
   flushRequest(): Request {
@@ -285,8 +285,13 @@ export class Log {
     this.#spares.close();
   }
 
-  #startFlush(): void {
+  /** Not at once: the commits of this turn that are still to be appended share the flush. */
+  #scheduleFlush(): void {
     this.#inFlight = true;
+    this.#clock.soon(() => this.#startFlush());
+  }
+
+  #startFlush(): void {
     const upTo = this.#tail;
     const groupEnd = this.#groupEnd;
     const end = this.#end;
@@ -296,7 +301,7 @@ export class Log {
       if (s === undefined) {
         this.#inFlight = false;
         this.#flushed(upTo, groupEnd, end);
-        if (this.#waiters.length > 0) this.#startFlush();
+        if (this.#waiters.length > 0) this.#scheduleFlush();
         return;
       }
       s.generation.file.writeAsync(this.bytes, s.from, s.to - s.from, s.fileAt, (error) => {
