@@ -171,6 +171,14 @@ export interface TreeFacts {
   readonly height: number;
 }
 
+/** {@link SpaceHints.flags}: bits of the JET_SPACEHINTS document, with its numbers. */
+export const HINT_UTILIZE_PARENT_SPACE = 0x1;
+export const HINT_APPEND_SEQUENTIAL = 0x2;
+export const HINT_HOTPOINT_SEQUENTIAL = 0x4;
+export const HINT_SCAN_FORWARD = 0x10;
+export const HINT_SCAN_BACKWARD = 0x20;
+export const HINT_DELETE_SEQUENTIAL = 0x100;
+
 /** How a tree's space grows, in pages and percent; 0 = not given (`docs/SPACE.md`). */
 export interface SpaceHints {
   /** Pages of the first extent. */
@@ -181,7 +189,7 @@ export interface SpaceHints {
   readonly extentPagesMax: number;
   /** Density below which maintenance starts; 0 = never. */
   readonly maintenancePercent: number;
-  /** The hints' bit set, kept for the catalog and for defragmentation. */
+  /** `HINT_…` bits. */
   readonly flags: number;
 }
 
