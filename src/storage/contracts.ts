@@ -193,11 +193,24 @@ export interface SpaceHints {
   readonly flags: number;
 }
 
+/** Nothing given. */
+export const NO_SPACE_HINTS: SpaceHints = {
+  initialPages: 0,
+  growthPercent: 0,
+  extentPagesMin: 0,
+  extentPagesMax: 0,
+  maintenancePercent: 0,
+  flags: 0,
+};
+
 export interface TreeSpec {
   readonly kind: TreeKind;
-  /** The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values. */
+  /**
+   * The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values. A `TREE_LONG` made so
+   * is the one that `writeLong` of its parent uses.
+   */
   readonly parent: TreeId;
-  /** How full appended and built leaves get, 10–100 percent. */
+  /** How full appended and built leaves get, 1–100 percent. */
   readonly fillPercent: number;
   readonly hints?: SpaceHints;
 }
@@ -217,7 +230,13 @@ export interface Store {
   createTree(transaction: Transaction, spec: TreeSpec): Task<TreeId>;
   /** Dropped at commit; its pages go back when its last user is gone. */
   dropTree(transaction: Transaction, tree: TreeId): Task<void>;
-  setFillPercent(transaction: Transaction, tree: TreeId, fillPercent: number): Task<void>;
+  /**
+   * Changes how full a tree's leaves get and how its space grows. It counts from the commit on, and is forgotten by a rollback;
+   * a tree made since the transaction's last mark has it at once.
+   */
+  setSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
+  /** The same for the long values of a tree. Makes their tree, with these hints, when there is none yet: lock the table. */
+  setLongSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
   facts(tree: TreeId): TreeFacts;
 
   /** The visible version of one key: OK and `row` filled, NONE, NEED. Hot: no allocation. */

@@ -224,7 +224,7 @@ function assemble(core: Core, runs: BulkRuns, finished: () => void): StoreParts 
   transactions.hooks = {
     undoNewest: (t) => (core.versions.kindOf(t.newest) === VERSION_RUN ? undoRun(parts, t) : undo.undo(t)),
     prepareTrees: (trees) => catalog.prepareRows(trees),
-    settleTrees: (born, dropped) => catalog.settle(born, dropped),
+    settleTrees: (born, dropped, spaces) => catalog.settle(born, dropped, spaces),
     abandonTrees: (trees) => catalog.abandon(trees),
   };
   core.allocator.attach(core, new BTree(core), catalog);

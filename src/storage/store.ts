@@ -17,6 +17,7 @@ import {
   type Snapshot,
   type SpaceHints,
   type Store,
+  TREE_LONG,
   type Transaction,
   type TreeFacts,
   type TreeId,
@@ -90,25 +91,25 @@ export class FileStore implements Store {
     this.parts.catalog.drop(t, this.parts.core.tree(tree));
   }
 
-  *setFillPercent(_transaction: Transaction, treeId: TreeId, fillPercent: number): Task<void> {
-    const { core, catalog } = this.parts;
+  *setSpace(transaction: Transaction, treeId: TreeId, fillPercent: number, hints: SpaceHints): Task<void> {
+    const { core, catalog, transactions } = this.parts;
+    const t = own(transaction);
     const tree = core.tree(treeId);
+    transactions.assignId(t);
+    if (!t.isBornSinceMark(tree)) {
+      t.spaces.push({ tree, fillPercent, hints });
+      return;
+    }
     while (core.reserve() === NEED || catalog.locate(tree) < 0) yield core.need;
     core.group.begin();
-    tree.fillPercent = fillPercent;
-    catalog.writeRow(tree);
+    catalog.changeSpace({ tree, fillPercent, hints });
     core.group.end();
   }
 
-  /** Changes a tree's space hints; they count from its next extent on. */
-  *setSpaceHints(_transaction: Transaction, treeId: TreeId, hints: SpaceHints): Task<void> {
-    const { core, catalog } = this.parts;
-    const tree = core.tree(treeId);
-    while (core.reserve() === NEED || catalog.locate(tree) < 0) yield core.need;
-    core.group.begin();
-    tree.setHints(hints);
-    catalog.writeRow(tree);
-    core.group.end();
+  *setLongSpace(transaction: Transaction, treeId: TreeId, fillPercent: number, hints: SpaceHints): Task<void> {
+    const { longTree } = this.parts.core.tree(treeId);
+    if (longTree !== 0) yield* this.setSpace(transaction, longTree, fillPercent, hints);
+    else yield* this.createTree(transaction, { kind: TREE_LONG, parent: treeId, fillPercent, hints });
   }
 
   facts(tree: TreeId): TreeFacts {

@@ -2,7 +2,7 @@
  * One transaction, its savepoints and its snapshots.
  *
  * A mark remembers how far each of the transaction's chains had come; going back to it undoes row entries through the
- * transaction table, forgets drops, gives births up and frees the locks taken since.
+ * transaction table, forgets drops and changes of space hints, gives births up and frees the locks taken since.
  */
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
@@ -11,6 +11,7 @@ import { LOCK_WAIT, type LockPolicy, type Snapshot, type TableLockMode, type Tra
 import type { Hold, Waiter } from './locks.ts';
 import type { Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
+import type { SpaceChange } from './tree-catalog.ts';
 
 export const TXN_ACTIVE = 0;
 export const TXN_COMMITTING = 1;
@@ -41,6 +42,7 @@ interface Mark {
   readonly locks: number;
   readonly born: number;
   readonly dropped: number;
+  readonly spaces: number;
 }
 
 /** The contract's transaction; the table does what concerns others. */
@@ -61,6 +63,8 @@ export class Txn implements Transaction {
   commitSeq = 0;
   readonly born: Tree[] = [];
   readonly dropped: Tree[] = [];
+  /** Other space hints for trees, from the commit on. */
+  readonly spaces: SpaceChange[] = [];
   readonly runs: BulkRun[] = [];
   onVisible: (() => void) | undefined;
   #marks: Mark[] = [];
@@ -86,6 +90,7 @@ export class Txn implements Transaction {
       locks: this.locks.length,
       born: this.born.length,
       dropped: this.dropped.length,
+      spaces: this.spaces.length,
     });
     return this.#marks.length - 1;
   }
@@ -96,6 +101,7 @@ export class Txn implements Transaction {
     this.#marks.length = mark + 1;
     yield* this.#table.undoTo(this, to.entry);
     this.dropped.length = to.dropped;
+    this.spaces.length = to.spaces;
     const born = this.born.splice(to.born);
     yield* this.#table.hooks.abandonTrees(born);
     this.#table.locks.releaseAfter(this, to.locks);
@@ -106,6 +112,11 @@ export class Txn implements Transaction {
   isAfterMarks(lsn: number): boolean {
     const mark = this.#marks[this.#marks.length - 1];
     return mark === undefined || mark.lsn <= lsn;
+  }
+
+  /** Was a tree made here, after every savepoint? Then whatever is done to it goes with it. */
+  isBornSinceMark(tree: Tree): boolean {
+    return this.born.indexOf(tree, this.#marks[this.#marks.length - 1]?.born ?? 0) >= 0;
   }
 
   releaseMark(mark: number): void {

@@ -16,6 +16,7 @@ import type { Locks } from './locks.ts';
 import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-records.ts';
 import { Snap, TXN_ACTIVE, TXN_COMMITTING, TXN_ENDED, Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
+import type { SpaceChange } from './tree-catalog.ts';
 
 /** How far back in its transaction's chain an entry is looked for when it is to go early. */
 const CHAIN_STEPS_MAX = 16;
@@ -26,10 +27,10 @@ const EMPTIED_MIN = 1024;
 export interface TransactionHooks {
   /** Undoes the newest entry of a transaction. An attempt. */
   undoNewest(txn: Txn): number;
-  /** Makes ready to change the states of trees born or dropped. An attempt. */
+  /** Makes ready to change the rows of trees born, dropped or given other hints. An attempt. */
   prepareTrees(trees: readonly Tree[]): number;
-  /** Sets and logs the state of trees, inside the group of the commit. */
-  settleTrees(born: readonly Tree[], dropped: readonly Tree[]): void;
+  /** Sets and logs the state and space hints of trees, inside the group of the commit. */
+  settleTrees(born: readonly Tree[], dropped: readonly Tree[], spaces: readonly SpaceChange[]): void;
   /** The births were undone: their trees are dropped. A task, since it runs groups of its own. */
   abandonTrees(trees: readonly Tree[]): Task<void>;
 }
@@ -172,14 +173,14 @@ export class Transactions {
       return;
     }
     const core = this.#core;
-    const trees = [...txn.born, ...txn.dropped];
+    const trees = [...txn.born, ...txn.dropped, ...txn.spaces.map((change) => change.tree)];
     for (;;) {
       // Both must hold at once: what one of them waits for can undo what the other found.
       if (core.reserve() === NEED || this.hooks.prepareTrees(trees) === NEED) yield core.need;
       else break;
     }
     core.group.begin();
-    this.hooks.settleTrees(txn.born, txn.dropped);
+    this.hooks.settleTrees(txn.born, txn.dropped, txn.spaces);
     this.#record(LOG_COMMIT, txn.id);
     core.group.end();
     txn.commitLsn = core.log.tail;

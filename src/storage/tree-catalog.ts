@@ -13,7 +13,7 @@ import { assert } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { BTree } from './btree.ts';
-import { CATALOG_TREE, NEED, NONE, OK, TREE_LONG, TREE_SYSTEM, type TreeSpec } from './contracts.ts';
+import { CATALOG_TREE, NEED, NONE, OK, type SpaceHints, TREE_LONG, TREE_SYSTEM, type TreeSpec } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
   FIRST_USER_TREE,
@@ -36,6 +36,13 @@ import { Tree, treeKey } from './tree.ts';
 const NO_KEY = new Uint8Array(0);
 /** The tree catalog's root page in a new file. */
 export const CATALOG_ROOT_PGNO = 1;
+
+/** Other hints for a tree. */
+export interface SpaceChange {
+  readonly tree: Tree;
+  readonly fillPercent: number;
+  readonly hints: SpaceHints;
+}
 
 export class TreeCatalog {
   readonly #core: Core;
@@ -94,7 +101,8 @@ export class TreeCatalog {
     const parent = core.tree(spec.parent);
     for (;;) {
       const status = this.#tryCreate(firstPages(spec), core.nextTree);
-      if (status === NEED) yield core.need;
+      // A tree of long values is named by its parent's row.
+      if (status === NEED || (spec.kind === TREE_LONG && this.locate(parent) < 0)) yield core.need;
       else if (status === OK) break;
     }
     const tree = this.#birth(core.nextTree, spec, parent, TREE_BUILDING);
@@ -135,7 +143,10 @@ export class TreeCatalog {
     );
   }
 
-  /** The long-value tree of a table, made when first needed and live at once: it belongs to no transaction. */
+  /**
+   * The long-value tree of a table, made when first needed and live at once: it belongs to no transaction. One with hints was
+   * made by `create`, with its table or by the change that gave the hints.
+   */
   *longTreeOf(tree: Tree): Task<Tree> {
     const core = this.#core;
     while (tree.longTree === 0) {
@@ -224,7 +235,8 @@ export class TreeCatalog {
     return this.#btree.descend(this.#core.tree(TREE_CATALOG), this.#key, treeKey(tree.id, this.#key));
   }
 
-  settle(born: readonly Tree[], dropped: readonly Tree[]): void {
+  settle(born: readonly Tree[], dropped: readonly Tree[], spaces: readonly SpaceChange[]): void {
+    for (const change of spaces) if (!dropped.includes(change.tree)) this.changeSpace(change);
     for (const tree of born) {
       if (dropped.includes(tree)) continue;
       tree.state = TREE_LIVE;
@@ -237,16 +249,29 @@ export class TreeCatalog {
     }
   }
 
+  /** Gives a tree other hints, inside a group. Its leaf must be resident. */
+  changeSpace({ tree, fillPercent, hints }: SpaceChange): void {
+    tree.fillPercent = fillPercent;
+    tree.setHints(hints);
+    this.writeRow(tree);
+  }
+
   /** Marks trees dropped whose births were undone. */
   *abandon(born: readonly Tree[]): Task<void> {
     const core = this.#core;
     const trees = new Set(born);
     for (const tree of born) for (const child of this.childrenOf(tree)) trees.add(child);
     for (const tree of trees) {
-      while (core.reserveEmergency() === NEED || this.locate(tree) < 0) yield core.need;
+      const owner = tree.kind === TREE_LONG ? core.trees.get(tree.parent) : undefined;
+      const rows = owner === undefined ? [tree] : [tree, owner];
+      while (core.reserveEmergency() === NEED || this.prepareRows(rows) === NEED) yield core.need;
       core.group.begin();
       tree.state = TREE_DROPPED;
       this.writeRow(tree);
+      if (owner?.longTree === tree.id && core.trees.has(owner.id)) {
+        owner.longTree = 0;
+        this.writeRow(owner);
+      }
       core.group.end();
       this.#dropped.push(tree);
     }

@@ -8,7 +8,7 @@
 import { ERRORS, ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
-import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
+import { NO_SPACE_HINTS, RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
@@ -118,12 +118,12 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     }
     case 'setOptions': {
       const { texts, fillPercent } = d.storageOptions(action.options);
-      yield* d.engine.store.setFillPercent(d.engine.transaction, table.tree, fillPercent ?? 100);
+      yield* d.engine.store.setSpace(d.engine.transaction, table.tree, fillPercent ?? 100, NO_SPACE_HINTS);
       yield* d.putTable({ ...table, options: texts });
       return;
     }
     case 'resetOptions':
-      yield* d.engine.store.setFillPercent(d.engine.transaction, table.tree, 100);
+      yield* d.engine.store.setSpace(d.engine.transaction, table.tree, 100, NO_SPACE_HINTS);
       yield* d.putTable({
         ...table,
         options: table.options.filter((o) => !action.options.some((r) => o.startsWith(`${r.name}=`))),
@@ -553,7 +553,7 @@ function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
       throw d.unsupported(`ALTER INDEX … ${action.kind}`, action.at);
     const texts = action.kind === 'setOptions' ? d.storageOptions(action.options).texts : [];
     yield* d.lock(index.table, 4);
-    yield* d.engine.store.setFillPercent(d.engine.transaction, index.tree, fillOf(texts) ?? 90);
+    yield* d.engine.store.setSpace(d.engine.transaction, index.tree, fillOf(texts) ?? 90, NO_SPACE_HINTS);
     yield* d.put({ ...index, options: texts, version: index.version + 1 } satisfies IndexObject);
     yield* d.putTable(d.catalog.table(index.table));
   }
