@@ -9,7 +9,7 @@ import { check } from './check.ts';
 import { runScript } from './run.ts';
 import { serve } from './serve.ts';
 import { shell } from './shell.ts';
-import { USAGE, VERSION } from './usage.ts';
+import { USAGE, version } from './usage.ts';
 
 /** Runs the program with the words behind its name; sets the process's exit status. */
 export async function run(words: readonly string[]): Promise<void> {
@@ -39,7 +39,7 @@ async function execute(words: readonly string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     case 'version':
-      process.stdout.write(`extentdb ${VERSION}\n`);
+      process.stdout.write(`extentdb ${version()}\n`);
       return 0;
     case 'serve':
       return serve(command);

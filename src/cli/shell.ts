@@ -10,7 +10,7 @@ import { LocalSession } from './local-session.ts';
 import { contentStart, statementEnd } from './statements.ts';
 import { errorText, noticeText } from './table-text.ts';
 import { TextSink } from './text-sink.ts';
-import { VERSION } from './usage.ts';
+import { version } from './usage.ts';
 
 const HELP = `  \\q             end
   \\dt            list tables
@@ -29,7 +29,7 @@ export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
   const print = (text: string): void => {
     process.stdout.write(text);
   };
-  if (interactive) print(`ExtentDB ${VERSION}: ${file}. Type \\? for help, \\q to end.\n`);
+  if (interactive) print(`ExtentDB ${version()}: ${file}. Type \\? for help, \\q to end.\n`);
   const reader = createInterface({
     input: process.stdin,
     output: process.stdout,

@@ -1,11 +1,12 @@
 /** What the program says about itself. */
 import { createRequire } from 'node:module';
 
-const manifest: unknown = createRequire(import.meta.url)('../../package.json');
-
 /** The package's version. */
-export const VERSION: string =
-  typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0';
+export function version(): string {
+  const manifest: unknown = createRequire(import.meta.url)('../../package.json');
+  const known = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
+  return known ? String(manifest.version) : '0.0.0';
+}
 
 export const USAGE = `ExtentDB: Postgres-speaking SQL in one file.
 

@@ -1,5 +1,5 @@
 /** Errors as node-postgres clients know them: pg-protocol's class, with the fields of the wire's error message. */
-import { DatabaseError } from 'pg-protocol';
+import { DatabaseError } from 'pg-protocol/dist/messages.js';
 import { asExtentError } from '../base/errors.ts';
 
 /** What any thrown thing is to a program that uses the embedded API. */

@@ -42,6 +42,8 @@ const NODE_MODULES: Readonly<Record<string, RegExp>> = {
   'node:crypto': /^src\/(sql|server|cli)\/|^src\/index\.ts$/,
   // Loading a package at its first need, and our own version from package.json.
   'node:module': /^src\/(sql\/parser\/skeleton|cli\/usage)\.ts$/,
+  // Naming the file beside the bundle that holds the package's compiled code.
+  'node:url': /^src\/sql\/parser\/skeleton\.ts$/,
 };
 
 const LONGEST_FILE = 800;

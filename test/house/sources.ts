@@ -29,7 +29,7 @@ export interface SourceFile {
 }
 
 const IMPORT =
-  /^(?:import|export)\b[^;'"]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)|createRequire\(import\.meta\.url\)\('([^']+)'\)/gm;
+  /^(?:import|export)\b[^;'"]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)|createRequire\(import\.meta\.url\)(?:\.resolve)?\('([^']+)'\)/gm;
 
 /** All TypeScript files below a folder of the root. */
 export function sourcesOf(folder: string): SourceFile[] {

@@ -13,6 +13,8 @@
  */
 
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { requireCompiled } from '../../base/compiled-code.ts';
 
 export interface SkeletonTarget {
   readonly item: number;
@@ -121,14 +123,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 let parser: { astify(sql: string): unknown } | undefined;
 
-/** node-sql-parser is loaded at the first query that is not in a cache: 14 ms that a script of DDL never pays. */
+/** node-sql-parser is loaded at the first query that is not in a cache: a script of DDL never pays for it. */
 function astOf(text: string): Fields {
-  if (parser === undefined) {
-    const load: { Parser: new () => { astify(sql: string): unknown } } = createRequire(import.meta.url)(
-      'node-sql-parser/build/postgresql',
-    );
-    parser = new load.Parser();
-  }
+  parser ??= loadParser();
   let ast: unknown;
   try {
     ast = parser.astify(text);
@@ -137,6 +134,17 @@ function astOf(text: string): Fields {
   }
   const single = Array.isArray(ast) && ast.length === 1 ? ast[0] : ast;
   return fields(single);
+}
+
+interface ParserModule {
+  readonly Parser: new () => { astify(sql: string): unknown };
+}
+
+function loadParser(): { astify(sql: string): unknown } {
+  const file = createRequire(import.meta.url).resolve('node-sql-parser/build/postgresql.js');
+  const code = fileURLToPath(new URL('node-sql-parser.code', import.meta.url));
+  const { Parser } = requireCompiled<ParserModule>(file, code);
+  return new Parser();
 }
 
 function failureOffset(error: unknown): number | undefined {
