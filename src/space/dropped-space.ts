@@ -1,34 +1,38 @@
 /**
- * Taking the extents of a dropped tree back to the database root.
+ * Taking the extents of a dropped tree back up: to the parent that lent them, else to the database root.
  *
  * One extent per group, so no group grows with the tree. The extents that hold the space trees' own pages go together at the
- * end, with the tree's row: until then the owned extents say what is still to be done, also after a crash.
+ * end, with the tree's row: until then the owned extents say what is still to be done, also after a crash. Children go before
+ * their parents (`TreeCatalog.reclaimStep`), so nothing of a parent's extent is in use when it goes.
  */
 import { assert } from '../base/assert.ts';
 import { NEED, NONE, OK } from '../storage/contracts.ts';
 import { TREE_PRIMARY_AT, TREE_PRIMARY_PAGES_AT } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
-import type { RootSpace } from './root-space.ts';
-import { refill, roomAround, type Space, type SpaceParts } from './tree-space.ts';
+import type { SpaceMap } from './space-map.ts';
+import { refill, type Space, type SpaceParts } from './tree-space.ts';
+import type { Upward } from './upward.ts';
 
-/** A pass made room somewhere and begins again. */
+/** A pass made room somewhere and begins again: what attempts of storage call NONE, where NONE means something else. */
 export const AGAIN = 99;
 
 export class DroppedSpace {
   readonly #parts: SpaceParts;
-  readonly #root: RootSpace;
+  readonly #map: SpaceMap;
+  readonly #upward: Upward;
 
-  constructor(parts: SpaceParts, root: RootSpace) {
+  constructor(parts: SpaceParts, map: SpaceMap, upward: Upward) {
     this.#parts = parts;
-    this.#root = root;
+    this.#map = map;
+    this.#upward = upward;
   }
 
   /** One step of taking a dropped tree back. OK = it is gone, NONE = an extent went, AGAIN, NEED. */
-  pass(tree: Tree, space: Space | undefined): number {
+  pass(tree: Tree): number {
     const { core, catalog } = this.#parts;
-    const root = refill(this.#parts, this.#root.space);
+    const space = this.#map.of(tree);
+    const root = refill(this.#parts, this.#map.root.space);
     if (root !== OK) return root === NONE ? AGAIN : root;
-    if (catalog.locate(tree) < 0) return NEED;
     const extents: { first: number; last: number }[] = [];
     if (space?.owned === undefined) {
       const first = tree.view.getUint32(TREE_PRIMARY_AT, true);
@@ -40,14 +44,15 @@ export class DroppedSpace {
     const isLast = space?.owned === undefined || extents.length === 0;
     const going = isLast && space !== undefined ? this.#ownPages : extents;
     for (const { first, last } of going) {
-      const room = roomAround(this.#root.space.available, first, last);
+      const room = this.#upward.prepareUp(tree, first, last);
       if (room !== OK) return room === NONE ? AGAIN : NEED;
     }
+    if (catalog.locate(tree) < 0) return NEED;
     core.group.begin();
     for (const { first, last } of going) {
       for (let p = first; p <= last; p++) core.cache.drop(p);
       if (!isLast) space.owned.remove(last);
-      this.#root.add(first, last);
+      this.#upward.giveUp(tree, first, last);
     }
     if (isLast) catalog.removeRow(tree);
     core.group.end();

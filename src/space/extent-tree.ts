@@ -10,6 +10,7 @@ import type { BTree } from '../storage/btree.ts';
 import { NEED, NONE, OK } from '../storage/contracts.ts';
 import type { Core } from '../storage/core.ts';
 import {
+  EXTENT_AT_HAND,
   EXTENT_PAGES_AT,
   EXTENT_ROW_BYTES,
   EXTENT_STATE_AT,
@@ -63,6 +64,14 @@ export class ExtentTree {
     }
     this.#take(frame, slot);
     return OK;
+  }
+
+  /** As {@link find}, for extents whose pages can be taken by anybody. */
+  findAtHand(pgno: number): number {
+    for (let from = pgno; ; from = this.last + 1) {
+      const status = this.find(from);
+      if (status !== OK || this.state === EXTENT_AT_HAND) return status;
+    }
   }
 
   /** Finds the extent that ends exactly at `pgno`. */
@@ -121,9 +130,9 @@ export class ExtentTree {
   }
 
   /** Takes the first page of the extent that ends at `last`. */
-  takeFirst(last: number, pages: number): number {
+  takeFirst(last: number, pages: number, state = 0): number {
     if (pages === 1) this.remove(last);
-    else this.setPages(last, pages - 1);
+    else this.setPages(last, pages - 1, state);
     return last - pages + 1;
   }
 

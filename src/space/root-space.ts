@@ -10,7 +10,7 @@ import { NEED, NONE, OK } from '../storage/contracts.ts';
 import { EXTENT_ALIGN_BYTES, EXTENT_AT_HAND, pageOffset, TREE_FILE_PAGES_AT } from '../storage/layout.ts';
 import { StoreRequest } from '../storage/store-request.ts';
 import type { Tree } from '../storage/tree.ts';
-import { coalesce, type Space, type SpaceParts } from './tree-space.ts';
+import { alignedFirst, carve, coalesce, findRoom, type Space, type SpaceParts } from './tree-space.ts';
 
 const EXTENSION_PAGES_MIN = 16;
 const EXTENSION_PAGES_MAX = 4096;
@@ -55,38 +55,22 @@ export class RootSpace {
   /** Finds room for `pages` pages in the root's available extents, extending the file if there is none: OK, NONE (again), NEED. */
   find(pages: number): number {
     const { available } = this.space;
-    for (let from = 0; ; ) {
-      const status = available.find(from);
-      if (status === NEED) return NEED;
-      if (status === NONE) return this.#extend(pages);
-      if (available.state === EXTENT_AT_HAND && this.alignedFirst(available.first, pages) + pages - 1 <= available.last)
-        break;
-      from = available.last + 1;
-    }
+    const status = findRoom(available, pages, this.#parts.core.pageBytes);
+    if (status === NEED) return NEED;
+    if (status === NONE) return this.#extend(pages);
     this.foundLast = available.last;
     this.foundPages = available.pages;
     return available.room(available.last);
   }
 
-  /** Where an extent of so many pages may begin: extents of at least 64 KiB are aligned in the file. */
-  alignedFirst(first: number, pages: number): number {
-    const align = EXTENT_ALIGN_BYTES / this.#parts.core.pageBytes;
-    if (pages < align) return first;
-    // Page p lies at (p + 1) × page size.
-    return Math.ceil((first + 1) / align) * align - 1;
+  /** The page that `carve` will begin with. */
+  firstFound(pages: number): number {
+    return alignedFirst(this.foundLast - this.foundPages + 1, pages, this.#parts.core.pageBytes);
   }
 
   /** Takes `pages` pages out of the extent that `find` found. Inside a group. */
   carve(pages: number): number {
-    const space = this.space.available;
-    const last = this.foundLast;
-    const extentFirst = last - this.foundPages + 1;
-    const first = this.alignedFirst(extentFirst, pages);
-    const behind = last - (first + pages - 1);
-    if (behind > 0) space.setPages(last, behind);
-    else space.remove(last);
-    if (first > extentFirst) space.insert(first - 1, first - extentFirst);
-    return first;
+    return carve(this.space.available, this.foundLast, this.foundPages, pages, this.#parts.core.pageBytes);
   }
 
   /** Makes the file longer: on disk first, then in a group that gives the new pages to the root. */

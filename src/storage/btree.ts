@@ -14,20 +14,16 @@ import { NEED, NONE, OK } from './contracts.ts';
 import type { Core } from './core.ts';
 import {
   CHILD_BYTES,
-  PAGE_FREE_AT,
   PAGE_LEVEL_AT,
   PAGE_NEWEST_AT,
   PAGE_NEXT_AT,
   PAGE_PGNO_AT,
-  PAGE_PREFIX_BYTES_AT,
   PAGE_PREV_AT,
   PAGE_TREE_AT,
   readU64,
-  SLOTS_AT,
   writeU64,
 } from './layout.ts';
 import {
-  bytesUnderPrefix,
   childAt,
   commonBytes,
   copyKey,
@@ -39,7 +35,9 @@ import {
   searchPage,
   slotCount,
 } from './page.ts';
+import { GROW_APPEND, GROW_HOTPOINT, type Growth } from './page-allocator.ts';
 import { initFromPart, partPrefix } from './page-build.ts';
+import { growthAt, splitPoint } from './split-point.ts';
 import type { Tree } from './tree.ts';
 
 const LEVELS_MAX = 16;
@@ -87,6 +85,18 @@ export class BTree {
     }
   }
 
+  /** After a descent: the first key that the leaf to the right covers; undefined at the right edge. */
+  separatorAfter(): Uint8Array | undefined {
+    const { cache } = this.#core;
+    for (let depth = this.depth - 1; depth >= 0; depth--) {
+      const frame = this.#frame(depth);
+      const slot = this.slots[depth]! + 1;
+      if (slot >= slotCount(cache.views[frame]!)) continue;
+      return this.#left.slice(0, copyKey(cache.bytes[frame]!, cache.views[frame]!, slot, this.#left));
+    }
+    return undefined;
+  }
+
   /** Goes to the first or last leaf. */
   descendEdge(tree: Tree, last: boolean): number {
     return this.descendToLevel(tree, last, 0);
@@ -128,7 +138,8 @@ export class BTree {
   prepareAppend(tree: Tree, key: Uint8Array, keyBytes: number): number {
     const core = this.#core;
     for (;;) {
-      if (core.reserve() === NEED || core.allocator.prepare(tree, 1) === NEED || core.reserve() === NEED) return NEED;
+      if (core.reserve() === NEED || core.allocator.prepare(tree, GROW_APPEND) === NEED) return NEED;
+      if (core.reserve() === NEED) return NEED;
       const status = this.isAppend(tree, key, keyBytes);
       if (status !== OK) return status;
       const frame = this.#frame(this.depth);
@@ -145,12 +156,9 @@ export class BTree {
       const parentBytes = core.cache.bytes[parent]!;
       if (fits(parentBytes, core.cache.views[parent]!, this.#separator, this.#appendBytes, CHILD_BYTES)) return OK;
       const separator = this.#separator.slice(0, this.#appendBytes);
-      if (
-        this.#splitAt(tree, this.depth - 1, separator, separator.length, nodeBytes(CHILD_BYTES, separator.length)) ===
-        NEED
-      ) {
+      const parentWants = nodeBytes(CHILD_BYTES, separator.length);
+      if (this.#splitAt(tree, this.depth - 1, separator, separator.length, parentWants, GROW_APPEND) === NEED)
         return NEED;
-      }
     }
   }
 
@@ -222,11 +230,21 @@ export class BTree {
   makeRoom(tree: Tree, key: Uint8Array, keyBytes: number, wanted: number): number {
     const core = this.#core;
     if (core.reserve() === NEED) return NEED;
-    if (core.allocator.prepare(tree, 1) === NEED) return NEED;
+    const leaf = this.descend(tree, key, keyBytes);
+    if (leaf < 0) return NEED;
+    const growth = this.#growthAt(leaf, key, keyBytes);
+    if (core.allocator.prepare(tree, growth) === NEED) return NEED;
     // Preparing may have run groups of its own, in space trees: the path is looked up again.
     if (core.reserve() === NEED) return NEED;
     if (this.descend(tree, key, keyBytes) < 0) return NEED;
-    return this.#splitAt(tree, this.depth, key, keyBytes, wanted);
+    return this.#splitAt(tree, this.depth, key, keyBytes, wanted, growth);
+  }
+
+  #growthAt(leaf: number, key: Uint8Array, keyBytes: number): Growth {
+    const { cache } = this.#core;
+    const view = cache.views[leaf]!;
+    const position = searchPosition(cache.bytes[leaf]!, view, key, keyBytes);
+    return growthAt(view, position, view.getUint32(PAGE_NEXT_AT, true) === 0);
   }
 
   #frame(depth: number): number {
@@ -235,7 +253,8 @@ export class BTree {
     return frame;
   }
 
-  #splitAt(tree: Tree, depth: number, key: Uint8Array, keyBytes: number, wanted: number): number {
+  /** Splits a page of the path, or first a branch above it that has no room for another child. */
+  #splitAt(tree: Tree, depth: number, key: Uint8Array, keyBytes: number, wanted: number, growth: Growth): number {
     if (depth === 0) return this.#splitRoot(tree);
     const { cache } = this.#core;
     const frame = this.#frame(depth);
@@ -245,13 +264,14 @@ export class BTree {
     const next = view.getUint32(PAGE_NEXT_AT, true);
     const nextFrame = next === 0 ? -1 : cache.peek(next);
     if (next !== 0 && nextFrame < 0) return this.#core.wantPage(next);
-    const hot = depth === this.depth && tree.isHot(this.pgnos[depth]!, position);
+    const hot = depth === this.depth && growth === GROW_HOTPOINT;
     const cut = splitPoint(view, position, wanted, next === 0, hot);
     const separatorBytes = this.#separate(bytes, view, cut, key, keyBytes);
     const parent = this.#frame(depth - 1);
     if (!fits(cache.bytes[parent]!, cache.views[parent]!, this.#separator, separatorBytes, CHILD_BYTES)) {
       const parentWants = nodeBytes(CHILD_BYTES, separatorBytes);
-      return this.#splitAt(tree, depth - 1, this.#separator.slice(0, separatorBytes), separatorBytes, parentWants);
+      const separator = this.#separator.slice(0, separatorBytes);
+      return this.#splitAt(tree, depth - 1, separator, separatorBytes, parentWants, growth);
     }
     this.#split(tree, depth, frame, nextFrame, cut, separatorBytes, key, keyBytes);
     return OK;
@@ -323,9 +343,9 @@ export class BTree {
     const pgno = allocator.take(tree);
     const below = cache.takeFrame(pgno);
     const belowView = cache.views[below]!;
-    const count = slotCount(view);
-    initFromPart(cache.bytes[below]!, belowView, pgno, bytes, view, 0, count, partPrefix(bytes, view, 0, count));
-    writeU64(belowView, PAGE_NEWEST_AT, readU64(view, PAGE_NEWEST_AT));
+    // A copy as it stands: the places of the nodes still tell where a hot point is.
+    cache.bytes[below]!.set(bytes);
+    belowView.setUint32(PAGE_PGNO_AT, pgno, true);
     group.newPage(below);
     initPage(bytes, view, tree.root, tree.id, level + 1, this.#left, 0);
     this.#childView.setUint32(0, pgno, true);
@@ -362,27 +382,4 @@ const positionKey = new Uint8Array(KEY_BUFFER);
 function compareKeys(a: Uint8Array, aBytes: number, b: Uint8Array, bBytes: number): number {
   const i = commonBytes(a, aBytes, b, bBytes);
   return i < aBytes && i < bBytes ? a[i]! - b[i]! : aBytes - bBytes;
-}
-
-/**
- * Where to cut: behind everything when the tree grows at its right edge; else where both sides are about equal, the new node
- * counted where it will go. A page with one node is cut beside it.
- */
-function splitPoint(view: DataView, position: number, wanted: number, rightmost: boolean, hot: boolean): number {
-  const count = slotCount(view);
-  // A branch is never empty: its last child moves along.
-  if (position === count && rightmost && view.getUint8(PAGE_LEVEL_AT) > 0) return Math.max(1, count - 1);
-  if (position === count && (rightmost || hot || count <= 1)) return count;
-  // What lies behind a hot point moves away at once; what comes next fills this page, and then pages of its own.
-  if (hot && position > 0) return position;
-  if (count <= 1) return position === 0 ? 0 : count;
-  const prefixBytes = view.getUint16(PAGE_PREFIX_BYTES_AT, true);
-  const total = view.byteLength - SLOTS_AT - view.getUint16(PAGE_FREE_AT, true) + wanted;
-  let left = 0;
-  for (let slot = 0; slot < count; slot++) {
-    if (slot === position) left += wanted;
-    left += bytesUnderPrefix(view, slot, prefixBytes);
-    if (left * 2 >= total) return Math.min(Math.max(slot + (left * 2 - total > total / 2 ? 0 : 1), 1), count - 1);
-  }
-  return count - 1;
 }

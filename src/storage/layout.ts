@@ -141,16 +141,22 @@ export const TREE_RESERVE_AT = 96;
 export const TREE_RESERVE_SLOTS = 16;
 /** u32: where the file ends for the allocator (the database root only): pages backed on disk. */
 export const TREE_FILE_PAGES_AT = 160;
+/** u32: last page of the available extent that sequential growth takes its pages from; 0 = none yet. */
+export const TREE_REGION_AT = 164;
 export const TREE_ROW_BYTES = 168;
 
 // Row of a space tree: key = last page of the extent, u32 big-endian.
 export const EXTENT_PAGES_AT = 0;
-/** u32: 0 = at hand, else EXTENT_TRIMMING or EXTENT_TRIMMED (the database root's available extents only). */
+/** u32: 0 = at hand, else EXTENT_TRIMMING, EXTENT_TRIMMED (the database root's only) or EXTENT_SEQUENTIAL (other trees'). */
 export const EXTENT_STATE_AT = 4;
 export const EXTENT_ROW_BYTES = 8;
 export const EXTENT_AT_HAND = 0;
+/** Its hole is being punched; after a crash it counts as trimmed. */
 export const EXTENT_TRIMMING = 1;
+/** It has no space on disk; it must be reserved before a page of it is used. */
 export const EXTENT_TRIMMED = 2;
+/** The rest of the extent that sequential growth is filling; other growth leaves it alone. At most one per tree. */
+export const EXTENT_SEQUENTIAL = 3;
 /** Extents that are no longer small begin at a multiple of this in the file. */
 export const EXTENT_ALIGN_BYTES = 65536;
 

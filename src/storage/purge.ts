@@ -3,6 +3,8 @@
  *
  *   versions   transactions in commit order; when the horizon has passed one, its entries go
  *   nodes      page by page, when a delete's entry goes, when a page needs room, or after a hint (an undone insert)
+ *   pages      a leaf that became sparse is joined with a neighbour (`merge.ts`)
+ *   sweeps     what is too much to remember one by one: all leaves of the tree, one after the other
  *
  * A step is short; the engine's scheduler calls it when there is nothing better to do. A page's nodes are removed in one
  * group. Whether a node may go depends on memory (versions, horizon), so the log lists the slots.
@@ -33,9 +35,10 @@ import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
 
 /** Entries that one step frees at most: well below a millisecond. */
 const ENTRIES_PER_STEP = 512;
-/** Hints kept; more are dropped, and their nodes wait until their page needs room. */
+/** Hints and sparse leaves remembered; when there are more, their tree is swept. */
 const HINTS_MAX = 4096;
 const NO_CHUNKS = -2;
+const FIRST_KEY = new Uint8Array(0);
 
 export class Purge {
   readonly #core: Core;
@@ -50,6 +53,8 @@ export class Purge {
   readonly #merge: Merge;
   /** Leaves that became sparse: by tree and a key that they cover. */
   #sparse: { readonly tree: number; readonly key: Uint8Array }[] = [];
+  /** By tree: the key from which its leaves are still to be swept. */
+  readonly #sweeps: Map<number, Uint8Array> = new Map();
 
   constructor(core: Core, trees: BTree, versions: RowVersions, transactions: Transactions) {
     this.#core = core;
@@ -62,6 +67,7 @@ export class Purge {
   /** A node with this key may be purgeable soon. */
   hint(tree: number, key: Uint8Array, keyBytes: number): void {
     if (this.#hints.length < HINTS_MAX) this.#hints.push({ tree, key: key.slice(0, keyBytes) });
+    else this.#sweeps.set(tree, FIRST_KEY);
   }
 
   /** The version store is full: cleans it; when that does not help, says who holds the horizon. An attempt. */
@@ -104,7 +110,7 @@ export class Purge {
 
   #mergeStep(): number {
     const sparse = this.#sparse[this.#sparse.length - 1];
-    if (sparse === undefined) return NONE;
+    if (sparse === undefined) return this.#sweepStep();
     const tree = this.#core.trees.get(sparse.tree);
     if (tree !== undefined && tree.state !== TREE_DROPPED) {
       const status = this.#merge.tryAt(tree, sparse.key, sparse.key.length);
@@ -117,10 +123,53 @@ export class Purge {
   }
 
   #noteSparse(tree: Tree, frame: number, key: Uint8Array, keyBytes: number): void {
-    if (!isSparse(this.#core.cache.views[frame]!) || this.#sparse.length >= HINTS_MAX) return;
+    if (!isSparse(this.#core.cache.views[frame]!)) return;
+    if (this.#sparse.length >= HINTS_MAX) {
+      this.#sweeps.set(tree.id, FIRST_KEY);
+      return;
+    }
     const last = this.#sparse[this.#sparse.length - 1];
     if (last?.tree === tree.id && compareBytes(last.key, 0, last.key.length, key, 0, keyBytes) === 0) return;
     this.#sparse.push({ tree: tree.id, key: key.slice(0, keyBytes) });
+  }
+
+  /** Goes one leaf further in a tree that is swept: OK, NONE when there is nothing to sweep, NEED. */
+  #sweepStep(): number {
+    const [sweep] = this.#sweeps;
+    if (sweep === undefined) return NONE;
+    const [treeId, from] = sweep;
+    const tree = this.#core.trees.get(treeId);
+    if (tree === undefined || tree.state === TREE_DROPPED) {
+      this.#sweeps.delete(treeId);
+      return OK;
+    }
+    if (this.#core.reserve() === NEED) return NEED;
+    const frame = this.#trees.descend(tree, from, from.length);
+    if (frame < 0) return NEED;
+    const head = tree.kind === TREE_LONG ? this.#flaggedHead(tree, frame) : undefined;
+    if (head !== undefined) return this.#purgeLong(tree, head);
+    if (this.#collect(tree, frame) > 0 && this.#removed.length > 0) this.#apply(frame);
+    const next = this.#trees.separatorAfter();
+    if (isSparse(this.#core.cache.views[frame]!)) {
+      const status = this.#merge.tryAt(tree, from, from.length);
+      // NEED: the leaf is visited again; OK: what was joined may be joined further.
+      if (status !== NONE) return status;
+    }
+    if (next === undefined) this.#sweeps.delete(treeId);
+    else this.#sweeps.set(treeId, next);
+    return OK;
+  }
+
+  /** The key of the first long value on a leaf whose head may go. */
+  #flaggedHead(tree: Tree, frame: number): Uint8Array | undefined {
+    const { cache } = this.#core;
+    for (let slot = 0; slot < slotCount(cache.views[frame]!); slot++) {
+      if ((nodeFlags(cache.views[frame]!, slot) & NODE_DELETED) === 0) continue;
+      if (copyKey(cache.bytes[frame]!, cache.views[frame]!, slot, this.#key) !== LONG_HEAD_BYTES) continue;
+      const head = this.#key.slice(0, LONG_HEAD_BYTES);
+      if (this.#purgeableHead(tree, frame, head) >= 0) return head;
+    }
+    return undefined;
   }
 
   #clean(txn: Txn): number {

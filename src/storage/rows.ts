@@ -378,7 +378,6 @@ export class Rows {
     else {
       insertNode(bytes, view, slot, NODE_VERSIONED, key, keyBytes, record, start, length, length);
       this.#versions.runs.noteInsert(tree.id, key, keyBytes);
-      tree.noteInsert(this.#core.cache.pgnoOf(frame), slot);
     }
     this.#version(VERSION_INSERT, ROW_UPDATE, t, lsn, tree, key, keyBytes, NO_BYTES, 0, 0, undefined);
     group.end();

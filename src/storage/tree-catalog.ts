@@ -34,6 +34,7 @@ import type { Txn } from './transaction.ts';
 import { Tree, treeKey } from './tree.ts';
 
 const NO_KEY = new Uint8Array(0);
+const CATALOG_TREE_SPEC: TreeSpec = { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 };
 /** The tree catalog's root page in a new file. */
 export const CATALOG_ROOT_PGNO = 1;
 
@@ -100,7 +101,7 @@ export class TreeCatalog {
     const core = this.#core;
     const parent = core.tree(spec.parent);
     for (;;) {
-      const status = this.#tryCreate(firstPages(spec), core.nextTree);
+      const status = this.#tryCreate(spec, core.nextTree);
       // A tree of long values is named by its parent's row.
       if (status === NEED || (spec.kind === TREE_LONG && this.locate(parent) < 0)) yield core.need;
       else if (status === OK) break;
@@ -131,16 +132,11 @@ export class TreeCatalog {
     const core = this.#core;
     if (core.trees.has(CATALOG_TREE)) return;
     for (;;) {
-      const status = this.#tryCreate(1, CATALOG_TREE);
+      const status = this.#tryCreate(CATALOG_TREE_SPEC, CATALOG_TREE);
       if (status === NEED) yield core.need;
       else if (status === OK) break;
     }
-    this.#birth(
-      CATALOG_TREE,
-      { kind: TREE_SYSTEM, parent: ROOT_TREE, fillPercent: 90 },
-      core.tree(ROOT_TREE),
-      TREE_LIVE,
-    );
+    this.#birth(CATALOG_TREE, CATALOG_TREE_SPEC, core.tree(ROOT_TREE), TREE_LIVE);
   }
 
   /**
@@ -149,20 +145,20 @@ export class TreeCatalog {
    */
   *longTreeOf(tree: Tree): Task<Tree> {
     const core = this.#core;
+    const spec: TreeSpec = { kind: TREE_LONG, parent: tree.id, fillPercent: 100 };
     while (tree.longTree === 0) {
-      const status = this.#tryCreate(1, core.nextTree);
+      const status = this.#tryCreate(spec, core.nextTree);
       if (status === NEED || this.locate(tree) < 0) yield core.need;
-      else if (status === OK) {
-        this.#birth(core.nextTree, { kind: TREE_LONG, parent: tree.id, fillPercent: 100 }, tree, TREE_LIVE);
-      }
+      else if (status === OK) this.#birth(core.nextTree, spec, tree, TREE_LIVE);
     }
     return core.tree(tree.longTree);
   }
 
   /** Makes room for a new row and for the root page: everything that the birth needs is there when it answers OK. */
-  #tryCreate(pages: number, id: number): number {
+  #tryCreate(spec: TreeSpec, id: number): number {
     const core = this.#core;
-    if (core.allocator.prepareBirth(pages) === NEED) return NEED;
+    const pages = firstPages(spec);
+    if (core.allocator.prepareBirth(core.tree(spec.parent), spec.hints, pages) === NEED) return NEED;
     if (core.reserve() === NEED) return NEED;
     return this.#rowRoom(id);
   }
@@ -335,7 +331,10 @@ export class TreeCatalog {
 
   /** Gives back a bounded part of a dropped tree that nobody uses: OK = did something, NONE = nothing to do, NEED. */
   reclaimStep(): number {
-    const index = this.#dropped.findIndex((tree) => tree.users === 0);
+    if (this.#dropped.length === 0) return NONE;
+    // Children first: what they have may lie in their parent's extents.
+    const parents = new Set([...this.#core.trees.values()].map((tree) => tree.parent));
+    const index = this.#dropped.findIndex((tree) => tree.users === 0 && !parents.has(tree.id));
     const tree = this.#dropped[index];
     if (tree === undefined) return NONE;
     const status = this.#core.allocator.reclaim(tree);

@@ -26,9 +26,6 @@ import {
   writeU64,
 } from './layout.ts';
 
-/** So many inserts, each right behind the one before, make a hot point. */
-const HOT_INSERTS = 8;
-
 export class Tree {
   readonly id: TreeId;
   /** The row, as `layout.ts` lays it out; `space/` reads and writes its own fields. */
@@ -42,10 +39,6 @@ export class Tree {
   height = 0;
   /** Next id of a long value; 0 = to be found behind the last one in the tree. */
   nextLong = 0;
-  /** Where the last insert went, and how many before it went right behind one another there: a hot point. */
-  hotPgno = 0;
-  hotSlot = 0;
-  hotCount = 0;
   /** Scans and statements that use the tree: a dropped tree gives its pages back when nobody does. */
   users = 0;
 
@@ -118,18 +111,6 @@ export class Tree {
   setRoot(pgno: number): void {
     this.root = pgno;
     this.view.setUint32(TREE_ROOT_AT, pgno, true);
-  }
-
-  /** A new node was put into a leaf. */
-  noteInsert(pgno: number, slot: number): void {
-    this.hotCount = pgno === this.hotPgno && slot === this.hotSlot + 1 ? this.hotCount + 1 : 0;
-    this.hotPgno = pgno;
-    this.hotSlot = slot;
-  }
-
-  /** Do inserts come one behind the other, and would the next one go here? */
-  isHot(pgno: number, slot: number): boolean {
-    return this.hotCount >= HOT_INSERTS && pgno === this.hotPgno && slot === this.hotSlot + 1;
   }
 
   /** Takes over a row read from the catalog or the file header. */

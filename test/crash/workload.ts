@@ -13,7 +13,7 @@ import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { openDatabaseFile } from '../../src/space/open-database-file.ts';
 import type { SpaceAllocator } from '../../src/space/space-allocator.ts';
 import { checkStore } from '../../src/storage/check.ts';
-import { NEED, OK, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
+import { NEED, OK, type SpaceHints, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
 import type { FileStore } from '../../src/storage/store.ts';
 
 const PATH = 'db/crash.extent';
@@ -206,6 +206,7 @@ export class CrashWorkload {
             kind: parent === 0 ? 0 : 1,
             parent: store.parts.core.trees.get(parent)?.parent === 0 ? parent : 0,
             fillPercent: 80,
+            ...this.#hints(),
           }),
         ),
         new Map(),
@@ -218,6 +219,22 @@ export class CrashWorkload {
     else if (prng.chance(0.05)) this.#append(store, t, tree, table);
     else if (prng.chance(0.04)) this.#long(store, t, state, tree);
     else this.#row(store, t, tree, table);
+  }
+
+  /** None, or sizes and flags that make trees grow in many small or a few large extents, from the root or from the parent. */
+  #hints(): { hints?: SpaceHints } {
+    const prng = this.#prng;
+    if (prng.chance(0.5)) return {};
+    const extentPagesMin = prng.below(6);
+    const hints = {
+      initialPages: prng.pick([0, 0, 1, 4, 33, 40]),
+      growthPercent: prng.pick([0, 100, 130, 200]),
+      extentPagesMin,
+      extentPagesMax: prng.chance(0.5) ? 0 : extentPagesMin + prng.below(20),
+      maintenancePercent: 0,
+      flags: prng.below(8),
+    };
+    return { hints };
   }
 
   #drop(store: FileStore, t: Transaction, state: State, tree: TreeId): void {

@@ -1,82 +1,15 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
-import { nextExtentPages } from '../../src/space/growth.ts';
-import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
-import { checkStoreNow } from '../../src/storage/check.ts';
-import type { SpaceHints, TreeId } from '../../src/storage/contracts.ts';
+import { HINT_APPEND_SEQUENTIAL } from '../../src/storage/contracts.ts';
 import { commit, seedOf, TextTree } from '../storage/open.ts';
-
-const NO_HINTS: SpaceHints = {
-  initialPages: 0,
-  growthPercent: 0,
-  extentPagesMin: 0,
-  extentPagesMax: 0,
-  maintenancePercent: 0,
-  flags: 0,
-};
-
-function open(vfs: MemoryVfs, pageBytes = 4096): DatabaseFile {
-  return runNow(
-    openDatabaseFile({
-      vfs,
-      clock: new ManualClock(),
-      prng: new Prng(5),
-      path: 'db/s.extent',
-      pageBytes,
-      cacheBytes: 8 << 20,
-    }),
-  );
-}
-
-function makeTree({ store }: DatabaseFile, parent: TreeId = 0, hints: SpaceHints = NO_HINTS): TextTree {
-  const t = store.begin(1);
-  const tree = runNow(store.createTree(t, { kind: 0, parent, fillPercent: 100, hints }));
-  runNow(t.commit());
-  return new TextTree(store, tree);
-}
-
-function fill({ store }: DatabaseFile, tree: TextTree, from: number, to: number): void {
-  commit(store, (t) => {
-    for (let i = from; i < to; i++) tree.insert(t, `key${String(i).padStart(8, '0')}`, 'v'.repeat(900));
-  });
-}
-
-function settle({ store }: DatabaseFile): void {
-  while (runNow(store.background()));
-}
-
-/** Sizes of a tree's owned extents, in the order of the file. */
-function owned(file: DatabaseFile, tree: TextTree): number[] {
-  const extents = runNow(file.space.extents(file.store.parts.core.tree(tree.tree), 'owned'));
-  return extents.filter((_, i) => i % 2 === 1);
-}
-
-function freeAtRoot(file: DatabaseFile): number {
-  const extents = runNow(file.space.extents(file.store.parts.core.tree(0), 'available'));
-  return extents.reduce((sum, n, i) => (i % 2 === 1 ? sum + n : sum), 0);
-}
-
-function check(file: DatabaseFile): void {
-  expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
-}
-
-test('growth follows the rules of the space hints, to the nearest page, halves up', () => {
-  const hints = { ...NO_HINTS, initialPages: 16, growthPercent: 150, extentPagesMax: 256 };
-  const sizes: number[] = [16];
-  for (let i = 0; i < 8; i++) sizes.push(nextExtentPages(hints, sizes[i]!, 1000, false));
-  expect(sizes).toEqual([16, 24, 36, 54, 81, 122, 183, 256, 256]);
-  expect(nextExtentPages({ ...NO_HINTS, extentPagesMin: 7, extentPagesMax: 7 }, 1, 100, false)).toBe(7);
-  expect([0, 4, 16, 17, 500].map((pages) => nextExtentPages(NO_HINTS, 4, pages, false))).toEqual([4, 4, 4, 16, 16]);
-  expect(nextExtentPages(NO_HINTS, 1, 1, true)).toBe(3);
-});
+import { check, dropTree, extentsOf, fill, freeAtRoot, makeTree, NO_HINTS, open, owned, settle } from './open.ts';
 
 test('a tree takes extents as its hints say, across a restart', async () => {
   const vfs = new MemoryVfs();
   let file = open(vfs);
-  const hints = { ...NO_HINTS, initialPages: 16, growthPercent: 150 };
+  const hints = { ...NO_HINTS, initialPages: 16, growthPercent: 150, flags: HINT_APPEND_SEQUENTIAL };
   let tree = makeTree(file, 0, hints);
   fill(file, tree, 0, 250);
   await file.store.close();
@@ -93,9 +26,8 @@ test('extents that are no longer small begin at 64 KiB boundaries of the file', 
     const file = open(new MemoryVfs(), pageBytes);
     const tree = makeTree(file);
     fill(file, tree, 0, 1500);
-    const extents = runNow(file.space.extents(file.store.parts.core.tree(tree.tree), 'owned'));
-    for (let i = 0; i < extents.length; i += 2) {
-      if (extents[i + 1]! >= 16) expect(((extents[i]! + 1) * pageBytes) % 65536).toBe(0);
+    for (const { first, pages } of extentsOf(file, tree.tree, 'owned')) {
+      if (pages >= 16) expect(((first + 1) * pageBytes) % 65536).toBe(0);
     }
     check(file);
   }
@@ -118,9 +50,7 @@ test('deleted rows give their extents back to the database, and a dropped tree g
   check(file);
   expect(owned(file, tree).reduce((a, b) => a + b)).toBeLessThan(40);
   expect(file.store.facts(tree.tree).leafPages).toBeLessThan(3);
-  const t = file.store.begin(1);
-  runNow(file.store.dropTree(t, tree.tree));
-  runNow(t.commit());
+  dropTree(file, tree);
   settle(file);
   check(file);
   expect(freeAtRoot(file)).toBe(before + file.space.filePages() - pagesBefore);
@@ -150,7 +80,7 @@ test('space trees split from their reserves when space is in many pieces', async
   for (let i = 0; i < 700; i++) trees.push(makeTree(file));
   for (let round = 0; round < 4; round++)
     for (const tree of trees) if (prng.chance(0.4)) fill(file, tree, round * 5, round * 5 + 5);
-  const big = makeTree(file, 0, { ...NO_HINTS, extentPagesMin: 1, extentPagesMax: 1 });
+  const big = makeTree(file, 0, { ...NO_HINTS, extentPagesMin: 1, extentPagesMax: 1, flags: HINT_APPEND_SEQUENTIAL });
   fill(file, big, 0, 2400);
   check(file);
   const t = file.store.begin(1);
