@@ -29,7 +29,7 @@ async function joinModules(input, file, plugins) {
     platform: 'node',
     // The packages stay where npm has put them: a user may audit, patch or leave out (koffi) what he has installed.
     external: [/^(?!everything$)[^./]/],
-    plugins: [...plugins, inAscii],
+    plugins,
   });
   await bundle.write({
     file: join(target, file),
@@ -39,15 +39,6 @@ async function joinModules(input, file, plugins) {
   });
   await bundle.close();
 }
-
-/** V8 reads one byte per character twice as fast as two, and a single character beyond them decides for the whole file. */
-const inAscii = {
-  name: 'in-ascii',
-  transform: (code) => ({
-    code: code.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
-    map: null,
-  }),
-};
 
 const everything = {
   name: 'everything',
@@ -68,9 +59,9 @@ const everything = {
 function writeStarter(file, part, names) {
   writeFileSync(
     join(target, file),
-    `import { fileURLToPath } from 'node:url';
-import { requireCompiled } from './compiled-code.cjs';
-const place = (name) => fileURLToPath(new URL(name, import.meta.url));
+    `import { createRequire } from 'node:module';
+const { requireCompiled } = createRequire(import.meta.url)('./compiled-code.cjs');
+const place = (name) => \`\${import.meta.dirname}/\${name}\`;
 const { ${part} } = requireCompiled(place('engine.cjs'), place('engine.code'));
 export const { ${names.join(', ')} } = ${part};
 `,

@@ -8,9 +8,9 @@
  *
  * Results and errors are shaped as node-postgres has them; prepared statements answer at once.
  */
-import { randomInt } from 'node:crypto';
 import { ExtentDB, type OpenOptions } from './api/database.ts';
 import { Prng } from './base/prng.ts';
+import { drawSeed } from './io/seed.ts';
 
 /**
  * Opens a database file, or makes it.
@@ -18,7 +18,7 @@ import { Prng } from './base/prng.ts';
  * @throws DatabaseError 55006 naming the process that has it open, XX001 for a file that is damaged.
  */
 export function open(path: string, options: OpenOptions = {}): Promise<ExtentDB> {
-  return ExtentDB.open(path, new Prng(randomInt(2 ** 32)), options);
+  return ExtentDB.open(path, new Prng(drawSeed()), options);
 }
 
 export type {

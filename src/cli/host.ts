@@ -1,15 +1,15 @@
 /** The real world for an instance: files, time, chance; and for commands: the texts they read. */
-import { randomInt } from 'node:crypto';
 import { decodeClientText } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { Prng } from '../base/prng.ts';
 import type { InstanceOptions } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
 import { readWhole } from '../io/read-whole.ts';
+import { drawSeed } from '../io/seed.ts';
 
 /** @param cacheBytes bytes of the page cache; undefined = the engine's default. */
 export function hostOptions(clock: Clock, cacheBytes?: number): InstanceOptions {
-  const options = { vfs: new NodeVfs(), clock, prng: new Prng(randomInt(2 ** 32)) };
+  const options = { vfs: new NodeVfs(), clock, prng: new Prng(drawSeed()) };
   return cacheBytes === undefined ? options : { ...options, cacheBytes };
 }
 

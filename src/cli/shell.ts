@@ -4,7 +4,6 @@
  *   a line that begins with \ is a command; else lines gather until a semicolon ends a statement
  *   Ctrl-C gives up the running statement, or the typed lines; Ctrl-D or \q ends
  */
-import { createInterface } from 'node:readline';
 import type { FileCommand } from './arguments.ts';
 import { LocalSession } from './local-session.ts';
 import { contentStart, statementEnd } from './statements.ts';
@@ -30,7 +29,7 @@ export async function shell({ file }: FileCommand<'shell'>): Promise<number> {
     process.stdout.write(text);
   };
   if (interactive) print(`ExtentDB ${version()}: ${file}. Type \\? for help, \\q to end.\n`);
-  const reader = createInterface({
+  const reader = process.getBuiltinModule('node:readline').createInterface({
     input: process.stdin,
     output: process.stdout,
     terminal: interactive,

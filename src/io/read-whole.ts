@@ -1,5 +1,5 @@
 /** Texts from outside: scripts and the like, which the engine does not own. */
-import { readFile } from 'node:fs/promises';
+import * as fs from 'node:fs';
 import { hostError } from './node-vfs.ts';
 
 /**
@@ -9,7 +9,7 @@ import { hostError } from './node-vfs.ts';
  */
 export async function readWhole(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await fs.promises.readFile(path);
   } catch (cause) {
     throw hostError('open', path, cause);
   }

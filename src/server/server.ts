@@ -6,8 +6,7 @@
  *
  * Whoever reaches the port from the machine itself is trusted by name; from elsewhere nobody is let in.
  */
-import { randomInt } from 'node:crypto';
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { asExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { Instance } from '../engine/instance.ts';
@@ -65,7 +64,7 @@ export class Server {
   /** @throws Node's error when the port is taken (`EADDRINUSE`) or the host is not ours. */
   static listen(options: ServerOptions): Promise<Server> {
     // A client may end its side and still wait for answers.
-    const net = createServer({
+    const net = process.getBuiltinModule('node:net').createServer({
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
@@ -152,7 +151,7 @@ export class Server {
     sql.settings.onReport = (setting, value) => writeParameterStatus(out, setting, value);
     const { processId } = engine;
     // Who knows this number may cancel: it must not be guessed, nor be replayed from a seed.
-    const key = randomInt(-(2 ** 31), 2 ** 31);
+    const key = process.getBuiltinModule('node:crypto').randomInt(-(2 ** 31), 2 ** 31);
     out.begin(AUTHENTICATION);
     out.int32(0);
     out.end();

@@ -39,7 +39,7 @@ const NODE_MODULES: Readonly<Record<string, RegExp>> = {
   'node:util': /^src\/cli\//,
   // Checksums, digests and secrets: pure functions of their input, or the seed of Prng.
   'node:zlib': /^src\/storage\//,
-  'node:crypto': /^src\/(sql|server|cli)\/|^src\/index\.ts$/,
+  'node:crypto': /^src\/(sql|server)\//,
   // Loading a package at its first need, and our own version from package.json.
   'node:module': /^src\/(sql\/parser\/skeleton|cli\/usage)\.ts$/,
   // Naming the file beside the bundle that holds the package's compiled code.

@@ -29,7 +29,7 @@ export interface SourceFile {
 }
 
 const IMPORT =
-  /^(?:import|export)\b[^;'"]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)|createRequire\(import\.meta\.url\)(?:\.resolve)?\('([^']+)'\)/gm;
+  /^(?:import|export)\b[^;'"]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)|createRequire\(import\.meta\.url\)(?:\.resolve)?\('([^']+)'\)|\bprocess\.getBuiltinModule\('([^']+)'\)/gm;
 
 /** All TypeScript files below a folder of the root. */
 export function sourcesOf(folder: string): SourceFile[] {
@@ -53,7 +53,7 @@ function withoutComments(text: string): string {
 
 function importsOf(path: string, code: string): SourceImport[] {
   return [...code.matchAll(IMPORT)].map((match) => {
-    const specifier = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+    const specifier = match[1] ?? match[2] ?? match[3] ?? match[4] ?? match[5] ?? '';
     const relative = specifier.startsWith('.');
     return {
       specifier,

@@ -1,11 +1,15 @@
 /**
  * Reads the tables of facts: what pg_proc, pg_operator, pg_cast and pg_aggregate say about built-in objects.
  *
+ * The tables are text, of which a program needs little: functions and operators are read name by name, the others at once,
+ * all when they are first asked for.
+ *
  * A function's line is its name and, per overload, `oid:args:result:flags[:names[:columns]]`, with types by name.
  * Flags: volatility i, s or v; S strict; R returns a set; W window function; Vtype = variadic elements of that type.
  */
 
 import { broken } from '../../base/assert.ts';
+import { lazy } from '../../base/lazy.ts';
 import type { Oid } from '../types/contracts.ts';
 import { typeFactsNamed } from '../types/type-facts.ts';
 import { AGGREGATE_FACTS } from './aggregate-facts.ts';
@@ -98,16 +102,37 @@ function readFunction(name: string, overload: string): FunctionFacts {
   };
 }
 
-function functionFacts(): ReadonlyMap<string, FunctionFacts> {
-  const facts = new Map<string, FunctionFacts>();
+/** Puts what belongs to a key behind what is there already. */
+function push<K, V>(map: Map<K, V[]>, key: K, ...values: V[]): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, values);
+  else known.push(...values);
+}
+
+/** The texts of a name's overloads. */
+const overloads = lazy(() => {
+  const texts = new Map<string, string[]>();
   for (const line of [...lines(FUNCTION_FACTS_A_TO_I), ...lines(FUNCTION_FACTS_J_TO_Z)]) {
-    const [name = '', ...overloads] = line.split(' ');
-    for (const overload of overloads) {
-      const entry = readFunction(name, overload);
-      facts.set(entry.signature, entry);
-    }
+    const [name = '', ...some] = line.split(' ');
+    push(texts, name, ...some);
   }
-  return facts;
+  return texts;
+});
+
+const functionNames = lazy(() => {
+  const names = new Map<Oid, string>();
+  for (const [name, texts] of overloads()) for (const text of texts) names.set(Number(text.split(':', 1)[0]), name);
+  return names;
+});
+
+/** The functions of a name. */
+export function functionFactsNamed(name: string): readonly FunctionFacts[] {
+  return (overloads().get(name) ?? []).map((text) => readFunction(name, text));
+}
+
+/** The name of a function's oid. */
+export function functionName(oid: Oid): string | undefined {
+  return functionNames().get(oid);
 }
 
 function readOperator(line: string): OperatorFacts {
@@ -123,6 +148,33 @@ function readOperator(line: string): OperatorFacts {
     negator: Number(negator),
     hashable: hash === 'h',
   };
+}
+
+/** The lines of an operator's name. */
+const operatorLines = lazy(() => {
+  const byName = new Map<string, string[]>();
+  for (const line of lines(OPERATOR_FACTS)) push(byName, line.split(' ', 2)[1] ?? '', line);
+  return byName;
+});
+
+const operatorNames = lazy(() => {
+  const names = new Map<Oid, string>();
+  for (const [name, some] of operatorLines()) for (const line of some) names.set(Number(line.split(' ', 1)[0]), name);
+  return names;
+});
+
+/** The operators of a name. */
+export function operatorFactsNamed(name: string): readonly OperatorFacts[] {
+  return (operatorLines().get(name) ?? []).map(readOperator);
+}
+
+/** The name of an operator's oid. */
+export function operatorName(oid: Oid): string | undefined {
+  return operatorNames().get(oid);
+}
+
+export function allOperatorNames(): Iterable<string> {
+  return operatorLines().keys();
 }
 
 function readCast(line: string): CastFacts {
@@ -151,13 +203,14 @@ function readAggregate(line: string): AggregateFacts {
   };
 }
 
-/** Functions by signature. */
-export const FUNCTIONS: ReadonlyMap<string, FunctionFacts> = functionFacts();
-export const OPERATORS: readonly OperatorFacts[] = lines(OPERATOR_FACTS).map(readOperator);
-export const CASTS: readonly CastFacts[] = lines(CAST_FACTS).map(readCast);
+export const allCastFacts: () => readonly CastFacts[] = lazy(() => lines(CAST_FACTS).map(readCast));
+
 /** Aggregates by signature. */
-export const AGGREGATES: ReadonlyMap<string, AggregateFacts> = new Map(
-  lines(AGGREGATE_FACTS)
-    .map(readAggregate)
-    .map((facts) => [facts.signature, facts]),
+export const aggregateFacts: () => ReadonlyMap<string, AggregateFacts> = lazy(
+  () =>
+    new Map(
+      lines(AGGREGATE_FACTS)
+        .map(readAggregate)
+        .map((facts) => [facts.signature, facts]),
+    ),
 );

@@ -4,15 +4,18 @@ import type { Oid } from '../types/contracts.ts';
 import { formatType } from '../types/format-type.ts';
 import type { TypeTable } from '../types/type-table.ts';
 import { type Definition, pure } from './definition.ts';
-import { AGGREGATES, FUNCTIONS, type FunctionFacts } from './facts.ts';
+import { aggregateFacts, type FunctionFacts, functionFactsNamed, functionName } from './facts.ts';
 
 type Described = Pick<FunctionFacts, 'args' | 'result' | 'variadic'> &
   Partial<Pick<FunctionFacts, 'argNames' | 'columns' | 'returnsSet'>>;
 
 /** The definitions over the names of `types`. */
 export function functionDescriptions(types: TypeTable): readonly Definition[] {
-  const byOid = new Map<Oid, Described>();
-  for (const facts of [...FUNCTIONS.values(), ...AGGREGATES.values()]) byOid.set(facts.oid, facts);
+  const described = (oid: Oid): Described | undefined => {
+    const name = functionName(oid);
+    if (name !== undefined) return functionFactsNamed(name).find((facts) => facts.oid === oid);
+    return [...aggregateFacts().values()].find((facts) => facts.oid === oid);
+  };
   const typeName = (oid: Oid): string => {
     const entry = types.byOid(oid);
     return entry === undefined ? '???' : formatType(entry, undefined, types.byOid(entry.elementOid));
@@ -31,7 +34,7 @@ export function functionDescriptions(types: TypeTable): readonly Definition[] {
   };
   const describe = (signature: string, text: (facts: Described) => string): Definition =>
     pure(signature, (oid: Oid) => {
-      const facts = byOid.get(oid);
+      const facts = described(oid);
       return facts === undefined ? null : text(facts);
     });
   return [

@@ -4,7 +4,6 @@
  * Case maps one code point to one, as C's towupper does, so `ß` has no upper case here.
  */
 
-import { createHash } from 'node:crypto';
 import { fail } from '../../base/errors.ts';
 import { CLASS_UNRESERVED, KEYWORD_CLASS, KEYWORDS } from '../lexer/keywords.ts';
 import { PgArray } from '../types/array.ts';
@@ -156,7 +155,7 @@ export function quoteLiteral(text: string): string {
 }
 
 function hash(algorithm: string, data: string | Uint8Array): Uint8Array {
-  return createHash(algorithm).update(data).digest();
+  return process.getBuiltinModule('node:crypto').createHash(algorithm).update(data).digest();
 }
 
 function toHex(value: WideInteger, bits: number): string {

@@ -4,15 +4,29 @@
  * It joins three sources: facts of PostgreSQL's catalogs (oids, results, volatility …), the definitions of `functions/`, and
  * the comparisons that follow from the types' orders. An operator or cast exists here exactly when the function behind it
  * does. It is immutable and shared by all sessions.
+ *
+ * Nothing is made before it is asked for: functions and operators name by name, casts pair by pair, aggregates at once.
  */
 
 import { broken } from '../../base/assert.ts';
+import { lazy } from '../../base/lazy.ts';
 import { KIND_I16, KIND_I32, KIND_U32 } from '../../base/physical.ts';
 import { ALL_AGGREGATES } from '../functions/aggregates.ts';
 import { allDefinitions } from '../functions/all-definitions.ts';
 import { comparison, isComparison } from '../functions/comparisons.ts';
 import type { Definition } from '../functions/definition.ts';
-import { AGGREGATES, CASTS, type CastFacts, FUNCTIONS, type FunctionFacts, OPERATORS } from '../functions/facts.ts';
+import {
+  aggregateFacts,
+  allCastFacts,
+  allOperatorNames,
+  type CastFacts,
+  type FunctionFacts,
+  functionFactsNamed,
+  functionName,
+  type OperatorFacts,
+  operatorFactsNamed,
+  operatorName,
+} from '../functions/facts.ts';
 import { PgArray } from './array.ts';
 import type {
   AggregateEntry,
@@ -66,25 +80,35 @@ function functionEntry(facts: FunctionFacts, definition: Definition): FunctionEn
   };
 }
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const known = map.get(key);
-  if (known === undefined) map.set(key, [value]);
-  else known.push(value);
+/** What `make` gives for a name, made once; of names that mean nothing, of which there is no end, nothing is kept. */
+function remembered<V>(known: Map<string, readonly V[]>, name: string, make: () => readonly V[]): readonly V[] {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const made = make();
+  if (made.length > 0) known.set(name, made);
+  return made;
 }
+
+/** The name in a signature. */
+function nameOf(signature: string): string {
+  return signature.slice(0, signature.indexOf('('));
+}
+
+const pairOf = (source: Oid, target: Oid): number => source * 2 ** 32 + target;
 
 class BuiltinRegistry implements Registry {
   readonly #types: TypeTable;
-  readonly #bySignature = new Map<string, FunctionEntry>();
+  /** What is made so far. */
   readonly #functions = new Map<Oid, FunctionEntry>();
-  readonly #functionNames = new Map<string, FunctionEntry[]>();
+  readonly #functionNames = new Map<string, readonly FunctionEntry[]>();
   readonly #operators = new Map<Oid, OperatorEntry>();
-  readonly #operatorNames = new Map<string, OperatorEntry[]>();
-  readonly #aggregates = new Map<Oid, AggregateEntry>();
-  readonly #aggregateNames = new Map<string, AggregateEntry[]>();
-  /** Casts by source × 2^32 + target. */
-  readonly #casts = new Map<number, CastEntry>();
-  /** Casts that no row of pg_cast lists: by text, and of arrays by element; made when first asked for. */
-  readonly #derivedCasts = new Map<number, CastEntry | undefined>();
+  readonly #operatorNames = new Map<string, readonly OperatorEntry[]>();
+  /** Casts by {@link pairOf}; undefined = there is none. */
+  readonly #casts = new Map<number, CastEntry | undefined>();
+  /** The definitions of a function's name. */
+  readonly #definitions = lazy(() => this.#definitionsByName());
+  readonly #castFacts = lazy(() => new Map(allCastFacts().map((facts) => [pairOf(facts.source, facts.target), facts])));
+  readonly #aggregates = lazy(() => this.#makeAggregates());
 
   constructor() {
     this.#types = new TypeTable({
@@ -93,72 +117,87 @@ class BuiltinRegistry implements Registry {
       functionName: (oid, args, context) => this.#functionName(oid, args, context),
       operatorName: (oid, args, context) => this.#operatorName(oid, args, context),
     });
-    for (const definition of allDefinitions(this.#types)) this.#addFunction(definition);
-    this.#addOperators();
-    for (const facts of CASTS) this.#addCast(facts);
-    this.#addAggregates();
   }
 
-  #addFunction(definition: Definition): void {
-    const facts = FUNCTIONS.get(definition.signature);
-    if (facts === undefined) broken(`no facts about function ${definition.signature}`);
-    if (this.#bySignature.has(definition.signature)) broken(`${definition.signature} is defined twice`);
-    const entry = functionEntry(facts, definition);
-    this.#bySignature.set(definition.signature, entry);
-    this.#functions.set(entry.oid, entry);
-    push(this.#functionNames, entry.name, entry);
-  }
-
-  #addOperators(): void {
-    for (const facts of OPERATORS) {
-      const { signature, name, left, right } = facts;
-      if (!this.#bySignature.has(signature) && isComparison(name)) {
-        const definition = comparison(this.#types, signature, name, left, right);
-        if (definition !== undefined) this.#addFunction(definition);
-      }
-      const fn = this.#bySignature.get(signature);
-      if (fn === undefined) continue;
-      const { oid, result, commutator, negator, hashable } = facts;
-      const entry: OperatorEntry = {
-        oid,
-        name,
-        left: left === '-' ? 0 : (fn.args[0] ?? 0),
-        right: fn.args[fn.args.length - 1] ?? 0,
-        result,
-        fn,
-        commutator,
-        negator,
-        meaning: meaningOf(name, right),
-        hashable,
-      };
-      this.#operators.set(oid, entry);
-      push(this.#operatorNames, name, entry);
+  /** Those that are written down, and then the comparisons that operators imply. */
+  #definitionsByName(): ReadonlyMap<string, Map<string, () => Definition | undefined>> {
+    const byName = new Map<string, Map<string, () => Definition | undefined>>();
+    const add = (signature: string, make: () => Definition | undefined): boolean => {
+      const name = nameOf(signature);
+      const some = byName.get(name);
+      if (some === undefined) byName.set(name, new Map([[signature, make]]));
+      else if (some.has(signature)) return false;
+      else some.set(signature, make);
+      return true;
+    };
+    for (const definition of allDefinitions(this.#types)) {
+      if (!add(definition.signature, () => definition)) broken(`${definition.signature} is defined twice`);
     }
+    for (const operator of allOperatorNames()) {
+      if (!isComparison(operator)) continue;
+      for (const { signature, left, right } of operatorFactsNamed(operator)) {
+        add(signature, () => comparison(this.#types, signature, operator, left, right));
+      }
+    }
+    return byName;
   }
 
-  #addCast(facts: CastFacts): void {
+  #makeFunctions(name: string): readonly FunctionEntry[] {
+    const definitions = this.#definitions().get(name);
+    if (definitions === undefined) return [];
+    const facts = new Map(functionFactsNamed(name).map((some) => [some.signature, some]));
+    const entries: FunctionEntry[] = [];
+    for (const [signature, make] of definitions) {
+      const definition = make();
+      if (definition === undefined) continue;
+      const entry = functionEntry(facts.get(signature) ?? broken(`no facts about function ${signature}`), definition);
+      this.#functions.set(entry.oid, entry);
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** The function of a signature, as facts name it. */
+  #bySignature(signature: string): FunctionEntry | undefined {
+    const name = nameOf(signature);
+    const oid = functionFactsNamed(name).find((facts) => facts.signature === signature)?.oid;
+    return this.functionsNamed(name).find((entry) => entry.oid === oid);
+  }
+
+  #makeOperator(facts: OperatorFacts): OperatorEntry | undefined {
+    const { oid, name, left, right, result, signature, commutator, negator, hashable } = facts;
+    const fn = this.#bySignature(signature);
+    if (fn === undefined) return undefined;
+    return {
+      oid,
+      name,
+      left: left === '-' ? 0 : (fn.args[0] ?? 0),
+      right: fn.args[fn.args.length - 1] ?? 0,
+      result,
+      fn,
+      commutator,
+      negator,
+      meaning: meaningOf(name, right),
+      hashable,
+    };
+  }
+
+  /** The cast of a row of pg_cast. */
+  #listedCast(facts: CastFacts): CastEntry | undefined {
     const { source, target, context, method, signature } = facts;
-    const fn = this.#bySignature.get(signature);
-    if (signature !== '' && fn === undefined) return;
+    const fn = signature === '' ? undefined : this.#bySignature(signature);
+    if (signature !== '' && fn === undefined) return undefined;
     const type = this.#types.byOid(target);
-    if (type === undefined) return;
-    const key = source * 2 ** 32 + target;
+    if (type === undefined) return undefined;
     const wrap =
       method === 'relabel' || signature === 'int4(int2)' ? wrapping(this.#types.byOid(source), type) : undefined;
     if (wrap !== undefined) {
-      this.#casts.set(key, { source, target, context, method: 'function', functionOid: fn?.oid ?? 0, impl: wrap });
-      return;
+      return { source, target, context, method: 'function', functionOid: fn?.oid ?? 0, impl: wrap };
     }
-    if (method === 'relabel') {
-      this.#casts.set(key, { source, target, context, method, functionOid: 0, ...relabel(type) });
-      return;
-    }
-    if (method === 'io') {
-      this.#casts.set(key, this.#ioCast(source, target, context));
-      return;
-    }
+    if (method === 'relabel') return { source, target, context, method, functionOid: 0, ...relabel(type) };
+    if (method === 'io') return this.#ioCast(source, target, context);
     const impl = fn?.impl ?? broken(`cast function ${signature} has no implementation`);
-    this.#casts.set(key, {
+    return {
       source,
       target,
       context,
@@ -166,7 +205,7 @@ class BuiltinRegistry implements Registry {
       functionOid: fn?.oid ?? 0,
       impl: source === target ? lengthCast(type) : converted(impl, type),
       ...(fn?.code === undefined ? {} : { code: fn.code }),
-    });
+    };
   }
 
   /** Out through one type's text, in through the other's. */
@@ -187,15 +226,20 @@ class BuiltinRegistry implements Registry {
     };
   }
 
-  #addAggregates(): void {
+  #makeAggregates(): { byOid: Map<Oid, AggregateEntry>; byName: Map<string, AggregateEntry[]> } {
+    const byOid = new Map<Oid, AggregateEntry>();
+    const byName = new Map<string, AggregateEntry[]>();
     for (const { signature, ...definition } of ALL_AGGREGATES) {
-      const facts = AGGREGATES.get(signature);
+      const facts = aggregateFacts().get(signature);
       if (facts === undefined) broken(`no facts about aggregate ${signature}`);
       const { signature: _, ...rest } = facts;
       const entry: AggregateEntry = { ...rest, ...definition };
-      this.#aggregates.set(entry.oid, entry);
-      push(this.#aggregateNames, entry.name, entry);
+      byOid.set(entry.oid, entry);
+      const named = byName.get(entry.name);
+      if (named === undefined) byName.set(entry.name, [entry]);
+      else named.push(entry);
     }
+    return { byOid, byName };
   }
 
   type(oid: Oid): TypeEntry | undefined {
@@ -211,51 +255,64 @@ class BuiltinRegistry implements Registry {
   }
 
   functionsNamed(name: string): readonly FunctionEntry[] {
-    return this.#functionNames.get(name) ?? [];
+    return remembered(this.#functionNames, name, () => this.#makeFunctions(name));
   }
 
   function(oid: Oid): FunctionEntry | undefined {
-    return this.#functions.get(oid);
+    const known = this.#functions.get(oid);
+    if (known !== undefined) return known;
+    return this.functionsNamed(functionName(oid) ?? '').find((entry) => entry.oid === oid);
   }
 
-  functions(): Iterable<FunctionEntry> {
-    return this.#functions.values();
+  *functions(): Iterable<FunctionEntry> {
+    for (const name of this.#definitions().keys()) yield* this.functionsNamed(name);
   }
 
   aggregatesNamed(name: string): readonly AggregateEntry[] {
-    return this.#aggregateNames.get(name) ?? [];
+    return this.#aggregates().byName.get(name) ?? [];
   }
 
   aggregate(oid: Oid): AggregateEntry | undefined {
-    return this.#aggregates.get(oid);
+    return this.#aggregates().byOid.get(oid);
   }
 
   aggregates(): Iterable<AggregateEntry> {
-    return this.#aggregates.values();
+    return this.#aggregates().byOid.values();
   }
 
   operatorsNamed(name: string): readonly OperatorEntry[] {
-    return this.#operatorNames.get(name) ?? [];
+    return remembered(this.#operatorNames, name, () => {
+      const entries = operatorFactsNamed(name).flatMap((facts) => this.#makeOperator(facts) ?? []);
+      for (const entry of entries) this.#operators.set(entry.oid, entry);
+      return entries;
+    });
   }
 
   operator(oid: Oid): OperatorEntry | undefined {
-    return this.#operators.get(oid);
+    const known = this.#operators.get(oid);
+    if (known !== undefined) return known;
+    return this.operatorsNamed(operatorName(oid) ?? '').find((entry) => entry.oid === oid);
   }
 
-  operators(): Iterable<OperatorEntry> {
-    return this.#operators.values();
+  *operators(): Iterable<OperatorEntry> {
+    for (const name of allOperatorNames()) yield* this.operatorsNamed(name);
   }
 
   cast(source: Oid, target: Oid): CastEntry | undefined {
-    const key = source * 2 ** 32 + target;
-    const listed = this.#casts.get(key);
-    if (listed !== undefined) return listed;
-    if (!this.#derivedCasts.has(key)) this.#derivedCasts.set(key, this.#derive(source, target));
-    return this.#derivedCasts.get(key);
+    const pair = pairOf(source, target);
+    if (!this.#casts.has(pair)) {
+      const facts = this.#castFacts().get(pair);
+      const listed = facts && this.#listedCast(facts);
+      this.#casts.set(pair, listed ?? this.#derive(source, target));
+    }
+    return this.#casts.get(pair);
   }
 
-  casts(): Iterable<CastEntry> {
-    return this.#casts.values();
+  *casts(): Iterable<CastEntry> {
+    for (const facts of allCastFacts()) {
+      const cast = this.#listedCast(facts);
+      if (cast !== undefined) yield cast;
+    }
   }
 
   /** PostgreSQL's rules for pairs without a row: arrays by element, anything to and from text-like types by text. */
@@ -297,13 +354,13 @@ class BuiltinRegistry implements Registry {
   }
 
   #functionName(oid: Oid, args: boolean, context: EvalContext): string | undefined {
-    const entry = this.#functions.get(oid) ?? this.#aggregates.get(oid);
+    const entry = this.function(oid) ?? this.aggregate(oid);
     if (entry === undefined) return undefined;
     return args ? `${entry.name}(${this.#typeNames(entry.args, context)})` : entry.name;
   }
 
   #operatorName(oid: Oid, args: boolean, context: EvalContext): string | undefined {
-    const entry = this.#operators.get(oid);
+    const entry = this.operator(oid);
     if (entry === undefined) return undefined;
     if (!args) return entry.name;
     const left = entry.left === 0 ? 'NONE' : this.#typeNames([entry.left], context);

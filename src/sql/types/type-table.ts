@@ -15,7 +15,7 @@ import type { PgRecord } from './record.ts';
 import { type BuiltinNames, regBehaviours } from './reg-types.ts';
 import { BOOLEAN, FLOAT4, FLOAT8, INT2, INT4, INT8, NUMERIC, numericTypmod, OID } from './scalar-types.ts';
 import { BPCHAR, BYTEA, CHAR1, NAME, TEXT, TID, UUID, VARCHAR, VOID } from './text-types.ts';
-import { TYPE_FACTS, type TypeFacts } from './type-facts.ts';
+import { TYPE_FACTS, type TypeFacts, typeFacts, typeFactsNamed } from './type-facts.ts';
 import { INT2VECTOR_OID, OIDVECTOR_OID } from './type-oids.ts';
 import { decodeKind, encodeKind, type NonNullValue } from './value-bytes.ts';
 
@@ -254,32 +254,37 @@ function vectorBehaviour(element: TypeEntry): Behaviour<PgArray> {
   };
 }
 
-/** All types by oid and by name. */
+/** All types by oid and by name; a type's entry is made when it is first asked for. */
 export class TypeTable {
-  readonly #byOid = new Map<Oid, TypeEntry>();
-  readonly #byName = new Map<string, TypeEntry>();
+  readonly #entries = new Map<Oid, TypeEntry>();
+  readonly #behaviours: ReadonlyMap<string, Behaviour>;
 
   constructor(names: BuiltinNames) {
-    const behaviours = new Map<string, Behaviour>([...SCALARS, ...regBehaviours(names), ['record', this.#record()]]);
-    for (const facts of TYPE_FACTS) this.#add(facts, behaviours);
+    this.#behaviours = new Map<string, Behaviour>([...SCALARS, ...regBehaviours(names), ['record', this.#record()]]);
   }
 
-  #add(facts: TypeFacts, behaviours: ReadonlyMap<string, Behaviour>): void {
-    const element = this.#byOid.get(facts.elementOid);
-    const vector = facts.oid === INT2VECTOR_OID || facts.oid === OIDVECTOR_OID;
-    let behaviour = behaviours.get(facts.name);
-    if (facts.oid === INT2VECTOR_OID) behaviour = vectorBehaviour(entryOf(elementFacts(21), INT2));
-    else if (facts.oid === OIDVECTOR_OID) behaviour = vectorBehaviour(entryOf(elementFacts(26), OID));
-    else if (behaviour === undefined && element !== undefined && !vector) behaviour = arrayBehaviour(element);
-    const entry = entryOf(facts, behaviour ?? refusing(facts));
-    this.#byOid.set(entry.oid, entry);
-    this.#byName.set(entry.name, entry);
+  #entry(facts: TypeFacts): TypeEntry {
+    const known = this.#entries.get(facts.oid);
+    if (known !== undefined) return known;
+    const entry = entryOf(facts, this.#behaviour(facts));
+    this.#entries.set(facts.oid, entry);
+    return entry;
+  }
+
+  #behaviour(facts: TypeFacts): Behaviour {
+    const own = this.#behaviours.get(facts.name);
+    if (own !== undefined) return own;
+    const element = typeFacts(facts.elementOid);
+    if (element !== undefined && (facts.oid === INT2VECTOR_OID || facts.oid === OIDVECTOR_OID))
+      return vectorBehaviour(this.#entry(element));
+    if (element !== undefined && element.arrayOid === facts.oid) return arrayBehaviour(this.#entry(element));
+    return refusing(facts);
   }
 
   /** Records order field by field; their fields' types come with the value. */
   #record(): Behaviour<PgRecord> {
     const formatField = (value: NonNullValue, type: Oid, context: EvalContext): string => {
-      const entry = this.#byOid.get(type);
+      const entry = this.byOid(type);
       if (entry === undefined) throw fail('internal_error', `cache lookup failed for type ${type}`);
       return entry.format(value, context);
     };
@@ -297,9 +302,9 @@ export class TypeTable {
       throw fail('datatype_mismatch', 'cannot compare record types with different numbers of columns');
     }
     for (let i = 0; i < a.values.length; i++) {
-      const compare = this.#byOid.get(a.types[i] ?? 0)?.compare;
+      const compare = this.byOid(a.types[i] ?? 0)?.compare;
       if (compare === undefined || a.types[i] !== b.types[i]) {
-        const name = (record: PgRecord): string => this.#byOid.get(record.types[i] ?? 0)?.displayName ?? '???';
+        const name = (record: PgRecord): string => this.byOid(record.types[i] ?? 0)?.displayName ?? '???';
         throw fail(
           'datatype_mismatch',
           `cannot compare dissimilar column types ${name(a)} and ${name(b)} at record column ${i + 1}`,
@@ -312,23 +317,21 @@ export class TypeTable {
   }
 
   byOid(oid: Oid): TypeEntry | undefined {
-    return this.#byOid.get(oid);
+    const known = this.#entries.get(oid);
+    if (known !== undefined) return known;
+    const facts = typeFacts(oid);
+    return facts && this.#entry(facts);
   }
 
   /** By typname or a one-word SQL spelling, both in lower case. */
   byName(name: string): TypeEntry | undefined {
-    return this.#byName.get(name) ?? this.#byName.get(SPELLINGS.get(name) ?? '');
+    const facts = typeFactsNamed(name) ?? typeFactsNamed(SPELLINGS.get(name) ?? '');
+    return facts && this.#entry(facts);
   }
 
   all(): Iterable<TypeEntry> {
-    return this.#byOid.values();
+    return TYPE_FACTS.map((facts) => this.#entry(facts));
   }
-}
-
-function elementFacts(oid: Oid): TypeFacts {
-  const facts = TYPE_FACTS.find((type) => type.oid === oid);
-  if (facts === undefined) throw fail('internal_error', `cache lookup failed for type ${oid}`);
-  return facts;
 }
 
 /** The behaviour of a type that is only a name in the catalogs. */

@@ -100,3 +100,18 @@ test('values of types that are only names are refused with 0A000', () => {
     expect(() => typeOf(typeNamed(name).oid).parse('{}', -1, session())).toThrow(/not supported/);
   }
 });
+
+test('by name, by oid and all at once the registry gives the same entries', () => {
+  for (const fn of registry.functions()) {
+    expect(registry.function(fn.oid)).toBe(fn);
+    expect(registry.functionsNamed(fn.name)).toContain(fn);
+  }
+  for (const operator of registry.operators()) {
+    expect(registry.operator(operator.oid)).toBe(operator);
+    expect(registry.function(operator.fn.oid)).toBe(operator.fn);
+  }
+  for (const type of registry.types()) expect(registry.typeNamed(type.name)).toBe(registry.type(type.oid));
+  expect(registry.functionsNamed('no such function')).toEqual([]);
+  expect(registry.function(1)).toBeUndefined();
+  expect(registry.operator(1)).toBeUndefined();
+});
