@@ -7,8 +7,8 @@
  */
 import { ERRORS, ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
-import { NO_SPACE_HINTS, RowBuffer, RowMemory } from '../../engine/record-port.ts';
+import type { ColumnObject, ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
@@ -17,13 +17,15 @@ import { columnWriter, typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
+import { alterIndex, changeTableOptions } from './alter-options.ts';
 import { buildIndex } from './build-index.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint } from './constraints.ts';
 import { addDefaults, readColumn } from './create-table.ts';
 import type { Definer } from './definer.ts';
-import { dropConstraint, dropObjects, fillOf } from './drop.ts';
+import { dropConstraint, dropObjects } from './drop.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { changeSequence, makeSequence, sequenceValues } from './sequences.ts';
+import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
 
 export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
   const found = d.findRelation(s.name);
@@ -116,18 +118,9 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
       });
       return;
     }
-    case 'setOptions': {
-      const { texts, fillPercent } = d.storageOptions(action.options);
-      yield* d.engine.store.setSpace(d.engine.transaction, table.tree, fillPercent ?? 100, NO_SPACE_HINTS);
-      yield* d.putTable({ ...table, options: texts });
-      return;
-    }
+    case 'setOptions':
     case 'resetOptions':
-      yield* d.engine.store.setSpace(d.engine.transaction, table.tree, 100, NO_SPACE_HINTS);
-      yield* d.putTable({
-        ...table,
-        options: table.options.filter((o) => !action.options.some((r) => o.startsWith(`${r.name}=`))),
-      });
+      yield* changeTableOptions(d, table, action);
       return;
     case 'addIdentity':
     case 'setIdentity':
@@ -412,6 +405,7 @@ function* addConstraint(
   const now = d.catalog.table(table.oid);
   const { index, constraint } = yield* makeKeyConstraint(d, now, c, c.columns, c.kind === 'primaryKey', new Set());
   if (c.kind === 'primaryKey') {
+    tellIdleOptions(d, primarySpaceOptions(d, now.options, index.options, c.options));
     yield* rebuildTable(d, now, { ...now, primaryIndex: index.oid }, (row) => row, undefined, { index, constraint });
     return;
   }
@@ -543,18 +537,4 @@ function* changeIdentity(
   const { identity: _identity, defaultSql: _default, ...rest } = column;
   yield* replaceColumn(d, table, rest);
   if (owned !== undefined) yield* d.remove(owned.oid);
-}
-
-function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
-  const index = d.relation(s.name);
-  if (index.kind !== 'index') throw d.error('wrong_object_type', `"${index.name}" is not an index`, undefined);
-  for (const action of s.actions) {
-    if (action.kind !== 'setOptions' && action.kind !== 'resetOptions')
-      throw d.unsupported(`ALTER INDEX … ${action.kind}`, action.at);
-    const texts = action.kind === 'setOptions' ? d.storageOptions(action.options).texts : [];
-    yield* d.lock(index.table, 4);
-    yield* d.engine.store.setSpace(d.engine.transaction, index.tree, fillOf(texts) ?? 90, NO_SPACE_HINTS);
-    yield* d.put({ ...index, options: texts, version: index.version + 1 } satisfies IndexObject);
-    yield* d.putTable(d.catalog.table(index.table));
-  }
 }

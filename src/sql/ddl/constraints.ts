@@ -14,12 +14,13 @@ import type {
   Oid,
   TableObject,
 } from '../../engine/catalog.ts';
-import { TREE_INDEX } from '../../engine/record-port.ts';
 import type { CheckConstraint, ForeignKeyConstraint, KeyConstraint } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
 import { bindTableExpression } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
-import { type Definer, INDEX_FILL } from './definer.ts';
+import type { Definer } from './definer.ts';
+import { tellIdleOptions } from './space-options.ts';
+import { newIndexTree } from './tree-space.ts';
 
 export function liveColumn(d: Definer, table: TableObject, name: Name): ColumnObject {
   const column = table.columns.find((c) => !c.dropped && c.name === name.text);
@@ -121,8 +122,10 @@ export function* makeKeyConstraint(
     pending,
     true,
   );
-  const { texts, fillPercent } = d.storageOptions(c.options);
-  const tree = clustered ? table.tree : yield* newIndexTree(d, table, fillPercent);
+  const options = d.storageOptions(c.options, 'index');
+  // What the options of a clustered key mean is a matter of the table's tree.
+  if (!clustered) tellIdleOptions(d, options);
+  const tree = clustered ? table.tree : yield* newIndexTree(d, table.tree, options);
   const indexOid = yield* d.takeOid();
   const constraintOid = yield* d.takeOid();
   const base = { name, schema: table.schema, owner: table.owner, version: 1, table: table.oid };
@@ -136,7 +139,7 @@ export function* makeKeyConstraint(
     nullsDistinct: !c.nullsNotDistinct,
     columns,
     include: [],
-    options: texts,
+    options,
     constraint: constraintOid,
   };
   const constraint: ConstraintObject = {
@@ -151,14 +154,6 @@ export function* makeKeyConstraint(
     validated: true,
   };
   return { index, constraint };
-}
-
-export function* newIndexTree(d: Definer, table: TableObject, fillPercent: number | undefined): Task<number> {
-  return yield* d.engine.store.createTree(d.engine.transaction, {
-    kind: TREE_INDEX,
-    parent: table.tree,
-    fillPercent: fillPercent ?? INDEX_FILL,
-  });
 }
 
 /** CHECK: bound once, so that mistakes show now. */

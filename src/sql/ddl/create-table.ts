@@ -2,7 +2,6 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
-import { TREE_TABLE } from '../../engine/record-port.ts';
 import type {
   CheckConstraint,
   ColumnConstraint,
@@ -22,8 +21,10 @@ import { quoteIdentifier } from '../session/names.ts';
 import type { TypeEntry } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
-import { type Definer, TABLE_FILL } from './definer.ts';
+import type { Definer } from './definer.ts';
 import { makeSequence, sequenceValues } from './sequences.ts';
+import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
+import { newTableTree } from './tree-space.ts';
 
 const COLUMNS_MAX = 1600;
 
@@ -173,16 +174,12 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
     else tableKeys.push(element);
   }
   checkColumns(d, columns, s);
-  const { texts, fillPercent } = d.storageOptions(s.options);
-  const table = yield* makeTable(
-    d,
-    schema,
-    s.name.name,
-    columns,
-    texts,
-    fillPercent,
-    primaryNames(d, s.name.name, columns, tableKeys),
-  );
+  const options = d.storageOptions(s.options, 'table');
+  const primary = primaryKey(d, s.name.name, columns, tableKeys);
+  const primaryTexts = primary === undefined ? [] : d.storageOptions(primary.key.options, 'index');
+  tellIdleOptions(d, primarySpaceOptions(d, options, primaryTexts, primary?.key.options ?? []));
+  const tree = yield* newTableTree(d, options, primaryTexts);
+  const table = yield* makeTable(d, schema, s.name.name, columns, options, tree, primary?.names ?? []);
   yield* finishTable(d, table, columns, tableKeys, tableChecks, tableForeign);
 }
 
@@ -209,13 +206,13 @@ function checkColumns(d: Definer, columns: readonly NewColumn[], s: CreateTableS
   }
 }
 
-/** Columns of the primary key, which become NOT NULL. @throws 42P16 for a second one. */
-function primaryNames(
+/** The primary key and its columns, which become NOT NULL. @throws 42P16 for a second one. */
+function primaryKey(
   d: Definer,
   table: string,
   columns: readonly NewColumn[],
   tableKeys: readonly KeyConstraint[],
-): readonly string[] {
+): { readonly key: KeyConstraint; readonly names: readonly string[] } | undefined {
   const all = [
     ...columns.flatMap((c) => c.keys.map((key) => ({ key, names: [c.column.name] }))),
     ...tableKeys.map((key) => ({ key, names: key.columns.map((n) => n.text) })),
@@ -226,7 +223,7 @@ function primaryNames(
       `multiple primary keys for table "${table}" are not allowed`,
       all[1]!.key.at,
     );
-  return all[0]?.names ?? [];
+  return all[0];
 }
 
 function* makeTable(
@@ -235,14 +232,9 @@ function* makeTable(
   name: string,
   columns: readonly NewColumn[],
   options: readonly string[],
-  fillPercent: number | undefined,
+  tree: number,
   primary: readonly string[],
 ): Task<TableObject> {
-  const tree = yield* d.engine.store.createTree(d.engine.transaction, {
-    kind: TREE_TABLE,
-    parent: 0,
-    fillPercent: fillPercent ?? TABLE_FILL,
-  });
   const oid = yield* d.takeOid();
   return {
     kind: 'table',
@@ -422,8 +414,10 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
       throw d.error('duplicate_column', `column "${column.name}" specified more than once`, undefined);
     seen.add(column.name);
   }
-  const { texts, fillPercent } = d.storageOptions(s.options);
-  const table = yield* makeTable(d, schema, s.name.name, columns, texts, fillPercent, []);
+  const options = d.storageOptions(s.options, 'table');
+  tellIdleOptions(d, options);
+  const tree = yield* newTableTree(d, options, []);
+  const table = yield* makeTable(d, schema, s.name.name, columns, options, tree, []);
   yield* d.put(table);
   if (!s.withData) return 0;
   return yield* d.sql.insertFrom(planned, table);

@@ -16,6 +16,7 @@ import { type Name, positionOf, type QualifiedName } from '../ast/names.ts';
 import { Binding } from '../bind/binding.ts';
 import { creationSchema, findRelation, searchSchemas } from '../session/names.ts';
 import type { SqlSession } from '../session/sql-session.ts';
+import { readSpaceOptions, type SpaceTarget } from './space-options.ts';
 
 const NAME_BYTES_MAX = 63;
 
@@ -196,36 +197,11 @@ export class Definer {
 
   // ── storage options ──
 
-  /** Reads WITH (…) of tables and indexes. @returns reloptions texts and the fill percent. */
-  storageOptions(options: readonly Option[]): { texts: string[]; fillPercent: number | undefined } {
-    const texts: string[] = [];
-    let fillPercent: number | undefined;
-    for (const option of options) {
-      if (option.namespace !== null || option.name !== 'fillfactor') {
-        const shown = option.namespace === null ? option.name : `${option.namespace}.${option.name}`;
-        throw this.error('invalid_parameter_value', `unrecognized parameter "${shown}"`, option.at);
-      }
-      const text = option.value?.text ?? 'true';
-      const value = Number(text);
-      if (!Number.isInteger(value))
-        throw this.error(
-          'invalid_parameter_value',
-          `invalid value for integer option "fillfactor": ${text}`,
-          option.at,
-        );
-      if (value < 10 || value > 100)
-        throw this.error('invalid_parameter_value', `value ${text} out of bounds for option "fillfactor"`, option.at, {
-          detail: 'Valid values are between "10" and "100".',
-        });
-      if (texts.length > 0)
-        throw this.error('invalid_parameter_value', `parameter "fillfactor" specified more than once`, option.at);
-      texts.push(`fillfactor=${value}`);
-      fillPercent = value;
-    }
-    return { texts, fillPercent };
+  /**
+   * Reads WITH (…) and SET (…) of tables and indexes. @param before - options that stand already.
+   * @returns reloptions texts. @throws 22023, 0A000.
+   */
+  storageOptions(options: readonly Option[], target: SpaceTarget, before: readonly string[] = []): string[] {
+    return readSpaceOptions(this, options, target, before);
   }
 }
-
-/** Default fill of tables (100) and secondary indexes (90), as PostgreSQL has them. */
-export const TABLE_FILL = 100;
-export const INDEX_FILL = 90;

@@ -12,12 +12,12 @@ import type {
   Oid,
   TableObject,
 } from '../../engine/catalog.ts';
-import { TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
 import type { DropStatement, ObjectKind } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import type { TruncateStatement } from '../ast/statements.ts';
 import { displayName } from '../session/names.ts';
-import { type Definer, INDEX_FILL, TABLE_FILL } from './definer.ts';
+import type { Definer } from './definer.ts';
+import { newIndexTree, newTableTree, primaryOptions } from './tree-space.ts';
 
 /** Words for an object in messages. */
 export function describe(d: Definer, object: CatalogObject): string {
@@ -313,28 +313,13 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
 /** Gives a table and its indexes new, empty trees. @returns the table as it is now. */
 export function* emptyTable(d: Definer, table: TableObject): Task<TableObject> {
   const { store, transaction } = d.engine;
-  const tree = yield* store.createTree(transaction, {
-    kind: TREE_TABLE,
-    parent: 0,
-    fillPercent: fillOf(table.options) ?? TABLE_FILL,
-  });
+  const tree = yield* newTableTree(d, table.options, primaryOptions(d, table));
   for (const index of d.catalog.indexesOf(table.oid)) {
     const clustered = index.oid === table.primaryIndex;
-    const own = clustered
-      ? tree
-      : yield* store.createTree(transaction, {
-          kind: TREE_INDEX,
-          parent: tree,
-          fillPercent: fillOf(index.options) ?? INDEX_FILL,
-        });
+    const own = clustered ? tree : yield* newIndexTree(d, tree, index.options);
     yield* d.put({ ...index, tree: own, version: index.version + 1 } satisfies IndexObject);
     if (!clustered) yield* store.dropTree(transaction, index.tree);
   }
   yield* store.dropTree(transaction, table.tree);
   return yield* d.putTable({ ...table, tree });
-}
-
-export function fillOf(options: readonly string[]): number | undefined {
-  const text = options.find((o) => o.startsWith('fillfactor='));
-  return text === undefined ? undefined : Number(text.slice('fillfactor='.length));
 }

@@ -6,8 +6,10 @@ import type { CreateIndexStatement, IndexKey } from '../ast/definitions.ts';
 import { bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import { buildIndex } from './build-index.ts';
-import { newIndexTree, requireOrder } from './constraints.ts';
+import { requireOrder } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { tellIdleOptions } from './space-options.ts';
+import { newIndexTree } from './tree-space.ts';
 
 const KEYS_MAX = 32;
 
@@ -37,7 +39,8 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   const columns = s.keys.map((key) => indexColumn(d, table, key));
   if (s.where !== null)
     bindTableExpression(d.sql.bindContext(), table, s.where.text, s.where.expression, d.text, 16, 'index predicate');
-  const { texts, fillPercent } = d.storageOptions(s.options);
+  const options = d.storageOptions(s.options, 'index');
+  tellIdleOptions(d, options);
   const index: IndexObject = {
     kind: 'index',
     oid: yield* d.takeOid(),
@@ -46,14 +49,14 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     owner: table.owner,
     version: 1,
     table: table.oid,
-    tree: yield* newIndexTree(d, table, fillPercent),
+    tree: yield* newIndexTree(d, table.tree, options),
     unique: s.unique,
     primary: false,
     nullsDistinct: !s.nullsNotDistinct,
     columns,
     include: [],
     ...(s.where === null ? {} : { predicate: s.where.text }),
-    options: texts,
+    options,
     constraint: 0,
   };
   yield* addIndex(d, table, index);

@@ -4,7 +4,7 @@
  */
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
-import { NEED, NONE, type RowBuffer, RowBuffer as Rows, TREE_INDEX, TREE_TABLE } from '../../engine/record-port.ts';
+import { NEED, NONE, type RowBuffer, RowBuffer as Rows } from '../../engine/record-port.ts';
 import { TableAccess, TableWriter } from '../../engine/table-access.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { compileEval } from '../exec/evaluate.ts';
@@ -16,8 +16,8 @@ import { notNullViolation, uniqueViolation } from '../exec/violations.ts';
 import type { ColumnId } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { buildIndex, readTable, type TableReader } from './build-index.ts';
-import { type Definer, INDEX_FILL, TABLE_FILL } from './definer.ts';
-import { fillOf } from './drop.ts';
+import type { Definer } from './definer.ts';
+import { newIndexTree, newTableTree, primaryOptions } from './tree-space.ts';
 
 /** A conversion of one column: an expression over the old table's columns. */
 export interface ColumnChange {
@@ -46,11 +46,7 @@ export function* rebuildTable(
 ): Task<void> {
   const { store, transaction } = d.engine;
   const number = Math.max(...after.layouts.map((l) => l.number)) + 1;
-  const tree = yield* store.createTree(transaction, {
-    kind: TREE_TABLE,
-    parent: 0,
-    fillPercent: fillOf(after.options) ?? TABLE_FILL,
-  });
+  const tree = yield* newTableTree(d, after.options, primary?.index.options ?? primaryOptions(d, after));
   const live = after.columns.filter((c) => !c.dropped);
   const next: TableObject = {
     ...after,
@@ -84,13 +80,7 @@ function* retree(
   const { store, transaction } = d.engine;
   for (const index of d.catalog.indexesOf(before.oid)) {
     const clustered = index.oid === next.primaryIndex;
-    const tree = clustered
-      ? next.tree
-      : yield* store.createTree(transaction, {
-          kind: TREE_INDEX,
-          parent: next.tree,
-          fillPercent: fillOf(index.options) ?? INDEX_FILL,
-        });
+    const tree = clustered ? next.tree : yield* newIndexTree(d, next.tree, index.options);
     if (index.oid !== before.primaryIndex) yield* store.dropTree(transaction, index.tree);
     const columns = index.columns.map((c) => {
       const source = next.columns.find((x) => x.number === c.column);
