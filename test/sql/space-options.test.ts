@@ -403,6 +403,23 @@ test('a primary key is the tree of its table', async () => {
   expect(await refused('alter table w add primary key (id) with (growth = 300)')).toMatchObject({ sqlstate: BOUNDS });
 });
 
+test('an index is altered as an index or as a table, a table only as a table', async () => {
+  await s.run('create table t (id int); create index i on t (id)');
+  await s.run('alter table i set (fillfactor = 60); alter index i set (initial_size = 64 kB)');
+  expect(space(tree('i'))).toEqual({ density: 60, initialPages: 8 });
+  await s.run('alter table if exists i reset (fillfactor); alter index if exists nosuch set (growth = 100)');
+  expect(space(tree('i'))).toEqual({ density: 90, initialPages: 8 });
+  expect(await refused('alter index t set (growth = 100)')).toMatchObject({
+    sqlstate: '42809',
+    message: '"t" is not an index',
+  });
+  expect(await refused('alter table i add column v int')).toMatchObject({
+    sqlstate: '42809',
+    message: '"i" is not a table',
+    detail: 'This operation is not supported for indexes.',
+  });
+});
+
 test('unique constraints have their own tree and options', async () => {
   await s.run(
     'create table t (id int, v int unique with (growth = 200, fillfactor = 30), unique (id) with (fillfactor = 5))',

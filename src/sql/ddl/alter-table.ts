@@ -33,7 +33,9 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     d.sql.tell(`relation "${d.shown(s.name)}" does not exist, skipping`);
     return;
   }
-  if (s.object === 'index') {
+  // As in PostgreSQL, options of an index may be changed through ALTER TABLE.
+  const changesOptions = s.actions.every((action) => action.kind === 'setOptions' || action.kind === 'resetOptions');
+  if (s.object === 'index' || (found?.kind === 'index' && changesOptions)) {
     yield* alterIndex(d, s);
     return;
   }

@@ -21,11 +21,11 @@ import { readSpaceOptions, type SpaceTarget } from './space-options.ts';
 const NAME_BYTES_MAX = 63;
 
 /** Kinds of relations as error messages name them. */
-const KIND_WORD: Record<RelationObject['kind'], string> = {
-  table: 'table',
-  index: 'index',
-  view: 'view',
-  sequence: 'sequence',
+const KIND_WORDS: Record<RelationObject['kind'], string> = {
+  table: 'tables',
+  index: 'indexes',
+  view: 'views',
+  sequence: 'sequences',
 };
 
 export class Definer {
@@ -117,7 +117,7 @@ export class Definer {
     const found = this.relation(name);
     if (found.kind !== 'table')
       throw this.error('wrong_object_type', `"${found.name}" is not a table`, undefined, {
-        detail: `This operation is not supported for ${KIND_WORD[found.kind]}s.`,
+        detail: `This operation is not supported for ${KIND_WORDS[found.kind]}.`,
       });
     return found;
   }
