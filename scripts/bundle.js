@@ -29,7 +29,7 @@ async function joinModules(input, file, plugins) {
     platform: 'node',
     // The packages stay where npm has put them: a user may audit, patch or leave out (koffi) what he has installed.
     external: [/^(?!everything$)[^./]/],
-    plugins,
+    plugins: [...plugins, inAscii],
   });
   await bundle.write({
     file: join(target, file),
@@ -38,6 +38,58 @@ async function joinModules(input, file, plugins) {
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   });
   await bundle.close();
+}
+
+/**
+ * A single character beyond ASCII makes V8 hold the whole file with two bytes per character, and Node decode it slowly. Such
+ * characters stand in texts alone; the minifier writes them as they are, so they are escaped behind it, and the source map
+ * moves along.
+ */
+const inAscii = {
+  name: 'in-ascii',
+  generateBundle(_, files) {
+    for (const chunk of Object.values(files)) {
+      if (chunk.type !== 'chunk') continue;
+      const lines = chunk.map.mappings.split(';');
+      chunk.code = chunk.code
+        .split('\n')
+        .map((line, number) => {
+          let moved = 0;
+          return line.replace(/[^\0-\x7f]/g, (character, at) => {
+            const escape = `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+            const by = escape.length - 1;
+            lines[number] = withColumnsMoved(lines[number] ?? '', at + moved, by);
+            moved += by;
+            return escape;
+          });
+        })
+        .join('\n');
+      chunk.map.mappings = lines.join(';');
+    }
+  },
+};
+
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** A source map's line, everything behind a column moved. Columns are differences: only the first one behind it changes. */
+function withColumnsMoved(line, behind, by) {
+  const segments = line.split(',');
+  let column = 0;
+  for (let i = 0; i < segments.length; i++) {
+    const [, digits, rest] = /^([g-z0-9+/]*[A-Za-f])(.*)$/.exec(segments[i]) ?? [];
+    if (digits === undefined) continue;
+    const difference = [...digits].reduceRight((value, digit) => value * 32 + (DIGITS.indexOf(digit) & 31), 0) / 2;
+    column += difference;
+    if (column <= behind) continue;
+    segments[i] = `${inDigits((difference + by) * 2)}${rest}`;
+    return segments.join(',');
+  }
+  return line;
+}
+
+/** A number as a source map writes it: five bits at a time, the lowest first; the sixth says that more follow. */
+function inDigits(value) {
+  return value < 32 ? DIGITS[value] : DIGITS[32 + (value % 32)] + inDigits(Math.floor(value / 32));
 }
 
 const everything = {

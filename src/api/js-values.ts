@@ -43,26 +43,25 @@ const SCALARS: ReadonlyMap<Oid, Convert> = new Map<Oid, Convert>([
 const float: Convert = (value, context) =>
   Number.parseFloat(typeof value === 'number' ? String(value) : typeEntry(1700).format(value, context));
 
-/** Array types that become arrays, with what their elements become; `undefined` = the element's text. */
-const ARRAYS: ReadonlyMap<Oid, Convert | undefined> = new Map<Oid, Convert | undefined>([
-  ...[1000, 1001, 1005, 1007, 1016, 1021, 1022, 1028, 1115, 1182, 1185, 1187].map((oid): [Oid, Convert | undefined] => [
-    oid,
-    SCALARS.get(typeEntry(oid).elementOid),
-  ]),
-  [1231, float],
-  ...[1008, 1009, 1014, 1015, 1183, 1270, 2951].map((oid): [Oid, Convert | undefined] => [oid, undefined]),
-]);
+/** Array types that become arrays: of what their elements become, or (the second list) of their elements' texts. */
+const ARRAYS = new Set<Oid>([1000, 1001, 1005, 1007, 1016, 1021, 1022, 1028, 1115, 1182, 1185, 1187]);
+const TEXT_ARRAYS = new Set<Oid>([1008, 1009, 1014, 1015, 1183, 1270, 2951]);
+const NUMERIC_ARRAY_OID = 1231;
+
+function elementConverter(array: Oid, element: Oid): Convert | undefined {
+  if (TEXT_ARRAYS.has(array)) return (value, context) => typeEntry(element).format(value, context);
+  if (array === NUMERIC_ARRAY_OID) return float;
+  return ARRAYS.has(array) ? SCALARS.get(element) : undefined;
+}
 
 /** How the values of a result column are given to programs. */
 export function converter(column: ResultColumn): Convert {
   const scalar = SCALARS.get(column.type);
   if (scalar !== undefined) return scalar;
   const entry = typeEntry(column.type);
-  if (ARRAYS.has(column.type)) {
-    const element = ARRAYS.get(column.type) ?? ((value, context) => typeEntry(entry.elementOid).format(value, context));
-    return (value, context) => (value instanceof PgArray ? nested(value, element, context) : value);
-  }
-  return textConverter(column);
+  const element = elementConverter(column.type, entry.elementOid);
+  if (element === undefined) return textConverter(column);
+  return (value, context) => (value instanceof PgArray ? nested(value, element, context) : value);
 }
 
 /** The text that the wire would carry. */
