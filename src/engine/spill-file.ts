@@ -1,8 +1,8 @@
 /**
  * Temporary files: where statements put what exceeds their memory.
  *
- * A spill file lies beside its database, is written and read in order, and is gone when it is closed; those that a crash left
- * behind are removed when the database opens. Nothing of it is logged or synced.
+ * A spill file lies beside its database, is written in order, and is gone when it is closed; those that a crash left behind
+ * are removed when the database opens. Nothing of it is logged or synced. It may be read between two appends.
  */
 import type { Vfs, VfsFile } from '../io/vfs.ts';
 
@@ -47,9 +47,10 @@ export class SpillFile {
     this.#buffer = new Uint8Array(0);
   }
 
-  /** Reads up to `length` bytes from `offset`; returns how many there were. The file must be sealed. */
+  /** Reads up to `length` bytes from `offset`; returns how many there were. */
   read(into: Uint8Array, at: number, length: number, offset: number): number {
     const wanted = Math.min(length, this.length - offset);
+    if (offset + wanted > this.length - this.#buffered) this.#flush();
     return wanted <= 0 ? 0 : this.#file.read(into, at, wanted, offset);
   }
 

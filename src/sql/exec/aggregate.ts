@@ -18,15 +18,10 @@ import { appendHashValue, appendSortValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';
 import { Shape, travelPhysical } from './shape.ts';
-import { Sorter } from './sort.ts';
-import { Partitions, type SpilledRows } from './spill.ts';
+import { Sorter } from './sorter.ts';
+import { DEPTH_MAX, Partitions, SPILL_ROWS_MIN, type SpilledRows } from './spill.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
-
-/** A round has room for at least so many groups, whatever else takes the statement's memory. */
-const GROUPS_MIN = 1024;
-/** Parts of parts of parts: beyond, many equal hashes are the likelier cause, and memory is used. */
-const DEPTH_MAX = 6;
 
 interface CompiledCall {
   readonly impl: AggregateImpl;
@@ -285,6 +280,7 @@ class AggregateOperator extends Operator {
 
   /** The rows put aside in a round become parts that wait. */
   #endRound(): void {
+    this.#spilling?.seal();
     for (const rows of this.#spilling?.parts ?? []) {
       if (rows.count > 0) this.#waiting.push({ rows, depth: this.#depth + 1 });
       else rows.close();
@@ -346,14 +342,8 @@ class AggregateOperator extends Operator {
     key.length = 0;
     for (let i = 0; i < values.length; i++) appendHashValue(key, shape.columns[i]!.physical, values[i]!);
     const before = this.#table.count;
-    if (
-      before >= GROUPS_MIN &&
-      this.state.memory.exceeded &&
-      this.#depth < DEPTH_MAX &&
-      this.#table.find(key.bytes, key.length) < 0
-    ) {
-      this.#spilling ??= new Partitions(this.state, this.#plan.children[0]!.shape, this.#depth);
-      this.#spilling.add(this.#env.b0, this.#env.v0, this.#env.r0, key);
+    if (this.#putsAside() && this.#table.find(key.bytes, key.length) < 0) {
+      this.#spilling!.add(this.#env.b0, this.#env.v0, this.#env.r0, key);
       return -1;
     }
     const group = this.#table.findOrAdd(key.bytes, key.length);
@@ -364,6 +354,14 @@ class AggregateOperator extends Operator {
       this.#startGroup(group);
     }
     return group;
+  }
+
+  /** True when rows of new groups go to disk: from the first one in a round, or a group could be here and there. */
+  #putsAside(): boolean {
+    if (this.#spilling !== undefined) return true;
+    if (this.#table.count < SPILL_ROWS_MIN || !this.state.memory.exceeded || this.#depth >= DEPTH_MAX) return false;
+    this.#spilling = new Partitions(this, this.#plan.children[0]!.shape, this.#depth);
+    return true;
   }
 
   get #groupWriters(): readonly Writer[] {

@@ -1,49 +1,35 @@
 /**
  * Common table expressions.
  *
- * A materialized CTE runs once per statement and leaves its rows in a buffer that all its references read. A recursive one
- * fills the buffer in rounds: the base query, then the step over the rows that the last round added (the working table),
- * until a round adds none. UNION (without ALL) drops rows that were seen before.
+ * A materialized CTE runs once per statement and leaves its rows in a store that all its references read; beyond `work_mem`
+ * they lie on disk. A recursive one fills the store in rounds: the base query, then the step over the rows that the last round
+ * added (the working table), until a round adds none. UNION (without ALL) drops rows that were seen before; the keys of those
+ * stay in memory.
  */
 import { broken } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue } from './key-values.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { BATCH_ROWS, eachRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { RowCursor, RowStore } from './row-store.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader } from './values.ts';
 
 /** What a statement keeps per CTE: its rows so far, and the range that the recursive step reads. */
 export interface CteRows {
-  readonly rows: RowBuffer;
+  readonly rows: RowStore;
   complete: boolean;
-  running: boolean;
   workFrom: number;
   workTo: number;
 }
 
 const cteRows = new WeakMap<ExecState, Map<number, CteRows>>();
 
-function rowsOf(state: ExecState, cte: number, shape: Shape): CteRows {
-  let map = cteRows.get(state);
-  if (map === undefined) {
-    map = new Map();
-    cteRows.set(state, map);
-  }
-  let entry = map.get(cte);
-  if (entry === undefined) {
-    entry = {
-      rows: new RowBuffer(shape.layout, state.memory),
-      complete: false,
-      running: false,
-      workFrom: 0,
-      workTo: 0,
-    };
-    map.set(cte, entry);
-  }
-  return entry;
+/** The rows of a CTE, made known by the operator that introduces it. */
+function rowsOf(state: ExecState, cte: number): CteRows {
+  return cteRows.get(state)?.get(cte) ?? broken(`no rows of common table ${cte}`);
 }
 
 /** Makes the CTEs known, runs those that must run whether read or not, then is its body. */
@@ -85,16 +71,27 @@ class WithOperator extends Operator {
   }
 
   *open(): Task<void> {
-    for (const d of this.#plan.definitions) {
-      if (d.outer && this.#ran) {
-        const entry = rowsOf(this.state, d.cte, d.plan.shape);
-        entry.rows.clear();
-        entry.complete = false;
-      }
-      if (d.modifies) yield* complete(this.state, d.cte, d.plan);
-    }
+    const { definitions } = this.#plan;
+    for (const d of definitions) this.#begin(d);
+    for (const d of definitions) if (d.modifies) yield* complete(this.state, d.cte, d.plan);
     this.#ran = true;
     yield* this.#body.open();
+  }
+
+  #begin(definition: WithPlan['definitions'][number]): void {
+    let known = cteRows.get(this.state);
+    if (known === undefined) {
+      known = new Map();
+      cteRows.set(this.state, known);
+    }
+    const entry = known.get(definition.cte);
+    if (entry === undefined) {
+      const rows = new RowStore(this, definition.plan.shape);
+      known.set(definition.cte, { rows, complete: false, workFrom: 0, workTo: 0 });
+    } else if (definition.outer && this.#ran) {
+      entry.rows.clear();
+      entry.complete = false;
+    }
   }
 
   *next(): Task<RowBuffer | undefined> {
@@ -110,9 +107,8 @@ class WithOperator extends Operator {
 
 /** Runs a CTE to its end unless that has happened. */
 function* complete(state: ExecState, cte: number, plan: PlanNode): Task<CteRows> {
-  const entry = rowsOf(state, cte, plan.shape);
+  const entry = rowsOf(state, cte);
   if (entry.complete) return entry;
-  entry.running = true;
   if (plan instanceof RecursivePlan) yield* recurse(state, plan, entry);
   else {
     const operator = startPlan(plan, state);
@@ -124,19 +120,19 @@ function* complete(state: ExecState, cte: number, plan: PlanNode): Task<CteRows>
     }
   }
   entry.complete = true;
-  entry.running = false;
   return entry;
 }
 
-function* appendAll(state: ExecState, operator: Operator, into: RowBuffer): Task<void> {
+function* appendAll(state: ExecState, operator: Operator, into: RowStore): Task<void> {
   const env = new Env(state);
   for (;;) {
     const rows = yield* operator.next();
     if (rows === undefined) return;
     for (let i = 0; i < rows.count; i++) {
       pointAt(env, rows, i);
-      into.appendRow(env.b0, env.v0, env.r0);
+      into.append(env.b0, env.v0, env.r0);
     }
+    yield* into.settle();
     if (state.spent(rows.count)) yield state.session.slice();
   }
 }
@@ -178,7 +174,7 @@ class CteScanOperator extends Operator {
   readonly #plan: CteScanPlan;
   readonly #out: RowBuffer;
   readonly #env: Env;
-  #entry: CteRows | undefined;
+  #cursor: RowCursor | undefined;
   #next = 0;
   #end = 0;
 
@@ -192,10 +188,8 @@ class CteScanOperator extends Operator {
   *open(): Task<void> {
     const { cte, working, definition } = this.#plan;
     if (definition.plan === undefined) broken('a CTE without its plan');
-    const entry = working
-      ? rowsOf(this.state, cte, definition.plan.shape)
-      : yield* complete(this.state, cte, definition.plan);
-    this.#entry = entry;
+    const entry = working ? rowsOf(this.state, cte) : yield* complete(this.state, cte, definition.plan);
+    this.#cursor = new RowCursor(entry.rows);
     this.#next = working ? entry.workFrom : 0;
     this.#end = working ? entry.workTo : entry.rows.count;
   }
@@ -204,9 +198,8 @@ class CteScanOperator extends Operator {
   *next(): Task<RowBuffer | undefined> {
     const out = this.#out;
     out.clear();
-    const rows = this.#entry!.rows;
     while (this.#next < this.#end && out.count < BATCH_ROWS) {
-      pointAt(this.#env, rows, this.#next++);
+      this.#cursor!.point(this.#env, this.#next++);
       out.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
     }
     this.producedRows += out.count;
@@ -244,20 +237,14 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
   const key = new KeyWriter();
   const env = new Env(state);
   const readers = plan.shape.columns.map((_, i) => columnReader(plan.shape, i, 0));
-  const take = function* (rows: RowBuffer): Task<void> {
-    for (let i = 0; i < rows.count; i++) {
-      pointAt(env, rows, i);
-      if (!plan.all) {
-        yield* evaluateRow(env, () => {
-          key.length = 0;
-          for (let c = 0; c < readers.length; c++)
-            appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
-        });
-        const before = seen.count;
-        if (seen.findOrAdd(key.bytes, key.length) !== before) continue;
-      }
-      entry.rows.appendRow(env.b0, env.v0, env.r0);
+  const take = (): void => {
+    if (!plan.all) {
+      key.length = 0;
+      for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
+      const before = seen.count;
+      if (seen.findOrAdd(key.bytes, key.length) !== before) return;
     }
+    entry.rows.append(env.b0, env.v0, env.r0);
   };
   for (let round = 0; ; round++) {
     const from = entry.rows.count;
@@ -267,7 +254,8 @@ function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<v
       for (;;) {
         const rows = yield* operator.next();
         if (rows === undefined) break;
-        yield* take(rows);
+        yield* eachRow(env, rows, take);
+        yield* entry.rows.settle();
         if (state.spent(rows.count)) yield state.session.slice();
       }
     } finally {

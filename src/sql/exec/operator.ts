@@ -10,6 +10,7 @@ import type { Task } from '../../base/task.ts';
 import type { RowBuffer } from '../../engine/record-port.ts';
 import type { Scope } from './evaluate.ts';
 import type { Shape } from './shape.ts';
+import type { SpillOwner } from './spill.ts';
 import { type Env, type ExecState, SUSPEND } from './state.ts';
 
 /** Rows after which an operator hands its batch on. */
@@ -38,11 +39,13 @@ export function startPlan(plan: PlanNode, state: ExecState): Operator {
   return operator;
 }
 
-export abstract class Operator {
+export abstract class Operator implements SpillOwner {
   readonly state: ExecState;
   /** Counted for EXPLAIN ANALYZE. */
   producedRows = 0;
   loops = 0;
+  spilledFiles = 0;
+  spilledBytes = 0;
 
   constructor(state: ExecState) {
     this.state = state;
@@ -89,13 +92,32 @@ export function* evaluateRow<T>(env: Env, evaluate: () => T, undo?: () => void):
   }
 }
 
-/** Runs an operator that is open and hands each batch to `take`. */
-export function* drain(operator: Operator, take: (rows: RowBuffer) => void): Task<void> {
-  for (;;) {
-    const rows = yield* operator.next();
-    if (rows === undefined) return;
-    take(rows);
-    if (operator.state.spent(rows.count)) yield operator.state.session.slice();
+/**
+ * Calls `take` for the rows of a buffer from `first` on, the environment pointing to each. `take` evaluates all that it needs
+ * before it changes anything: a row that must wait is taken again from its beginning.
+ *
+ * @returns the row that must wait ({@link Env.finishWait}), or the count.
+ */
+export function takeRows(env: Env, rows: RowBuffer, first: number, take: () => void): number {
+  let row = first;
+  try {
+    for (; row < rows.count; row++) {
+      pointAt(env, rows, row);
+      take();
+      env.rowDone();
+    }
+  } catch (thrown) {
+    if (thrown !== SUSPEND) throw thrown;
+  }
+  return row;
+}
+
+/** Calls `take` for every row of a buffer, waiting where a row must; see {@link takeRows}. */
+export function* eachRow(env: Env, rows: RowBuffer, take: () => void): Task<void> {
+  let row = takeRows(env, rows, 0, take);
+  while (row < rows.count) {
+    yield* env.finishWait();
+    row = takeRows(env, rows, row, take);
   }
 }
 

@@ -4,7 +4,7 @@ import { RowBuffer } from '../../engine/record-port.ts';
 import type { Expr } from '../plan/logical.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt } from './operator.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnWriter, type Eval } from './values.ts';
@@ -67,7 +67,7 @@ export class ProjectPlan implements PlanNode {
   }
 
   start(state: ExecState): Operator {
-    return new ProjectOperator(state, this, this.children[0]!.start(state));
+    return new ProjectOperator(state, this, startPlan(this.children[0]!, state));
   }
 }
 

@@ -3,8 +3,9 @@
  *
  *   record of a spill file:  key length u32 | row length u32 | key | row
  *
- * {@link SpilledRows} is a sequence of rows with optional keys, written once and read once in order. {@link Partitions} spreads
- * rows over several by the hash of their key, so that each part can be handled in memory by itself.
+ * {@link SpilledRows} is a sequence of rows with optional keys, written once and read in order. {@link Partitions} spreads
+ * rows over several by the hash of their key, so that each part can be handled in memory by itself; a part that is still too
+ * large is spread again by other bits of the hash. Each file is counted by the operator that made it.
  */
 
 import type { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
@@ -17,95 +18,158 @@ import type { ExecState } from './state.ts';
 const HEAD_BYTES = 8;
 const WINDOW_BYTES = 65536;
 const PARTITIONS = 16;
+/** Parts of parts of parts: beyond, many equal keys are the likelier cause, and memory is used. */
+export const DEPTH_MAX = 6;
+/** What is held in memory has at least so many rows before it goes to disk, whatever else takes the statement's memory. */
+export const SPILL_ROWS_MIN = 1024;
 
 const head = new Uint8Array(HEAD_BYTES);
 const headView = new DataView(head.buffer);
 
+/** Who puts rows aside: an operator, whose line in EXPLAIN ANALYZE tells how much. */
+export interface SpillOwner {
+  readonly state: ExecState;
+  spilledFiles: number;
+  spilledBytes: number;
+}
+
+/** Makes a temporary file and counts it. */
+export function newSpillFile(owner: SpillOwner): SpillFile {
+  owner.spilledFiles++;
+  return owner.state.session.database.newSpillFile();
+}
+
+/** Reads a spill file in order through a window; `bytes` from `at` on hold what was asked for. */
+export class SpillReader {
+  readonly #file: SpillFile;
+  bytes = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+  at = 0;
+  #end = 0;
+  #offset: number;
+
+  constructor(file: SpillFile, offset: number) {
+    this.#file = file;
+    this.#offset = offset;
+  }
+
+  /** Goes on reading elsewhere. */
+  moveTo(offset: number): void {
+    this.at = 0;
+    this.#end = 0;
+    this.#offset = offset;
+  }
+
+  /** Makes `need` bytes available at the window's position; false at the end of the file. */
+  fill(need: number): boolean {
+    if (this.#end - this.at >= need) return true;
+    const rest = this.#end - this.at;
+    const size = Math.max(WINDOW_BYTES, need);
+    const window = this.bytes.length >= size ? this.bytes : new Uint8Array(size);
+    window.set(this.bytes.subarray(this.at, this.#end), 0);
+    if (window !== this.bytes) {
+      this.bytes = window;
+      this.view = new DataView(window.buffer);
+    }
+    this.at = 0;
+    const got = this.#file.read(window, rest, window.length - rest, this.#offset);
+    this.#offset += got;
+    this.#end = rest + got;
+    return this.#end >= need;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_VIEW = new DataView(NOTHING.buffer);
+
 export class SpilledRows {
   readonly shape: Shape;
+  /** Its place among its siblings. */
   readonly number: number;
-  readonly #file: SpillFile;
+  readonly #owner: SpillOwner;
+  /** Made with the first row: many parts never get one. */
+  #file: SpillFile | undefined;
+  #reader: SpillReader | undefined;
   count = 0;
-  #window = new Uint8Array(0);
-  #windowView = new DataView(this.#window.buffer);
-  #windowAt = 0;
-  #windowEnd = 0;
-  #offset = 0;
-  #sealed = false;
   /** The row that `advance` found: its key and its record, in `bytes`. */
   keyAt = 0;
   keyLength = 0;
   rowAt = 0;
 
-  /** @param number - its place among its siblings. */
-  constructor(state: ExecState, shape: Shape, number: number) {
+  constructor(owner: SpillOwner, shape: Shape, number: number) {
+    this.#owner = owner;
     this.shape = shape;
     this.number = number;
-    this.#file = state.session.database.newSpillFile();
   }
 
-  add(bytes: Uint8Array, view: DataView, start: number, key: Uint8Array, keyLength: number): void {
-    const rowLength = this.shape.layout.length(view, start);
+  add(bytes: Uint8Array, view: DataView, start: number, key: Uint8Array, keyAt: number, keyLength: number): void {
+    this.#put(bytes, start, this.shape.layout.length(view, start), key, keyAt, keyLength);
+  }
+
+  /** Adds a key alone. */
+  addKey(key: Uint8Array, keyAt: number, keyLength: number): void {
+    this.#put(NOTHING, 0, 0, key, keyAt, keyLength);
+  }
+
+  #put(bytes: Uint8Array, start: number, length: number, key: Uint8Array, keyAt: number, keyLength: number): void {
+    this.#file ??= newSpillFile(this.#owner);
     headView.setUint32(0, keyLength, true);
-    headView.setUint32(4, rowLength, true);
+    headView.setUint32(4, length, true);
     this.#file.append(head, 0, HEAD_BYTES);
-    if (keyLength > 0) this.#file.append(key, 0, keyLength);
-    this.#file.append(bytes, start, rowLength);
+    if (keyLength > 0) this.#file.append(key, keyAt, keyLength);
+    if (length > 0) this.#file.append(bytes, start, length);
+    this.#owner.spilledBytes += HEAD_BYTES + keyLength + length;
     this.count++;
   }
 
   get bytes(): Uint8Array {
-    return this.#window;
+    return this.#reader?.bytes ?? NOTHING;
   }
 
   get view(): DataView {
-    return this.#windowView;
+    return this.#reader?.view ?? NO_VIEW;
+  }
+
+  /** No more will be written: what it kept for writing is given up. */
+  seal(): void {
+    this.#file?.seal();
+  }
+
+  /** Reads from the beginning again. */
+  rewind(): void {
+    this.#reader?.moveTo(0);
   }
 
   /** Moves to the next row; false at the end. The first call ends writing. */
   advance(): boolean {
-    if (!this.#sealed) {
+    if (this.#file === undefined) return false;
+    if (this.#reader === undefined) {
       this.#file.seal();
-      this.#sealed = true;
+      this.#reader = new SpillReader(this.#file, 0);
     }
-    if (!this.#fill(HEAD_BYTES)) return false;
-    const keyLength = this.#windowView.getUint32(this.#windowAt, true);
-    const rowLength = this.#windowView.getUint32(this.#windowAt + 4, true);
-    this.#fill(HEAD_BYTES + keyLength + rowLength);
-    this.keyAt = this.#windowAt + HEAD_BYTES;
+    const reader = this.#reader;
+    if (!reader.fill(HEAD_BYTES)) return false;
+    const keyLength = reader.view.getUint32(reader.at, true);
+    const rowLength = reader.view.getUint32(reader.at + 4, true);
+    reader.fill(HEAD_BYTES + keyLength + rowLength);
+    this.keyAt = reader.at + HEAD_BYTES;
     this.keyLength = keyLength;
     this.rowAt = this.keyAt + keyLength;
-    this.#windowAt = this.rowAt + rowLength;
+    reader.at = this.rowAt + rowLength;
     return true;
-  }
-
-  /** Makes `need` bytes available at the window's position; false at the end of the file. */
-  #fill(need: number): boolean {
-    if (this.#windowEnd - this.#windowAt >= need) return true;
-    const rest = this.#windowEnd - this.#windowAt;
-    const size = Math.max(WINDOW_BYTES, need);
-    const window = this.#window.length >= size ? this.#window : new Uint8Array(size);
-    window.set(this.#window.subarray(this.#windowAt, this.#windowEnd), 0);
-    if (window !== this.#window) {
-      this.#window = window;
-      this.#windowView = new DataView(window.buffer);
-    }
-    this.#windowAt = 0;
-    const got = this.#file.read(window, rest, window.length - rest, this.#offset);
-    this.#offset += got;
-    this.#windowEnd = rest + got;
-    return this.#windowEnd >= need;
   }
 
   /** Fills a buffer with the next rows; false when there were none. */
   batch(out: RowBuffer): boolean {
     out.clear();
-    while (out.count < BATCH_ROWS && this.advance()) out.appendRow(this.#window, this.#windowView, this.rowAt);
+    while (out.count < BATCH_ROWS && this.advance()) out.appendRow(this.bytes, this.view, this.rowAt);
     return out.count > 0;
   }
 
   close(): void {
-    this.#file.close();
+    this.#file?.close();
+    this.#file = undefined;
+    this.#reader = undefined;
   }
 }
 
@@ -114,14 +178,34 @@ export class Partitions {
   readonly #salt: number;
 
   /** @param depth - of repeated partitioning: each depth uses other bits of the hash. */
-  constructor(state: ExecState, shape: Shape, depth: number) {
-    this.parts = Array.from({ length: PARTITIONS }, (_, i) => new SpilledRows(state, shape, i));
-    this.#salt = depth;
+  constructor(owner: SpillOwner, shape: Shape, depth: number) {
+    this.parts = Array.from({ length: PARTITIONS }, (_, i) => new SpilledRows(owner, shape, i));
+    this.#salt = Math.imul(depth + 1, 0x9e3779b1);
   }
 
   add(bytes: Uint8Array, view: DataView, start: number, key: KeyWriter): void {
-    const hash =
-      Math.imul(hashBytes(key.bytes, 0, key.length) ^ Math.imul(this.#salt + 1, 0x9e3779b1), 0x85ebca6b) >>> 28;
-    this.parts[hash]!.add(bytes, view, start, key.bytes, key.length);
+    this.#partOf(key.bytes, 0, key.length).add(bytes, view, start, key.bytes, 0, key.length);
+  }
+
+  addKey(key: KeyWriter): void {
+    this.#partOf(key.bytes, 0, key.length).addKey(key.bytes, 0, key.length);
+  }
+
+  /** Adds the row that another part has advanced to. */
+  addFrom(rows: SpilledRows): void {
+    const { bytes, keyAt, keyLength } = rows;
+    this.#partOf(bytes, keyAt, keyAt + keyLength).add(bytes, rows.view, rows.rowAt, bytes, keyAt, keyLength);
+  }
+
+  #partOf(key: Uint8Array, start: number, end: number): SpilledRows {
+    return this.parts[Math.imul(hashBytes(key, start, end) ^ this.#salt, 0x85ebca6b) >>> 28]!;
+  }
+
+  seal(): void {
+    for (const part of this.parts) part.seal();
+  }
+
+  close(): void {
+    for (const part of this.parts) part.close();
   }
 }

@@ -1,34 +1,31 @@
 /**
  * Window functions over one window definition.
  *
- * Rows are sorted by partition and order keys. One partition at a time is then answered: `peers` tells where groups of equal
- * order keys begin and end, and each call leaves one value per row. Frames: from the partition's start to the current row
- * (by rows or with its peers), and the whole partition; others are refused when the plan is made.
+ * Rows are sorted by partition and order keys. One partition at a time is gathered, with a bit for every row that begins a
+ * group of equal order keys (its peers); then its rows are put out in order, each call adding its value. When the sort fits
+ * in memory the partition is a range of it; else its rows lie in a store of their own, which spills like any.
  *
+ *   sort key:   partition keys | order keys | length of the partition keys u32
  *   partition:  start ─────── peer group ─┤ ├─ … ─────── end
  */
-import { fail, unsupported } from '../../base/errors.ts';
+import { unsupported } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import { compareKeys, RowBuffer } from '../../engine/record-port.ts';
 import type { WindowCall, WindowNode } from '../plan/logical.ts';
-import type { AggregateImpl, SqlValue } from '../types/contracts.ts';
+import type { SqlValue } from '../types/contracts.ts';
 import { type Copier, columnCopier } from './copy.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { ExternalSort } from './external-sort.ts';
+import { BATCH_ROWS, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { RowBits, RowCursor, RowStore } from './row-store.ts';
 import type { Shape } from './shape.ts';
-import { Sorter, type SortKeyMaker, sortKeyMaker } from './sort.ts';
+import { type SortKeyMaker, sortKeyMaker } from './sorter.ts';
 import { Env, type ExecState } from './state.ts';
-import { columnWriter, type Eval, type Writer } from './values.ts';
+import { columnWriter, type Writer } from './values.ts';
+import { type CompiledWindowCall, type Frame, type Partition, startAnswer, type WindowAnswer } from './window-calls.ts';
 
-type Frame = 'partition' | 'rows to current' | 'peers to current';
-
-interface CompiledWindowCall {
-  readonly name: string;
-  readonly aggregate: AggregateImpl | undefined;
-  readonly strict: boolean;
-  readonly args: readonly Eval[];
-  readonly filter: Eval | undefined;
-}
+/** Rows of a partition gathered between two looks at the clock. */
+const GATHER_ROWS = 256;
 
 export class WindowPlan implements PlanNode {
   readonly shape: Shape;
@@ -36,8 +33,7 @@ export class WindowPlan implements PlanNode {
   readonly title = 'WindowAgg';
   readonly details: readonly string[] = [];
   readonly children: readonly PlanNode[];
-  readonly partitionKey: SortKeyMaker;
-  readonly orderKey: SortKeyMaker;
+  readonly key: SortKeyMaker;
   readonly calls: readonly CompiledWindowCall[];
   readonly copies: readonly Copier[];
   readonly writers: readonly Writer[];
@@ -49,11 +45,17 @@ export class WindowPlan implements PlanNode {
     this.rows = input.rows;
     this.children = [input];
     this.frame = frameOf(node);
-    this.partitionKey = sortKeyMaker(
+    const partitionKey = sortKeyMaker(
       node.partition.map((expr) => ({ expr, descending: false, nullsFirst: false })),
       inner,
     );
-    this.orderKey = sortKeyMaker(node.order, inner);
+    const orderKey = sortKeyMaker(node.order, inner);
+    this.key = (env, key) => {
+      partitionKey(env, key);
+      const { length } = key;
+      orderKey(env, key);
+      key.uint32(length);
+    };
     const width = input.shape.columns.length;
     this.calls = node.calls.map((call, i) => compileWindowCall(call, shape.columns[width + i]!.type, inner));
     this.copies = input.shape.columns.map((_, i) => columnCopier(input.shape, i, shape, i));
@@ -86,254 +88,162 @@ function compileWindowCall(call: WindowCall, result: number, scope: Scope): Comp
   };
 }
 
-/** One partition while its calls are answered. `at(i)` points the environment at its i-th row. */
-interface Partition {
-  readonly count: number;
-  readonly peerStart: Uint32Array;
-  readonly peerEnd: Uint32Array;
-  readonly state: ExecState;
-  readonly env: Env;
-  readonly frame: Frame;
-  at(i: number): void;
+/** The keys that the rows of the partition being gathered are compared with: of the partition, and of the last group of peers. */
+interface FirstKey {
+  readonly bytes: Uint8Array;
+  /** Bytes that name the partition. */
+  readonly partition: number;
 }
 
 class WindowOperator extends Operator {
   readonly #plan: WindowPlan;
   readonly #input: Operator;
   readonly #env: Env;
-  readonly #sorter: Sorter;
+  readonly #sort: ExternalSort;
   readonly #out: RowBuffer;
-  #partitionBytes: number[] = [];
+  /** The partition's rows when the sort went to disk. */
+  readonly #store: RowStore;
+  readonly #peerStarts: RowBits;
   #gathered = false;
-  #start = 0;
-  #end = 0;
+  /** The sort stands at a row that no partition has yet. */
+  #more = false;
+  #partition: Partition | undefined;
+  #answers: readonly WindowAnswer[] = [];
+  #point: (env: Env, row: number) => void = () => undefined;
   #next = 0;
-  #values: SqlValue[][] = [];
+  /** What the calls answer for the current row. */
+  readonly #values: SqlValue[] = [];
 
   constructor(state: ExecState, plan: WindowPlan) {
     super(state);
     this.#plan = plan;
     this.#input = startPlan(plan.children[0]!, state);
     this.#env = new Env(state);
-    this.#sorter = new Sorter(state, plan.children[0]!.shape);
+    const { shape } = plan.children[0]!;
+    this.#sort = new ExternalSort(this, shape);
+    this.#store = new RowStore(this, shape);
+    this.#peerStarts = new RowBits(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
   *open(): Task<void> {
     this.loops++;
-    this.#sorter.clear();
-    this.#partitionBytes = [];
+    this.#sort.clear();
+    this.#store.clear();
+    this.#peerStarts.clear();
     this.#gathered = false;
-    this.#start = 0;
-    this.#end = 0;
-    this.#next = 0;
+    this.#partition = undefined;
     yield* this.#input.open();
   }
 
   *next(): Task<RowBuffer | undefined> {
-    if (!this.#gathered) yield* this.#gather();
+    if (!this.#gathered) {
+      yield* this.#sort.gather(this.#input, this.#plan.key, this.#env);
+      this.#gathered = true;
+      this.#more = this.#sort.advance();
+    }
     const out = this.#out;
-    const { copies, writers } = this.#plan;
-    const { order, rows } = this.#sorter;
+    const values = this.#values;
+    let answers = this.#answers;
     out.clear();
     while (out.count < BATCH_ROWS) {
-      if (this.#next >= this.#end) {
-        if (this.#end >= order.length) break;
-        yield* this.#answerPartition();
+      if (this.#partition === undefined || this.#next >= this.#partition.count) {
+        if (!this.#more) break;
+        yield* this.#gatherPartition();
+        answers = this.#answers;
       }
-      pointAt(this.#env, rows, order[this.#next]!);
-      out.start();
-      for (const copy of copies) copy(this.#env.v0, this.#env.b0, this.#env.r0, out);
-      for (let c = 0; c < writers.length; c++) writers[c]!(out, this.#values[c]![this.#next - this.#start] ?? null);
-      out.finish();
-      this.#next++;
+      const row = this.#next++;
+      for (let c = 0; c < answers.length; c++) {
+        const answer = answers[c]!;
+        values[c] = 'now' in answer ? answer.now(row) : yield* answer.later(row);
+      }
+      this.#put(row, out);
     }
     this.producedRows += out.count;
+    if (this.state.spent(out.count)) yield this.state.session.slice();
     return out.count === 0 ? undefined : out;
   }
 
-  *#gather(): Task<void> {
-    const key = new KeyWriter();
+  #put(row: number, out: RowBuffer): void {
+    const { copies, writers } = this.#plan;
     const env = this.#env;
-    for (;;) {
-      const rows = yield* this.#input.next();
-      if (rows === undefined) break;
-      for (let i = 0; i < rows.count; i++) {
-        pointAt(env, rows, i);
-        const partition = yield* evaluateRow(env, () => {
-          key.length = 0;
-          this.#plan.partitionKey(env, key);
-          const length = key.length;
-          this.#plan.orderKey(env, key);
-          return length;
-        });
-        this.#partitionBytes.push(partition);
-        this.#sorter.add(env, key);
-      }
-      if (this.state.spent(rows.count)) yield this.state.session.slice();
-    }
-    yield* this.#sorter.sort();
-    this.#gathered = true;
+    this.#point(env, row);
+    out.start();
+    for (const copy of copies) copy(env.v0, env.b0, env.r0, out);
+    for (let c = 0; c < writers.length; c++) writers[c]!(out, this.#values[c]!);
+    out.finish();
   }
 
-  *#answerPartition(): Task<void> {
-    const { order, rows } = this.#sorter;
-    this.#start = this.#end;
-    const first = order[this.#start]!;
-    const bytes = this.#partitionBytes[first]!;
-    let end = this.#start + 1;
-    while (
-      end < order.length &&
-      this.#partitionBytes[order[end]!] === bytes &&
-      this.#sorter.samePrefix(first, order[end]!, bytes)
-    )
-      end++;
-    this.#end = end;
-    this.#next = this.#start;
-    const count = end - this.#start;
-    const peerStart = new Uint32Array(count);
-    const peerEnd = new Uint32Array(count);
-    for (let i = 1; i < count; i++) {
-      peerStart[i] =
-        this.#sorter.compare(order[this.#start + i - 1]!, order[this.#start + i]!) === 0 ? peerStart[i - 1]! : i;
+  /** Takes the rows of the next partition from the sort. */
+  *#gatherPartition(): Task<void> {
+    const sort = this.#sort;
+    const store = sort.isInMemory ? undefined : this.#store;
+    const start = sort.position - 1;
+    this.#store.clear();
+    this.#peerStarts.clear();
+    const first = this.#firstKey();
+    let peers = first;
+    let count = 0;
+    do {
+      if (count === 0) this.#peerStarts.set(0);
+      else if (!this.#hasKey(peers)) {
+        peers = this.#firstKey();
+        this.#peerStarts.set(count);
+      }
+      store?.append(sort.bytes, sort.view, sort.rowAt);
+      if (++count % GATHER_ROWS === 0) {
+        if (store !== undefined) yield* store.settle();
+        if (this.state.spent(GATHER_ROWS)) yield this.state.session.slice();
+      }
+      this.#more = sort.advance();
+    } while (this.#more && this.#isIn(first));
+    this.#beginAnswers(count, this.#pointer(store, start));
+  }
+
+  #beginAnswers(count: number, cursor: () => (env: Env, row: number) => void): void {
+    const { calls, frame } = this.#plan;
+    const { state } = this;
+    const partition: Partition = { count, peerStarts: this.#peerStarts, state, frame, cursor };
+    this.#partition = partition;
+    this.#answers = calls.map((call) => startAnswer(call, partition));
+    this.#point = cursor();
+    this.#next = 0;
+  }
+
+  /** Makes functions that point an environment at a row of the partition; each has its own place in the file, if there is one. */
+  #pointer(store: RowStore | undefined, start: number): () => (env: Env, row: number) => void {
+    if (store !== undefined) {
+      return () => {
+        const cursor = new RowCursor(store);
+        return (env, row) => cursor.point(env, row);
+      };
     }
-    for (let i = count - 1; i >= 0; i--)
-      peerEnd[i] = i === count - 1 || peerStart[i + 1] === i + 1 ? i + 1 : peerEnd[i + 1]!;
-    const env = this.#env;
-    const base = this.#start;
-    const partition: Partition = {
-      count,
-      peerStart,
-      peerEnd,
-      state: this.state,
-      env,
-      frame: this.#plan.frame,
-      at: (i) => pointAt(env, rows, order[base + i]!),
-    };
-    this.#values = [];
-    for (const call of this.#plan.calls) {
-      this.#values.push(yield* answer(call, partition));
-      if (this.state.spent(count)) yield this.state.session.slice();
-    }
+    const { order, rows } = this.#sort.sorter;
+    return () => (env, row) => pointAt(env, rows, order[start + row]!);
+  }
+
+  #firstKey(): FirstKey {
+    const { keyBytes, keyAt, keyLength } = this.#sort;
+    const bytes = keyBytes.slice(keyAt, keyAt + keyLength);
+    return { bytes, partition: new DataView(bytes.buffer).getUint32(keyLength - 4) };
+  }
+
+  #hasKey(key: FirstKey): boolean {
+    const { keyBytes, keyAt, keyLength } = this.#sort;
+    return compareKeys(keyBytes, keyAt, keyAt + keyLength, key.bytes, 0, key.bytes.length) === 0;
+  }
+
+  /** Is the sort's row of the partition whose first key this is? No key part is the beginning of another. */
+  #isIn(first: FirstKey): boolean {
+    const { keyBytes, keyAt } = this.#sort;
+    return compareKeys(keyBytes, keyAt, keyAt + first.partition, first.bytes, 0, first.partition) === 0;
   }
 
   close(): void {
     this.#input.close();
-    this.#sorter.release();
+    this.#sort.release();
+    this.#store.release();
+    this.#peerStarts.clear();
     this.#out.release();
   }
-}
-
-/** Values of one argument for all rows of the partition. */
-function* argument(call: CompiledWindowCall, index: number, p: Partition): Task<SqlValue[]> {
-  const evaluate = call.args[index];
-  const values: SqlValue[] = [];
-  if (evaluate === undefined) return values;
-  for (let i = 0; i < p.count; i++) {
-    p.at(i);
-    values.push(yield* evaluateRow(p.env, () => evaluate(p.env)));
-  }
-  return values;
-}
-
-/** End of the frame of row i, exclusive; frames start at 0. */
-function frameEnd(p: Partition, i: number): number {
-  return p.frame === 'partition' ? p.count : p.frame === 'rows to current' ? i + 1 : p.peerEnd[i]!;
-}
-
-function* answer(call: CompiledWindowCall, p: Partition): Task<SqlValue[]> {
-  if (call.aggregate !== undefined) return yield* runningAggregate(call, call.aggregate, p);
-  const { count, peerStart, peerEnd } = p;
-  const rows = Array.from({ length: count }, (_, i) => i);
-  switch (call.name) {
-    case 'row_number':
-      return rows.map((i) => i + 1);
-    case 'rank':
-      return rows.map((i) => peerStart[i]! + 1);
-    case 'dense_rank': {
-      let rank = 0;
-      return rows.map((i) => (peerStart[i] === i ? ++rank : rank));
-    }
-    case 'percent_rank':
-      return rows.map((i) => (count === 1 ? 0 : peerStart[i]! / (count - 1)));
-    case 'cume_dist':
-      return rows.map((i) => peerEnd[i]! / count);
-    case 'ntile':
-      return ntile(count, (yield* argument(call, 0, p))[0] ?? null);
-    case 'lag':
-    case 'lead':
-      return yield* shifted(call, p, call.name === 'lead' ? 1 : -1);
-    case 'first_value': {
-      const values = yield* argument(call, 0, p);
-      return rows.map(() => values[0] ?? null);
-    }
-    case 'last_value': {
-      const values = yield* argument(call, 0, p);
-      return rows.map((i) => values[frameEnd(p, i) - 1] ?? null);
-    }
-    case 'nth_value': {
-      const values = yield* argument(call, 0, p);
-      const numbers = yield* argument(call, 1, p);
-      return rows.map((i) => nth(values, numbers[i] ?? null, frameEnd(p, i)));
-    }
-    default:
-      throw unsupported(`window function ${call.name}`);
-  }
-}
-
-function nth(values: readonly SqlValue[], n: SqlValue, end: number): SqlValue {
-  if (n === null) return null;
-  if ((n as number) < 1)
-    throw fail('invalid_argument_for_nth_value_function', 'argument of nth_value must be greater than zero');
-  return (n as number) <= end ? (values[(n as number) - 1] ?? null) : null;
-}
-
-function ntile(count: number, buckets: SqlValue): SqlValue[] {
-  if (buckets === null) return Array.from({ length: count }, () => null);
-  const n = buckets as number;
-  if (n < 1) throw fail('invalid_argument_for_ntile_function', 'argument of ntile must be greater than zero');
-  const small = Math.floor(count / n);
-  const large = count % n;
-  const border = large * (small + 1);
-  return Array.from(
-    { length: count },
-    (_, i) => (i < border ? Math.floor(i / (small + 1)) : large + Math.floor((i - border) / small)) + 1,
-  );
-}
-
-function* shifted(call: CompiledWindowCall, p: Partition, sign: 1 | -1): Task<SqlValue[]> {
-  const values = yield* argument(call, 0, p);
-  const offsets = yield* argument(call, 1, p);
-  const defaults = yield* argument(call, 2, p);
-  return values.map((_, i) => {
-    const offset = call.args.length > 1 ? (offsets[i] ?? null) : 1;
-    if (offset === null) return null;
-    const from = i + sign * (offset as number);
-    return from >= 0 && from < p.count ? values[from]! : (defaults[i] ?? null);
-  });
-}
-
-function* runningAggregate(call: CompiledWindowCall, aggregate: AggregateImpl, p: Partition): Task<SqlValue[]> {
-  const { context } = p.state;
-  const results: SqlValue[] = [];
-  let state = aggregate.start(context);
-  let done = 0;
-  let last: SqlValue = null;
-  for (let i = 0; i < p.count; i++) {
-    const end = frameEnd(p, i);
-    if (end === done && i > 0) {
-      results.push(last);
-      continue;
-    }
-    for (; done < end; done++) {
-      p.at(done);
-      const args = yield* evaluateRow(p.env, () =>
-        call.filter !== undefined && call.filter(p.env) !== true ? undefined : call.args.map((a) => a(p.env)),
-      );
-      if (args !== undefined && !(call.strict && args.includes(null))) state = aggregate.step(context, state, ...args);
-    }
-    last = aggregate.final(context, state);
-    results.push(last);
-  }
-  return results;
 }

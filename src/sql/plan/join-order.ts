@@ -26,7 +26,10 @@ import {
   KIND_TEXT,
   KIND_U32,
 } from '../../base/physical.ts';
-import { HashJoinPlan, type HashKeyPart, type JoinType, LateralJoinPlan } from '../exec/join.ts';
+import { HashJoinPlan } from '../exec/hash-join.ts';
+import type { HashKeyPart, JoinOptions, JoinType } from '../exec/join.ts';
+import { LateralJoinPlan } from '../exec/lateral-join.ts';
+import { NestedLoopPlan } from '../exec/nested-loop.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ScanPlan } from '../exec/scan.ts';
 import { Shape, travelPhysical } from '../exec/shape.ts';
@@ -361,20 +364,18 @@ function hashJoin(
       'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions',
     );
   const shape = joinShape(left, right, wanted, type !== 'semi' && type !== 'anti');
-  return new HashJoinPlan(
-    {
-      type,
-      left,
-      right,
-      shape,
-      leftKeys: equalities.map((e) => e.left),
-      rightKeys: equalities.map((e) => e.right),
-      residual,
-      rows,
-      details,
-    },
-    planner.scope,
-  );
+  const options: JoinOptions = {
+    type,
+    left,
+    right,
+    shape,
+    leftKeys: equalities.map((e) => e.left),
+    rightKeys: equalities.map((e) => e.right),
+    residual,
+    rows,
+    details,
+  };
+  return equalities.length > 0 ? new HashJoinPlan(options, planner.scope) : new NestedLoopPlan(options, planner.scope);
 }
 
 function lateral(

@@ -22,7 +22,8 @@ import { KeyRecord } from '../exec/key-record.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
 import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
-import { DistinctPlan, LimitPlan, RenamePlan, SetOpPlan } from '../exec/sets.ts';
+import { SetOpPlan } from '../exec/set-operations.ts';
+import { DistinctPlan, LimitPlan, RenamePlan } from '../exec/sets.ts';
 import { Shape, type ShapeColumn } from '../exec/shape.ts';
 import { SortPlan } from '../exec/sort.ts';
 import { type SubPlan, subPlanEval } from '../exec/subplan.ts';
@@ -163,25 +164,18 @@ export class Planner {
         );
       }
       case 'distinct': {
-        const all = node.on === undefined ? idsOf(node.columns) : withColumns(needed, node.on);
-        let input = this.plan(node.input, all, []);
-        // Rows that are equal are one group without aggregates; that way DISTINCT spills too.
-        if (node.on === undefined) {
-          input = this.exactly(input, node.columns);
-          return this.filtered(
-            new AggregatePlan(
-              input,
-              new Shape(input.shape.columns),
-              input.shape.columns.map(columnRef),
-              [],
-              this.scope,
-              Math.max(1, input.rows / 5),
-              [],
-            ),
-            conditions,
-          );
+        if (node.on !== undefined) {
+          const input = this.plan(orderedBy(node.input, node.on), withColumns(needed, node.on), []);
+          return this.filtered(new DistinctPlan(input, node.on, this.scope, Math.max(1, input.rows / 5)), conditions);
         }
-        return this.filtered(new DistinctPlan(input, node.on, this.scope, Math.max(1, input.rows / 5)), conditions);
+        // Rows that are equal are one group without aggregates; that way DISTINCT spills too.
+        const input = this.exactly(this.plan(node.input, idsOf(node.columns), []), node.columns);
+        const { columns } = input.shape;
+        const rows = Math.max(1, input.rows / 5);
+        return this.filtered(
+          new AggregatePlan(input, new Shape(columns), columns.map(columnRef), [], this.scope, rows, []),
+          conditions,
+        );
       }
       case 'setop':
         return this.#setOp(node, conditions);
@@ -532,6 +526,24 @@ function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
     plan = below;
   }
   return plan.deliversOrder(ids, keys);
+}
+
+/**
+ * A node's rows with equal values of `on` one behind the other. ORDER BY begins with these expressions when there is one;
+ * what it leaves out, and without it all, is sorted by here. The sort is stable: of equal rows the input's first stays first.
+ */
+function orderedBy(node: Logical, on: readonly Expr[]): Logical {
+  const given = node.kind === 'sort' ? node.keys : [];
+  const sameColumn = (a: Expr, b: Expr): boolean => a.kind === 'column' && b.kind === 'column' && a.id === b.id;
+  const leading = given.filter((key) => on.some((expr) => sameColumn(key.expr, expr)));
+  const missing = on.filter((expr) => !leading.some((key) => sameColumn(key.expr, expr)));
+  if (missing.length === 0) return node;
+  const keys: SortKey[] = [
+    ...leading,
+    ...missing.map((expr) => ({ expr, descending: false, nullsFirst: false })),
+    ...given.filter((key) => !leading.includes(key)),
+  ];
+  return { kind: 'sort', input: node.kind === 'sort' ? node.input : node, keys, columns: node.columns };
 }
 
 export function idsOf(columns: readonly { readonly id: ColumnId }[]): Set<ColumnId> {

@@ -95,6 +95,13 @@ function actual(operators: readonly Operator[] | undefined): string {
   return ` (actual rows=${Math.round(rows / loops)} loops=${loops})`;
 }
 
+/** What a part put aside on disk. */
+function spilled(operators: readonly Operator[] = []): readonly string[] {
+  const files = operators.reduce((sum, o) => sum + o.spilledFiles, 0);
+  const bytes = operators.reduce((sum, o) => sum + o.spilledBytes, 0);
+  return files === 0 ? [] : [`Disk: ${Math.ceil(bytes / 1024)}kB in ${files} temporary file${files === 1 ? '' : 's'}`];
+}
+
 function describe(
   node: PlanNode,
   depth: number,
@@ -110,7 +117,8 @@ function describe(
   lines.push(
     `${indent}${node.title}  (rows=${Math.round(node.rows)})${started === undefined ? '' : actual(started.get(node))}`,
   );
-  for (const detail of node.details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
+  const details = [...node.details, ...spilled(started?.get(node))];
+  for (const detail of details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
   for (const child of node.children) describe(child, depth + 1, lines, started);
 }
 

@@ -1,0 +1,202 @@
+/**
+ * Sorting in memory: what sorts, ordered aggregates and index builds share.
+ *
+ * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
+ * 4,096 rows are sorted with the built-in sort and merged pairwise, giving way between slices (law 9). The sort is stable.
+ */
+import type { Task } from '../../base/task.ts';
+import { compareKeys, type KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import type { SortKey } from '../plan/logical.ts';
+import { compileEval, type Scope } from './evaluate.ts';
+import { appendSortValue } from './key-values.ts';
+import { type Shape, travelPhysical } from './shape.ts';
+import type { SpilledRows } from './spill.ts';
+import type { Env, ExecState } from './state.ts';
+
+const RUN_ROWS = 4096;
+const CHUNK_BYTES = 65536;
+/** Rows written to disk between two looks at the clock. */
+const WRITE_ROWS = 256;
+
+/** Appends the sort key of the environment's row. */
+export type SortKeyMaker = (env: Env, key: KeyWriter) => void;
+
+export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMaker {
+  const parts = keys.map((k) => ({
+    evaluate: compileEval(k.expr, scope),
+    physical: travelPhysical(k.expr.type, k.expr.typmod),
+    descending: k.descending,
+    nullsFirst: k.nullsFirst,
+  }));
+  return (env, key) => {
+    for (let i = 0; i < parts.length; i++) {
+      const p = parts[i]!;
+      appendSortValue(key, p.physical, p.descending, p.nullsFirst, p.evaluate(env));
+    }
+  };
+}
+
+/** Gathers rows with keys and orders them. */
+export class Sorter {
+  readonly rows: RowBuffer;
+  /** Row numbers in order, after {@link sort}. */
+  order: Uint32Array = new Uint32Array(0);
+  #chunks: Uint8Array[] = [];
+  #free = CHUNK_BYTES;
+  #chunkOf = new Uint32Array(256);
+  #offsetOf = new Uint32Array(256);
+  #lengthOf = new Uint32Array(256);
+  #charged = 0;
+  readonly #state: ExecState;
+
+  constructor(state: ExecState, shape: Shape) {
+    this.#state = state;
+    this.rows = new RowBuffer(shape.layout, state.memory);
+  }
+
+  get count(): number {
+    return this.rows.count;
+  }
+
+  /** Adds the environment's row (its first record) with a key. */
+  add(env: Env, key: KeyWriter): void {
+    const number = this.rows.count;
+    this.rows.appendRow(env.b0, env.v0, env.r0);
+    this.#keep(number, key);
+  }
+
+  #keep(number: number, key: KeyWriter): void {
+    if (number >= this.#chunkOf.length) {
+      const size = this.#chunkOf.length * 2;
+      this.#chunkOf = enlarge(this.#chunkOf, size);
+      this.#offsetOf = enlarge(this.#offsetOf, size);
+      this.#lengthOf = enlarge(this.#lengthOf, size);
+    }
+    const { length } = key;
+    const last = this.#chunks[this.#chunks.length - 1];
+    if (last === undefined || this.#free + length > last.length) {
+      const size = number < 64 && length < 2048 ? 4096 : Math.max(CHUNK_BYTES, length);
+      this.#chunks.push(new Uint8Array(size));
+      this.#charged += size;
+      this.#state.memory.charge(size);
+      this.#free = 0;
+    }
+    const chunk = this.#chunks[this.#chunks.length - 1]!;
+    for (let i = 0; i < length; i++) chunk[this.#free + i] = key.bytes[i]!;
+    this.#chunkOf[number] = this.#chunks.length - 1;
+    this.#offsetOf[number] = this.#free;
+    this.#lengthOf[number] = length;
+    this.#free += length;
+  }
+
+  /** Copies a row's key. */
+  copyKey(number: number, into: KeyWriter): void {
+    const at = this.#offsetOf[number]!;
+    into.length = 0;
+    into.append(this.#chunks[this.#chunkOf[number]!]!, at, at + this.#lengthOf[number]!);
+  }
+
+  /** True when the keys of two rows begin with the same `length` bytes. */
+  samePrefix(a: number, b: number, length: number): boolean {
+    const aAt = this.#offsetOf[a]!;
+    const bAt = this.#offsetOf[b]!;
+    const aChunk = this.#chunks[this.#chunkOf[a]!]!;
+    const bChunk = this.#chunks[this.#chunkOf[b]!]!;
+    for (let i = 0; i < length; i++) if (aChunk[aAt + i] !== bChunk[bAt + i]) return false;
+    return true;
+  }
+
+  /** Compares two rows' keys. */
+  compare(a: number, b: number): number {
+    const aAt = this.#offsetOf[a]!;
+    const bAt = this.#offsetOf[b]!;
+    return compareKeys(
+      this.#chunks[this.#chunkOf[a]!]!,
+      aAt,
+      aAt + this.#lengthOf[a]!,
+      this.#chunks[this.#chunkOf[b]!]!,
+      bAt,
+      bAt + this.#lengthOf[b]!,
+    );
+  }
+
+  *sort(): Task<void> {
+    const { count } = this.rows;
+    let from = new Uint32Array(count);
+    for (let i = 0; i < count; i++) from[i] = i;
+    const compare = (a: number, b: number): number => this.compare(a, b) || a - b;
+    for (let at = 0; at < count; at += RUN_ROWS) {
+      from.subarray(at, Math.min(count, at + RUN_ROWS)).sort(compare);
+      if (this.#state.spent(RUN_ROWS)) yield this.#state.session.slice();
+    }
+    let to = new Uint32Array(count);
+    for (let run = RUN_ROWS; run < count; run *= 2) {
+      for (let at = 0; at < count; at += run * 2)
+        yield* this.#merge(from, to, at, Math.min(at + run, count), Math.min(at + run * 2, count));
+      [from, to] = [to, from];
+    }
+    this.order = from;
+  }
+
+  *#merge(from: Uint32Array, to: Uint32Array, start: number, middle: number, end: number): Task<void> {
+    let a = start;
+    let b = middle;
+    for (let i = start; i < end; i++) {
+      to[i] = b >= end || (a < middle && this.compare(from[a]!, from[b]!) <= 0) ? from[a++]! : from[b++]!;
+      if ((i & 2047) === 2047 && this.#state.spent(2048)) yield this.#state.session.slice();
+    }
+  }
+
+  /** A row's key: the bytes that hold it, its place there and its length. */
+  keyBytes(number: number): Uint8Array {
+    return this.#chunks[this.#chunkOf[number]!]!;
+  }
+
+  keyAt(number: number): number {
+    return this.#offsetOf[number]!;
+  }
+
+  keyLength(number: number): number {
+    return this.#lengthOf[number]!;
+  }
+
+  /** Writes the sorted rows with their keys to a run on disk, and empties the sorter. */
+  *spillTo(run: SpilledRows): Task<void> {
+    const { rows, order } = this;
+    for (let i = 0; i < order.length; i++) {
+      const number = order[i]!;
+      const address = rows.index[number]!;
+      const chunk = address >>> 13;
+      run.add(
+        rows.chunks[chunk]!,
+        rows.views[chunk]!,
+        (address & 8191) << 3,
+        this.keyBytes(number),
+        this.keyAt(number),
+        this.keyLength(number),
+      );
+      if (i % WRITE_ROWS === WRITE_ROWS - 1 && this.#state.spent(WRITE_ROWS)) yield this.#state.session.slice();
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    this.rows.clear();
+    this.#chunks = [];
+    this.#free = CHUNK_BYTES;
+    this.#state.memory.usedBytes -= this.#charged;
+    this.#charged = 0;
+    this.order = new Uint32Array(0);
+  }
+
+  release(): void {
+    this.clear();
+    this.rows.release();
+  }
+}
+
+function enlarge(old: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(size);
+  next.set(old);
+  return next;
+}
