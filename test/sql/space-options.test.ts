@@ -2,6 +2,7 @@
  * Storage options of tables, indexes and constraints: what WITH, SET and RESET take and refuse, what the catalogs show, and
  * which space hints the trees get.
  */
+import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { ExtentError } from '../../src/base/errors.ts';
 import { TREE_OWNED_PAGES_AT } from '../../src/storage/layout.ts';
@@ -491,4 +492,18 @@ test('others see hints when they are committed, and writers go on meanwhile', as
   expect(await other.rows("select reloptions from pg_class where relname = 'i'")).toEqual([
     ['{growth=200,append_sequential=true}'],
   ]);
+});
+
+test('the examples of docs/SPACE.md do what it says', async () => {
+  const page = readFileSync(new URL('../../docs/SPACE.md', import.meta.url), 'utf8');
+  const section = page.slice(page.indexOf('## Space hints')).split(/^## /m)[1] ?? '';
+  const examples = [...section.matchAll(/```sql\n([\s\S]*?)```/g)].map((m) => m[1]!);
+  expect(examples.length).toBe(2);
+  for (const example of examples) {
+    const outcomes = await s.run(example);
+    const shown = outcomes.flatMap((o) => o.rows.map((row) => `-- ${row.join(' | ')}`));
+    expect(example.split('\n').filter((line) => line.startsWith('--'))).toEqual(shown);
+  }
+  expect(space(tree('event'))).toEqual({ density: 100, initialPages: 128, growthPercent: 200, flags: 0x12 });
+  expect(space(tree('event_at'))).toEqual({ density: 70, flags: 0x1 });
 });
