@@ -128,7 +128,10 @@ async function keepCode() {
   const { open } = await import(join(target, 'index.js'));
   const folder = mkdtempSync(join(tmpdir(), 'extentdb-build-'));
   const db = await open(join(folder, 'first.extent'));
-  await db.query('select 1 as x');
+  await db.query('create table first (id int primary key, word text)');
+  await db.query("insert into first values ($1, 'one'), ($2, 'two')", [1, 2]);
+  await db.query('select * from first where id = 1 + 1');
+  db.prepare('select 1 + 1 as two').all();
   keep();
   await db.close();
   rmSync(folder, { recursive: true });

@@ -17,7 +17,9 @@ import type { WideInteger } from '../types/wide-integer.ts';
 import { dateToTimestamp } from './datetime-arithmetic.ts';
 import type { Definition } from './definition.ts';
 
-export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>=';
+export const COMPARISONS = ['=', '<>', '<', '<=', '>', '>='] as const;
+
+export type Comparison = (typeof COMPARISONS)[number];
 
 type Order = { call(context: EvalContext, a: SqlValue, b: SqlValue): number }['call'];
 
@@ -128,8 +130,4 @@ export function comparison(
       ? (_context: EvalContext, a: SqlValue, b: SqlValue) => a === b
       : (context: EvalContext, a: SqlValue, b: SqlValue) => holds(order(context, a, b));
   return code === undefined ? { signature, impl } : { signature, impl, code };
-}
-
-export function isComparison(name: string): name is Comparison {
-  return Object.hasOwn(HOLDS, name);
 }

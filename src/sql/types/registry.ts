@@ -13,7 +13,7 @@ import { lazy } from '../../base/lazy.ts';
 import { KIND_I16, KIND_I32, KIND_U32 } from '../../base/physical.ts';
 import { ALL_AGGREGATES } from '../functions/aggregates.ts';
 import { allDefinitions } from '../functions/all-definitions.ts';
-import { comparison, isComparison } from '../functions/comparisons.ts';
+import { COMPARISONS, comparison } from '../functions/comparisons.ts';
 import type { Definition } from '../functions/definition.ts';
 import {
   aggregateFacts,
@@ -101,6 +101,7 @@ class BuiltinRegistry implements Registry {
   /** What is made so far. */
   readonly #functions = new Map<Oid, FunctionEntry>();
   readonly #functionNames = new Map<string, readonly FunctionEntry[]>();
+  readonly #signatures = new Map<string, FunctionEntry>();
   readonly #operators = new Map<Oid, OperatorEntry>();
   readonly #operatorNames = new Map<string, readonly OperatorEntry[]>();
   /** Casts by {@link pairOf}; undefined = there is none. */
@@ -133,8 +134,7 @@ class BuiltinRegistry implements Registry {
     for (const definition of allDefinitions(this.#types)) {
       if (!add(definition.signature, () => definition)) broken(`${definition.signature} is defined twice`);
     }
-    for (const operator of allOperatorNames()) {
-      if (!isComparison(operator)) continue;
+    for (const operator of COMPARISONS) {
       for (const { signature, left, right } of operatorFactsNamed(operator)) {
         add(signature, () => comparison(this.#types, signature, operator, left, right));
       }
@@ -152,6 +152,7 @@ class BuiltinRegistry implements Registry {
       if (definition === undefined) continue;
       const entry = functionEntry(facts.get(signature) ?? broken(`no facts about function ${signature}`), definition);
       this.#functions.set(entry.oid, entry);
+      this.#signatures.set(signature, entry);
       entries.push(entry);
     }
     return entries;
@@ -159,9 +160,8 @@ class BuiltinRegistry implements Registry {
 
   /** The function of a signature, as facts name it. */
   #bySignature(signature: string): FunctionEntry | undefined {
-    const name = nameOf(signature);
-    const oid = functionFactsNamed(name).find((facts) => facts.signature === signature)?.oid;
-    return this.functionsNamed(name).find((entry) => entry.oid === oid);
+    this.functionsNamed(nameOf(signature));
+    return this.#signatures.get(signature);
   }
 
   #makeOperator(facts: OperatorFacts): OperatorEntry | undefined {
