@@ -11,7 +11,7 @@ import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { runTask } from '../base/task.ts';
 import type { Vfs } from '../io/vfs.ts';
-import { openDatabaseFile } from '../space/open-database-file.ts';
+import { openDatabaseFile, type ShrinkMode } from '../space/open-database-file.ts';
 import type { Oid } from './catalog.ts';
 import { Database } from './database.ts';
 import { SpillFile } from './spill-file.ts';
@@ -22,6 +22,8 @@ export interface InstanceOptions {
   readonly prng: Prng;
   readonly cacheBytes?: number;
   readonly pageBytes?: number;
+  /** When free space goes back to the file system; default `realtime` where holes can be punched, else `on`. */
+  readonly shrink?: ShrinkMode | undefined;
 }
 
 export const DEFAULT_DATABASE = 'postgres';
@@ -80,7 +82,7 @@ export class Instance {
 
   async #start(name: string, path: string, create: boolean): Promise<Database> {
     const { vfs, clock, prng, cacheBytes, pageBytes } = this.options;
-    const { store } = await runTask(
+    const file = await runTask(
       openDatabaseFile({
         vfs,
         clock,
@@ -89,14 +91,16 @@ export class Instance {
         create,
         ...(cacheBytes === undefined ? {} : { cacheBytes }),
         ...(pageBytes === undefined ? {} : { pageBytes }),
+        shrink: this.options.shrink,
       }),
     );
+    const { store } = file;
     const database = await Database.start(name, oidOf(name), store, clock, prng);
     this.#started.set(name, database);
     removeSpillFiles(vfs, path);
     let spills = 0;
     database.newSpillFile = () => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`);
-    database.backgroundStep = () => store.background();
+    database.backgroundStep = () => file.background();
     this.#maintain(database);
     return database;
   }

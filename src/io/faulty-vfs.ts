@@ -91,6 +91,10 @@ export class FaultyVfs implements Vfs {
     this.#inner.unlink(path);
   }
 
+  canPunch(directory: string): boolean {
+    return this.#inner.canPunch(directory);
+  }
+
   syncDirectory(path: string): void {
     this.check('sync', path);
     this.#inner.syncDirectory(path);
@@ -170,6 +174,12 @@ class FaultyFile implements VfsFile {
   punch(offset: number, length: number): boolean {
     this.#vfs.check('resize', this.path);
     return this.#inner.punch(offset, length);
+  }
+
+  punchAsync(offset: number, length: number, done: (error: unknown, punched: boolean) => void): void {
+    const effect = this.#vfs.strike('resize', this.path);
+    if (effect === undefined) this.#inner.punchAsync(offset, length, done);
+    else this.#inner.readAsync(new Uint8Array(1), 0, 0, 0, () => done(failure(effect, this.path), false));
   }
 
   dataRanges(): number[] | undefined {

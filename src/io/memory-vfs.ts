@@ -31,6 +31,28 @@ class Inode {
   history = new Map<number, Uint8Array[]>();
   /** Sizes since the last sync, the first is the durable one. */
   sizes: number[] = [0];
+  /** Sectors without space on the disk. */
+  readonly holes = new Set<number>();
+
+  /** Bytes that it takes from the disk. */
+  get allocated(): number {
+    let holes = 0;
+    for (const sector of this.holes) if (sector * SECTOR < this.size) holes++;
+    return this.size - holes * SECTOR;
+  }
+
+  /** Holes in a range: what filling it takes. */
+  holesIn(offset: number, length: number): number {
+    if (this.holes.size === 0) return 0;
+    let count = 0;
+    for (let s = Math.floor(offset / SECTOR); s * SECTOR < offset + length; s++) if (this.holes.has(s)) count++;
+    return count;
+  }
+
+  fill(offset: number, length: number): void {
+    if (this.holes.size === 0) return;
+    for (let s = Math.floor(offset / SECTOR); s * SECTOR < offset + length; s++) this.holes.delete(s);
+  }
 
   reserve(size: number): void {
     if (size <= this.bytes.length) return;
@@ -82,6 +104,7 @@ class Inode {
       if (unwritten && prng.chance(0.3)) prng.fill(left.bytes.subarray(index * SECTOR, (index + 1) * SECTOR));
     }
     left.bytes.fill(0, left.size);
+    for (const s of this.holes) if (left.sector(s).every((b) => b === 0)) left.holes.add(s);
     return left;
   }
 }
@@ -100,6 +123,8 @@ export class MemoryVfs implements Vfs {
   #prng: Prng | undefined;
   /** Bytes that the disk holds at most; growing past it fails with `disk_full`. */
   capacityBytes: number = Number.POSITIVE_INFINITY;
+  /** False: a file system that knows no holes. */
+  holes = true;
 
   /** Operations counted so far: each call that changes or syncs something is one. */
   get operations(): number {
@@ -127,6 +152,7 @@ export class MemoryVfs implements Vfs {
     next.#durable = new Map(next.#entries);
     for (const directory of this.#directories) next.#directories.add(directory);
     next.capacityBytes = this.capacityBytes;
+    next.holes = this.holes;
     return next;
   }
 
@@ -189,16 +215,20 @@ export class MemoryVfs implements Vfs {
     this.#changes = rest;
   }
 
+  canPunch(): boolean {
+    return this.holes;
+  }
+
   lock(path: string): VfsLock {
     if (this.#locks.has(path)) throw fail('object_in_use', `database file "${path}" is in use`);
     this.#locks.add(path);
     return { release: () => this.#locks.delete(path) };
   }
 
-  /** Bytes of all files together. */
+  /** Bytes that all files together take; holes take none. */
   usedBytes(): number {
     let sum = 0;
-    for (const inode of this.#entries.values()) sum += inode.size;
+    for (const inode of this.#entries.values()) sum += inode.allocated;
     return sum;
   }
 
@@ -267,20 +297,32 @@ class MemoryFile implements VfsFile {
 
   allocate(offset: number, length: number): void {
     this.#disk.step();
-    this.#room(offset + length);
+    this.#room(offset + length, offset, length);
+    this.#inode.fill(offset, length);
     if (offset + length > this.#inode.size) this.#inode.resize(offset + length);
   }
 
   punch(offset: number, length: number): boolean {
-    this.#disk.step();
-    this.#inode.change(offset, Math.min(length, this.#inode.size - offset), undefined, 0);
+    if (!this.#disk.holes) return false;
+    this.#disk.step((prng) => this.#punch(offset, prng.below(length + 1)));
+    this.#punch(offset, length);
     return true;
+  }
+
+  punchAsync(offset: number, length: number, done: (error: unknown, punched: boolean) => void): void {
+    let punched = false;
+    later(
+      (error) => done(error, punched),
+      () => {
+        punched = this.punch(offset, length);
+      },
+    );
   }
 
   dataRanges(): number[] {
     const ranges: number[] = [];
     for (let at = 0; at < this.#inode.size; at += SECTOR) {
-      if (this.#inode.bytes.subarray(at, at + SECTOR).every((b) => b === 0)) continue;
+      if (this.#inode.holes.has(at / SECTOR)) continue;
       const end = ranges.length === 0 ? -1 : ranges[ranges.length - 2]! + ranges[ranges.length - 1]!;
       if (end === at) ranges[ranges.length - 1]! += SECTOR;
       else ranges.push(at, SECTOR);
@@ -290,15 +332,24 @@ class MemoryFile implements VfsFile {
 
   close(): void {}
 
+  #punch(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#inode.size);
+    this.#inode.change(offset, Math.max(0, end - offset), undefined, 0);
+    for (let s = Math.ceil(offset / SECTOR); (s + 1) * SECTOR <= end; s++) this.#inode.holes.add(s);
+  }
+
   #write(from: Uint8Array, at: number, length: number, offset: number): void {
-    this.#room(offset + length);
+    this.#room(offset + length, offset, length);
+    this.#inode.fill(offset, length);
     this.#inode.change(offset, length, from, at);
     if (offset + length > this.#inode.size) this.#inode.resize(offset + length);
   }
 
-  #room(size: number): void {
-    if (size <= this.#inode.size) return;
-    if (this.#disk.usedBytes() + size - this.#inode.size > this.#disk.capacityBytes) {
+  /** Is there room for a file of `size` bytes, with the holes between `offset` and `offset + length` filled? */
+  #room(size: number, offset = 0, length = 0): void {
+    if (this.#disk.capacityBytes === Number.POSITIVE_INFINITY) return;
+    const more = Math.max(0, size - this.#inode.size) + this.#inode.holesIn(offset, length) * SECTOR;
+    if (more > 0 && this.#disk.usedBytes() + more > this.#disk.capacityBytes) {
       throw fail('disk_full', `could not extend file "${this.path}": no space left on device`);
     }
   }

@@ -113,6 +113,10 @@ class NodeFile implements VfsFile {
     return this.#guard('punch', () => this.#host.punch(this.#fd, offset, length));
   }
 
+  punchAsync(offset: number, length: number, done: (error: unknown, punched: boolean) => void): void {
+    this.#host.punchAsync(this.#fd, offset, length, (punched) => done(undefined, punched));
+  }
+
   dataRanges(): number[] | undefined {
     return this.#guard('map', () => this.#host.dataRanges(this.#fd, fs.fstatSync(this.#fd).size));
   }
@@ -131,6 +135,9 @@ class NodeFile implements VfsFile {
 }
 
 export class NodeVfs implements Vfs {
+  /** By device: are holes possible? */
+  readonly #punching = new Map<number, boolean>();
+
   open(path: string, mode: OpenMode): VfsFile {
     return attempt('open', path, () => new NodeFile(path, fs.openSync(path, FLAGS[mode], 0o600), hostCalls()));
   }
@@ -161,6 +168,17 @@ export class NodeVfs implements Vfs {
     attempt('remove', path, () => fs.unlinkSync(path));
   }
 
+  canPunch(directory: string): boolean {
+    return attempt('examine', directory, () => {
+      const device = fs.statSync(directory).dev;
+      const known = this.#punching.get(device);
+      if (known !== undefined) return known;
+      const possible = probe(directory);
+      this.#punching.set(device, possible);
+      return possible;
+    });
+  }
+
   syncDirectory(path: string): void {
     // Windows has no directory handles to sync; its metadata is journalled with the file's own flush.
     if (process.platform === 'win32') return;
@@ -176,6 +194,23 @@ export class NodeVfs implements Vfs {
 
   lock(path: string): VfsLock {
     return lockFile(path, hostCalls());
+  }
+}
+
+const PROBE_BYTES = 1 << 18;
+
+/** Writes a file, punches all of it and looks whether its blocks are gone. */
+function probe(directory: string): boolean {
+  const path = `${directory}/.extentdb-probe-${process.pid}`;
+  const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_TRUNC, 0o600);
+  try {
+    fs.unlinkSync(path);
+    fs.writeSync(fd, new Uint8Array(PROBE_BYTES).fill(1));
+    fs.fdatasyncSync(fd);
+    const before = fs.fstatSync(fd).blocks;
+    return hostCalls().punch(fd, 0, PROBE_BYTES) && fs.fstatSync(fd).blocks < before;
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

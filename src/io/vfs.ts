@@ -27,6 +27,8 @@ export interface VfsFile {
   allocate(offset: number, length: number): void;
   /** Gives the range's disk space back; it reads as zeros or, until it is durable, as before. False: not possible here. */
   punch(offset: number, length: number): boolean;
+  /** As `punch`; `done` also hears whether it was possible. */
+  punchAsync(offset: number, length: number, done: (error: unknown, punched: boolean) => void): void;
   /** Pairs (offset, length) of the ranges that hold data, in order; undefined where the host cannot tell. */
   dataRanges(): number[] | undefined;
   close(): void;
@@ -50,6 +52,8 @@ export interface Vfs {
   removeDirectory(path: string): void;
   rename(from: string, to: string): void;
   unlink(path: string): void;
+  /** Can holes be punched into files of this directory? Tried once per file system, with a file that goes again. */
+  canPunch(directory: string): boolean;
   /** Makes creations, renames and removals in a directory durable. */
   syncDirectory(path: string): void;
   /**

@@ -1,23 +1,60 @@
 /**
- * The one way in for the engine: a store whose pages come from the space manager.
+ * The one way in for the engine: a store whose pages come from the space manager, and what the space manager does for it.
  */
 import type { Task } from '../base/task.ts';
+import { directoryOf } from '../io/vfs.ts';
 import { openingStore, type StoreOptions } from '../storage/open-store.ts';
 import type { FileStore } from '../storage/store.ts';
 import { SpaceAllocator } from './space-allocator.ts';
 
+/**
+ * When free space goes back to the file system (JET_paramEnableShrinkDatabase): never; when somebody asks; or also by itself
+ * as soon as enough of it reaches the database root.
+ */
+export type ShrinkMode = 'off' | 'on' | 'realtime';
+
 /** What `openDatabaseFile` needs: a store's options, without those that the space manager fills in. */
-export type DatabaseFileOptions = Omit<StoreOptions, 'allocator' | 'redoHandler'>;
+export interface DatabaseFileOptions extends Omit<StoreOptions, 'allocator' | 'redoHandler'> {
+  /** Default: `realtime` where holes can be punched, else `on`. */
+  readonly shrink?: ShrinkMode | undefined;
+}
 
 /** A database file, open. */
-export interface DatabaseFile {
+export class DatabaseFile {
   readonly store: FileStore;
   readonly space: SpaceAllocator;
+  readonly path: string;
+  readonly #options: DatabaseFileOptions;
+  #shrink: ShrinkMode | undefined;
+
+  constructor(options: DatabaseFileOptions, store: FileStore, space: SpaceAllocator) {
+    this.#options = options;
+    this.#shrink = options.shrink;
+    this.path = options.path;
+    this.store = store;
+    this.space = space;
+  }
+
+  /** The mode in force. The first look at it may try out what the file system can do. */
+  get shrink(): ShrinkMode {
+    const { vfs, path } = this.#options;
+    this.#shrink ??= vfs.canPunch(directoryOf(path)) ? 'realtime' : 'on';
+    return this.#shrink;
+  }
+
+  /** Background work, a piece at a time: the store's, then realtime trimming. False = nothing to do now. */
+  *background(): Task<boolean> {
+    if (yield* this.store.background()) return true;
+    if (this.store.isClosed || this.store.parts.core.readOnly || !this.space.trimmer.isWorthwhile()) return false;
+    if (this.shrink !== 'realtime') return false;
+    yield* this.space.trimmer.trim();
+    return true;
+  }
 }
 
 /** Opens or makes a database file. Run it with `runTask`, or with `runNow` for synchronous callers. */
 export function* openDatabaseFile(options: DatabaseFileOptions): Task<DatabaseFile> {
   const space = new SpaceAllocator();
   const store = yield* openingStore({ ...options, allocator: space });
-  return { store, space };
+  return new DatabaseFile(options, store, space);
 }

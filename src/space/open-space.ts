@@ -3,6 +3,7 @@ import type { DroppedSpace } from './dropped-space.ts';
 import type { ExtentSource } from './extent-source.ts';
 import type { SpaceMap } from './space-map.ts';
 import type { SpaceParts } from './tree-space.ts';
+import type { Trimmer } from './trimmer.ts';
 import type { Upward } from './upward.ts';
 
 export interface OpenSpace {
@@ -11,4 +12,6 @@ export interface OpenSpace {
   readonly source: ExtentSource;
   readonly upward: Upward;
   readonly dropped: DroppedSpace;
+  /** Undefined until the space of the database root is open. */
+  trimmer: Trimmer | undefined;
 }

@@ -1,19 +1,31 @@
 /**
  * The database root's space: free extents of the file, and the file's end.
  *
- *   find     the first free extent that holds so many pages, aligned if they are many; else the file grows
+ *   find     the first extent at hand that holds so many pages, aligned if they are many; else pages that were trimmed are
+ *            reserved again; else the file grows
  *   carve    takes them out of it
+ *   reserve  disk first, then a group that puts trimmed pages at hand; so a power cut leaves at most a filled hole
  *   extend   disk first, then a group that makes the new pages the root's; so a power cut leaves at most a longer file
  */
 import { REQUEST_ROOM } from '../base/task.ts';
 import { NEED, NONE, OK } from '../storage/contracts.ts';
-import { EXTENT_ALIGN_BYTES, EXTENT_AT_HAND, pageOffset, TREE_FILE_PAGES_AT } from '../storage/layout.ts';
+import {
+  EXTENT_ALIGN_BYTES,
+  EXTENT_AT_HAND,
+  EXTENT_TRIMMED,
+  EXTENT_TRIMMING,
+  pageOffset,
+  TREE_FILE_PAGES_AT,
+  TREE_TRIMMED_AT,
+} from '../storage/layout.ts';
 import { StoreRequest } from '../storage/store-request.ts';
 import type { Tree } from '../storage/tree.ts';
-import { alignedFirst, carve, coalesce, findRoom, type Space, type SpaceParts } from './tree-space.ts';
+import { alignedFirst, carve, coalesce, findRoom, roomAround, type Space, type SpaceParts } from './tree-space.ts';
 
 const EXTENSION_PAGES_MIN = 16;
 const EXTENSION_PAGES_MAX = 4096;
+/** What a hole gets back at a time, at least. */
+const RESERVE_BYTES = 1 << 20;
 
 export class RootSpace {
   readonly #parts: SpaceParts;
@@ -24,6 +36,14 @@ export class RootSpace {
   foundPages = 0;
   /** Pages that the file is known to have on disk. */
   #backed = 0;
+  /** Trimmed pages that have their place on disk again, and only wait for the group that says so. */
+  #reservedFirst = 0;
+  #reservedLast = -1;
+  /** The range whose hole is being punched now; any other that is marked so was left behind by a crash and is trimmed. */
+  trimmingFirst = 0;
+  trimmingLast = -1;
+  /** Pages that became free here since somebody looked: what realtime trimming waits for. */
+  freed = 0;
 
   constructor(parts: SpaceParts, space: Space) {
     this.#parts = parts;
@@ -49,6 +69,7 @@ export class RootSpace {
 
   /** Adds free pages. Inside a group, after `roomAround`. */
   add(first: number, last: number): void {
+    this.freed += last - first + 1;
     coalesce(this.space.available, first, last, 1, this.filePages - 1);
   }
 
@@ -57,7 +78,7 @@ export class RootSpace {
     const { available } = this.space;
     const status = findRoom(available, pages, this.#parts.core.pageBytes);
     if (status === NEED) return NEED;
-    if (status === NONE) return this.#extend(pages);
+    if (status === NONE) return this.trimmedPages > 0 ? this.#reserve(pages) : this.#extend(pages);
     this.foundLast = available.last;
     this.foundPages = available.pages;
     return available.room(available.last);
@@ -73,15 +94,103 @@ export class RootSpace {
     return carve(this.space.available, this.foundLast, this.foundPages, pages, this.#parts.core.pageBytes);
   }
 
-  /** Makes the file longer: on disk first, then in a group that gives the new pages to the root. */
+  /** Pages of extents that are trimmed or being trimmed. */
+  get trimmedPages(): number {
+    return this.tree.view.getUint32(TREE_TRIMMED_AT, true);
+  }
+
+  /** Changes the count of trimmed pages. Inside a group. */
+  countTrimmed(pages: number): void {
+    this.tree.view.setUint32(TREE_TRIMMED_AT, this.trimmedPages + pages, true);
+    this.#parts.catalog.logRoot();
+  }
+
+  /** Has the extent that `space.available` stands at lost its place on disk for good? */
+  isTrimmed(): boolean {
+    const { available } = this.space;
+    if (available.state === EXTENT_TRIMMED) return true;
+    return available.state === EXTENT_TRIMMING && available.last !== this.trimmingLast;
+  }
+
+  /**
+   * Puts trimmed pages at hand so that, with what lies beside them, `pages` pages are free in one piece: disk first, then the
+   * group. Extends the file when there is no such piece. @throws `disk_full` (53100) from the request.
+   */
+  #reserve(pages: number): number {
+    const { core } = this.#parts;
+    const { available } = this.space;
+    let runFirst = 0;
+    let runLast = -1;
+    let hole: { first: number; last: number } | undefined;
+    for (let from = 0; ; from = available.last + 1) {
+      const status = available.find(from);
+      if (status === NEED) return NEED;
+      if (status === NONE) return this.#extend(pages);
+      const { first, last } = available;
+      const trimmed = this.isTrimmed();
+      if (!trimmed && available.state !== EXTENT_AT_HAND) {
+        runLast = -1;
+        hole = undefined;
+        continue;
+      }
+      if (first !== runLast + 1) {
+        runFirst = first;
+        hole = undefined;
+      }
+      runLast = last;
+      if (trimmed) hole ??= { first, last };
+      if (hole !== undefined && alignedFirst(runFirst, pages, core.pageBytes) + pages - 1 <= last) break;
+    }
+    // A hole is refilled from its front, by a stock's worth: what is behind stays trimmed.
+    const align = EXTENT_ALIGN_BYTES / core.pageBytes;
+    const needed = Math.ceil((runFirst + 2 * pages - hole.first) / align) * align;
+    const wanted = Math.max(RESERVE_BYTES / core.pageBytes, needed);
+    return this.#refill(hole.first, hole.last, Math.min(hole.last, hole.first + wanted - 1));
+  }
+
+  /** Puts first … upTo of the trimmed extent first … last at hand: NONE (again), NEED. */
+  #refill(first: number, last: number, upTo: number): number {
+    const { core } = this.#parts;
+    if (this.#reservedFirst !== first || this.#reservedLast !== upTo) {
+      return core.want(
+        new StoreRequest(REQUEST_ROOM, core.clock, () => {
+          core.file.allocate(pageOffset(first, core.pageBytes), (upTo - first + 1) * core.pageBytes);
+          this.#reservedFirst = first;
+          this.#reservedLast = upTo;
+        }),
+      );
+    }
+    const { available } = this.space;
+    const room = roomAround(available, first, upTo);
+    if (room !== OK) return room;
+    core.group.begin();
+    if (upTo < last) available.setPages(last, last - upTo, EXTENT_TRIMMED);
+    else available.remove(last);
+    coalesce(available, first, upTo, 1, this.filePages - 1);
+    this.countTrimmed(first - upTo - 1);
+    core.group.end();
+    this.#reservedLast = -1;
+    return NONE;
+  }
+
+  /** Makes the file so much longer that `pages` aligned pages are at hand. */
   #extend(pages: number): number {
+    const { core } = this.#parts;
+    const from = this.filePages;
+    const wanted = pages + EXTENT_ALIGN_BYTES / core.pageBytes;
+    if (this.#backed >= from + wanted) return this.growTo(this.#backed);
+    const grow = Math.max(wanted, Math.min(Math.max(EXTENSION_PAGES_MIN, from >> 3), EXTENSION_PAGES_MAX));
+    return this.growTo(from + grow);
+  }
+
+  /**
+   * Makes the file longer, to `end` pages: on disk first, then in a group that gives the new pages to the root. NONE: done or
+   * some room made, look again; NEED. @throws `disk_full` (53100) from the request.
+   */
+  growTo(end: number): number {
     const { core, catalog } = this.#parts;
     const from = this.filePages;
-    const align = EXTENT_ALIGN_BYTES / core.pageBytes;
-    const wanted = pages + align;
-    if (this.#backed < from + wanted) {
-      const grow = Math.max(wanted, Math.min(Math.max(EXTENSION_PAGES_MIN, from >> 3), EXTENSION_PAGES_MAX));
-      const end = from + grow;
+    if (this.#backed < end) {
       return core.want(
         new StoreRequest(REQUEST_ROOM, core.clock, () => {
           if (this.#backed >= end) return;
@@ -92,15 +201,15 @@ export class RootSpace {
       );
     }
     const space = this.space.available;
-    const room = space.room(this.#backed - 1);
+    const room = space.room(end - 1);
     if (room !== OK) return room;
     const before = space.findEnd(from - 1);
     if (before === NEED) return NEED;
     const pagesBefore = before === OK && space.state === EXTENT_AT_HAND ? space.pages : 0;
     core.group.begin();
     if (pagesBefore > 0) space.remove(from - 1);
-    space.insert(this.#backed - 1, this.#backed - from + pagesBefore);
-    this.tree.view.setUint32(TREE_FILE_PAGES_AT, this.#backed, true);
+    space.insert(end - 1, end - from + pagesBefore);
+    this.tree.view.setUint32(TREE_FILE_PAGES_AT, end, true);
     catalog.logRoot();
     core.group.end();
     return NONE;

@@ -48,9 +48,11 @@ import { AGAIN, DroppedSpace } from './dropped-space.ts';
 import { ExtentSource } from './extent-source.ts';
 import type { ExtentTree } from './extent-tree.ts';
 import type { OpenSpace } from './open-space.ts';
+import type { RootSpace } from './root-space.ts';
 import { type ExtentKind, listExtents, spaceAudit } from './space-audit.ts';
 import { SpaceMap } from './space-map.ts';
 import { findRegion, refill, takeReserve } from './tree-space.ts';
+import { Trimmer } from './trimmer.ts';
 import { Upward } from './upward.ts';
 
 /** First page of the root's space tree in a new file; page 1 is the tree catalog's. */
@@ -75,6 +77,7 @@ export class SpaceAllocator implements PageAllocator {
       source: new ExtentSource(parts, map),
       upward,
       dropped: new DroppedSpace(parts, map, upward),
+      trimmer: undefined,
     };
   }
 
@@ -92,6 +95,7 @@ export class SpaceAllocator implements PageAllocator {
     const { parts, map } = this.#open;
     for (const tree of [...parts.core.trees.values()]) map.open(tree);
     map.root.back();
+    this.#open.trimmer = new Trimmer(parts, map.root);
   }
 
   filePages(): number {
@@ -174,6 +178,17 @@ export class SpaceAllocator implements PageAllocator {
   /** The extents of a tree as triples (first page, pages, state). */
   extents(tree: Tree, which: ExtentKind): Task<number[]> {
     return listExtents(this.#open, tree, which);
+  }
+
+  /** Gives free extents back to the file system. */
+  get trimmer(): Trimmer {
+    if (this.#open.trimmer === undefined) throw fail('internal_error', 'the space of the database is not open');
+    return this.#open.trimmer;
+  }
+
+  /** The space of the database root. */
+  get root(): RootSpace {
+    return this.#open.map.root;
   }
 
   // What follows is the work behind the port.

@@ -24,6 +24,7 @@ import type { Log } from './log.ts';
 import {
   closeRecord,
   IMAGE_NEW,
+  LOG_GONE,
   LOG_IMAGE,
   LOG_LINKS,
   LOG_NODE_INSERT,
@@ -174,6 +175,15 @@ export class Group {
 
   linkNext(frame: number, next: number): void {
     this.link(frame, this.cache.views[frame]!.getUint32(PAGE_PREV_AT, true), next);
+  }
+
+  /** Pages lose their place on disk: by a hole, or because the file ends before them. They are free and not in the cache. */
+  gone(first: number, last: number): void {
+    const log = this.log;
+    const at = openRecord(log, LOG_GONE, 0, 0, 0);
+    putU32(log, first);
+    putU32(log, last);
+    closeRecord(log, at);
   }
 
   /** A row record: see `log-records.ts`. The caller changes the page. */

@@ -141,7 +141,9 @@ export const TREE_RESERVE_AT = 96;
 export const TREE_RESERVE_SLOTS = 16;
 /** u32: where the file ends for the allocator (the database root only): pages backed on disk. */
 export const TREE_FILE_PAGES_AT = 160;
-/** u32: last page of the available extent that sequential growth takes its pages from; 0 = none yet. */
+/** u32: pages of the database root's extents that are trimmed or being trimmed (the database root only). */
+export const TREE_TRIMMED_AT = 164;
+/** u32: last page of the available extent that sequential growth takes its pages from; 0 = none yet (not the root). */
 export const TREE_REGION_AT = 164;
 export const TREE_ROW_BYTES = 168;
 

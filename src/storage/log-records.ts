@@ -16,6 +16,7 @@
  *   RUN                  transaction u64 | undo next u64 | command u32 | tree u32 | first u16 | last u16 | keys
  *   UNDO_RUN             slots u16 | pad u16 | slots
  *   COMMIT, END, RUN_UNDONE   transaction u64 | wall clock µs u64
+ *   GONE                 first u32 | last u32       pages that are trimmed or cut off: older records of theirs count no more
  *   ROOT_ROW             next tree u32 | catalog root u32 | the database root's row
  *
  * Types from HANDLED on belong to higher layers, which register a `RedoHandler`.
@@ -42,6 +43,8 @@ export const LOG_ROOT_ROW = 15;
 export const LOG_UNDO_RUN = 16;
 /** The rollback of a transaction's newest run is complete. */
 export const LOG_RUN_UNDONE = 17;
+/** Pages lose their place on disk: what the log said of them before counts no more. */
+export const LOG_GONE = 18;
 export const LOG_HANDLED = 64;
 
 export const RECORD_FLAGS_AT = 1;
@@ -77,6 +80,8 @@ export const RUN_LAST_BYTES_AT = 38;
 export const RUN_DATA_AT = 40;
 
 export const END_TRANSACTION_AT = 12;
+export const GONE_FIRST_AT = 12;
+export const GONE_LAST_AT = 16;
 export const ROOT_NEXT_TREE_AT = 12;
 export const ROOT_CATALOG_AT = 16;
 export const ROOT_DATA_AT = 20;

@@ -1,6 +1,7 @@
 /**
  * Recovery: from a dirty file and its log to a consistent store.
  *
+ *   redo point … end          first, only to learn which pages lost their place on disk (`gone-pages.ts`)
  *   undo point … redo point   row records only: what the transactions open at the redo point had changed before
  *   redo point … end          everything is applied; row records too, so that versions of open transactions are known
  *   then                      open transactions are rolled back through the ordinary code, unfinished trees are dropped
@@ -13,6 +14,7 @@ import type { Task } from '../base/task.ts';
 import { BulkRun, type BulkRuns } from './bulk-runs.ts';
 import { ROW_NO_KEY_UPDATE, ROW_UPDATE } from './contracts.ts';
 import type { Core } from './core.ts';
+import { GonePages } from './gone-pages.ts';
 import { NO_BYTES } from './group.ts';
 import { ROOT_TREE, readU64, TREE_CATALOG, TREE_ROW_BYTES } from './layout.ts';
 import { type Generation, type GroupAt, LogReader } from './log-generation.ts';
@@ -75,10 +77,11 @@ export class Recovery {
     // A killed process may have left groups that the host knows and the disk does not: what follows builds on them.
     for (const generation of generations) generation.file.syncData();
     log.replayed(Number.MAX_SAFE_INTEGER);
+    const gone = GonePages.read(generations, header.redo);
     const reader = new LogReader(generations, Math.min(header.undo, header.redo));
     while (reader.next()) {
       const group = reader.group;
-      if (group.lsn >= header.redo) this.#redo.apply(group);
+      if (group.lsn >= header.redo) this.#redo.apply(group, gone);
       this.#follow(group, group.lsn >= header.redo);
       if (++this.groups % GROUPS_PER_SLICE === 0) yield sliceRequest(this.#core);
     }

@@ -6,6 +6,7 @@
  * has one in the log, before anything that builds on it.
  */
 import { fail } from '../base/errors.ts';
+import type { GonePages } from './gone-pages.ts';
 import { noteTransaction, reclaimNodes } from './group.ts';
 import { NODE_DELETED, NODE_VERSIONED, PAGE_LSN_AT, PAGE_NEXT_AT, PAGE_PREV_AT, readU64, writeU64 } from './layout.ts';
 import type { GroupAt } from './log-generation.ts';
@@ -62,8 +63,8 @@ export class Redo {
     this.#handler = handler;
   }
 
-  /** Applies every page record of a group. */
-  apply(group: GroupAt): void {
+  /** Applies every page record of a group, except of pages that are gone since. */
+  apply(group: GroupAt, gone: GonePages): void {
     const { bytes, view, lsn } = group;
     // No page of a group may be written or evicted before the whole group is applied.
     if (!this.#cache.ensureFree(FRAMES_PER_GROUP)) this.#cache.writeDirty(Number.POSITIVE_INFINITY);
@@ -77,7 +78,7 @@ export class Redo {
         continue;
       }
       const pgno = view.getUint32(at + RECORD_PGNO_AT, true);
-      if (pgno === 0) continue;
+      if (pgno === 0 || gone.covers(pgno, lsn)) continue;
       const frame = type === LOG_IMAGE ? this.#frameForImage(pgno) : this.#frame(pgno);
       if (frame < 0 || readU64(this.#cache.views[frame]!, PAGE_LSN_AT) >= lsn) continue;
       this.#record(type, frame, bytes, view, at);

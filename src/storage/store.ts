@@ -70,6 +70,11 @@ export class FileStore implements Store {
     this.keyBytesMax = keyBytesMax(this.pageBytes);
   }
 
+  /** Closing has begun: nothing may be changed any more. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   get need(): Request {
     return this.parts.core.need;
   }

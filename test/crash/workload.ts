@@ -10,8 +10,7 @@ import { ManualClock } from '../../src/base/clock.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
-import { openDatabaseFile } from '../../src/space/open-database-file.ts';
-import type { SpaceAllocator } from '../../src/space/space-allocator.ts';
+import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { NEED, OK, type SpaceHints, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
 import type { FileStore } from '../../src/storage/store.ts';
@@ -42,7 +41,7 @@ export class Violation extends Error {
 export class CrashWorkload {
   readonly #prng: Prng;
   #disk = new MemoryVfs();
-  #space: SpaceAllocator | undefined;
+  #file: DatabaseFile | undefined;
   #state: State = { tables: new Map(), longs: new Map() };
   /** What holds if the commit in flight made it. */
   #pending: State | undefined;
@@ -85,7 +84,7 @@ export class CrashWorkload {
         cacheBytes: this.#prng.pick([64, 100, 1000]) * PAGE_BYTES,
       }),
     );
-    this.#space = opened.space;
+    this.#file = opened;
     return opened.store;
   }
 
@@ -103,7 +102,7 @@ export class CrashWorkload {
     }
     this.#disk.cutAt(Number.POSITIVE_INFINITY, this.#prng);
     const store = this.#open();
-    const problems = runNow(checkStore(store, this.#space?.audit()));
+    const problems = runNow(checkStore(store, this.#file?.space.audit()));
     if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
     this.#compare(store);
     return store;
@@ -169,6 +168,7 @@ export class CrashWorkload {
     const prng = this.#prng;
     if (prng.chance(0.1)) runNow(store.checkpoint());
     while (prng.chance(0.5) && runNow(store.background()));
+    if (prng.chance(0.1) && this.#file !== undefined) runNow(this.#file.space.trimmer.trim());
     const t = store.begin(1);
     t.durable = prng.chance(0.95);
     let state = copyState(this.#state);
