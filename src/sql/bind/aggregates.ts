@@ -9,7 +9,7 @@ import { bindArguments, convertArgument, noFunction, resultType } from './calls.
 import { coerceToBoolean, resolveUntyped } from './coerce.ts';
 import { aggregateKey, keyOf } from './expression-keys.ts';
 import { bindExpression } from './expressions.ts';
-import { type Candidate, choose, concrete, resolvePolymorphic, spread } from './overloads.ts';
+import { type Candidate, choose, concrete, settlePolymorphic, spread } from './overloads.ts';
 import { type Clause, inClause, type Level, levelOf } from './scope.ts';
 import { sortKey } from './sorting.ts';
 
@@ -142,11 +142,11 @@ function settleAggregate(
   given: readonly Expr[],
   sorts: readonly { readonly item: SortItem; readonly expr: Expr }[],
 ): BoundAggregate {
-  const settled = resolvePolymorphic(
+  const settled = settlePolymorphic(
     b,
     types,
     given.map((expr) => expr.type),
-  ) ?? { element: 0, compatible: 0 };
+  );
   const converted = given.map((expr, i) => convertArgument(b, expr, concrete(b, types[i]!, settled)));
   const isOrderedSet = entry.kind === 'o';
   const direct = isOrderedSet ? converted.slice(0, entry.directArgs) : [];

@@ -14,7 +14,7 @@ import { bindAggregate } from './aggregates.ts';
 import type { Binding } from './binding.ts';
 import { coerce, resolveUntyped, tryCoerce } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
-import { type Candidate, choose, concrete, type Polymorphic, resolvePolymorphic, spread } from './overloads.ts';
+import { type Candidate, choose, concrete, type Polymorphic, settlePolymorphic, spread } from './overloads.ts';
 import { expandStar, wholeRow } from './references.ts';
 import { type Clause, findItem, type Level } from './scope.ts';
 import { bindWindowCall } from './windows.ts';
@@ -197,11 +197,11 @@ interface ChosenFunction {
 
 export function functionCall(b: Binding, chosen: ChosenFunction, args: Arguments, at: number): Expr {
   const { entry: fn, order, gathers, types } = chosen;
-  const settled = resolvePolymorphic(
+  const settled = settlePolymorphic(
     b,
     types,
     args.exprs.map((expr) => expr.type),
-  ) ?? { element: 0, compatible: 0 };
+  );
   const converted = args.exprs.map((expr, i) => convertArgument(b, expr, concrete(b, types[i]!, settled)));
   const positional = gathers
     ? gatherVariadic(b, fn, converted, settled)

@@ -230,7 +230,7 @@ function bindSubquery(b: Binding, level: Level, item: SubqueryItem, siblings: re
 
 function bindFunction(b: Binding, level: Level, item: FunctionItem, siblings: readonly Item[]): BoundFrom {
   const columns: Column[] = [];
-  const calls = item.calls.map(({ call, columns: own }) => {
+  const calls = item.calls.flatMap(oneArrayEach).map(({ call, columns: own }) => {
     const expr = inClause(level, 'FROM', () => withItems(level, siblings, () => bindExpression(b, level, call)));
     const written =
       call.kind === 'call'
@@ -260,6 +260,21 @@ function bindFunction(b: Binding, level: Level, item: FunctionItem, siblings: re
   const node: Logical = { kind: 'function', calls, ordinality: item.ordinality, alias: name, columns: named };
   const made = makeItem(b, item.alias, name, named.map(scopeColumn), { isScalar });
   return { node, items: [level.register(made)] };
+}
+
+/** In FROM, `unnest(a, b)` is `ROWS FROM (unnest(a), unnest(b))`. */
+function oneArrayEach(item: FunctionItem['calls'][number]): readonly FunctionItem['calls'][number][] {
+  const { call, columns } = item;
+  const several =
+    call.kind === 'call' &&
+    call.name.name === 'unnest' &&
+    call.name.schema === null &&
+    call.args.length > 1 &&
+    columns === null &&
+    !(call.variadic || call.distinct || call.filter !== null || call.over !== null || call.orderBy.length > 0);
+  if (!several) return [item];
+  const name = { ...call.name, schema: 'pg_catalog' };
+  return call.args.map((arg) => ({ call: { ...call, name, args: [arg] }, columns }));
 }
 
 type Call = Extract<Expr, { kind: 'call' }>;

@@ -16,7 +16,7 @@ import type { Binding } from './binding.ts';
 import { callNamed } from './calls.ts';
 import { coerce, commonTypeIfAny, isUntyped, resolveUntyped } from './coerce.ts';
 import { bindExpression, bool, negativeConstant } from './expressions.ts';
-import { type Candidate, choose, concrete, elementOf, resolvePolymorphic } from './overloads.ts';
+import { type Candidate, choose, concrete, elementOf, settlePolymorphic } from './overloads.ts';
 import type { Level } from './scope.ts';
 import { bindQuantifiedQuery, scalarsOf } from './subqueries.ts';
 
@@ -49,7 +49,7 @@ export function resolveOperator(
   const chosen = choose(b, candidates, actual);
   if (chosen === 'none' || chosen === 'ambiguous')
     throw noOperator(b, name, left, right, candidates.length === 0 ? 'none' : chosen, at);
-  const types = resolvePolymorphic(b, chosen.args, actual) ?? { element: 0, compatible: 0 };
+  const types = settlePolymorphic(b, chosen.args, actual);
   const settled = chosen.args.map((arg) => concrete(b, arg, types));
   const result = concrete(b, chosen.entry.result, types);
   return { entry: chosen.entry, left: left === null ? 0 : settled[0]!, right: settled.at(-1)!, result };

@@ -10,6 +10,7 @@
  * More or less than one survivor is the caller's error.
  */
 
+import { fail } from '../../base/errors.ts';
 import type { Oid } from '../types/contracts.ts';
 import {
   ANY_OID,
@@ -148,6 +149,21 @@ export function resolvePolymorphic(
   return common === undefined ? undefined : { element, compatible: common };
 }
 
+/**
+ * What the polymorphic parameters of the candidate that was chosen stand for. Literals alone leave the `anycompatible…`
+ * family to text, but say nothing to the `any…` family.
+ *
+ * @throws datatype_mismatch
+ */
+export function settlePolymorphic(b: Binding, params: readonly Oid[], actual: readonly Oid[]): Polymorphic {
+  const settled = resolvePolymorphic(b, params, actual) ?? { element: 0, compatible: 0 };
+  if (settled.element === 0 && params.some((param) => ELEMENT_FAMILY.has(param)))
+    throw fail('datatype_mismatch', 'could not determine polymorphic type because input has type unknown');
+  return settled;
+}
+
+const ELEMENT_FAMILY: ReadonlySet<Oid> = new Set([ANYELEMENT_OID, ANYARRAY_OID, ANYNONARRAY_OID]);
+
 /** The element type of a true array, else 0. */
 export function elementOf(b: Binding, oid: Oid): Oid {
   const type = b.type(oid);
@@ -165,7 +181,7 @@ function commonOf(b: Binding, types: readonly Oid[]): Oid | undefined {
   return chosen;
 }
 
-/** The concrete type of a declared one. An undetermined family is text, as for a call with unknown literals only. */
+/** The concrete type of a declared one; an undetermined family is text. */
 export function concrete(b: Binding, declared: Oid, types: Polymorphic): Oid {
   const element = types.element || TEXT_OID;
   const compatible = types.compatible || TEXT_OID;

@@ -1,0 +1,31 @@
+## unnest of several arrays in FROM runs side by side
+select * from unnest(array[1, 2, 3], array['a', 'b']);
+select * from unnest(array[1, 2], array['a', 'b'], array[true]) with ordinality as t (n, w, b, i);
+select * from unnest(array[1], array['a']) as t;
+select t from unnest(array[1], array['a']) as t;
+select unnest from unnest(array[1, 2]) ;
+select * from rows from (unnest(array[1, 2], array[3]), generate_series(1, 3)) as r (a, b, c);
+create table pairs (id int, names text[], prices int[]);
+insert into pairs values (1, '{x,y}', '{10,20,30}'), (2, null, '{7}'), (3, '{}', null);
+select id, n, p from pairs, unnest(names, prices) as u (n, p) order by id, p;
+select unnest(array[1, 2], array[3]);
+select * from pg_catalog.unnest(array[1, 2], array[3]);
+select * from unnest(array[1, 2], variadic array[3]);
+select * from unnest(array[1], 2);
+## literals do not say which type a polymorphic function takes
+select lag('x') over ();
+select lead('x', 1) over ();
+select lag(1, 1, 'x') over ();
+select lag(1, 1, '2') over ();
+select first_value('x') over ();
+select lag('x'::text) over ();
+select array_append(null, null);
+select array_append('{1}', 2);
+select array_length('{1,2}', 1);
+select nth_value('x', 1) over ();
+select array_fill('x', array[2]);
+select array_remove('{1,2}', 1);
+select mode() within group (order by 'x');
+select percentile_disc(0.5) within group (order by 'x');
+select cardinality('{1,2}');
+select max('x'), min(null), coalesce('x', 'y'), greatest('a', 'b');
