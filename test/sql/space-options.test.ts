@@ -4,7 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
+import { SystemClock } from '../../src/base/clock.ts';
 import { ExtentError } from '../../src/base/errors.ts';
+import { Prng } from '../../src/base/prng.ts';
+import { Instance } from '../../src/engine/instance.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { TREE_OWNED_PAGES_AT } from '../../src/storage/layout.ts';
 import { FileStore } from '../../src/storage/store.ts';
 import type { Tree } from '../../src/storage/tree.ts';
@@ -336,6 +340,22 @@ test('the first extent has the initial size, of long values too', async () => {
   expect(await s.rows('select length(v) from t')).toEqual([['100000']]);
   await s.run('create table u (id int); alter table u set (lob.initial_size = 512 kB)');
   expect([tree('u'), longTree('u')].map(owned)).toEqual([1, 64]);
+});
+
+test('an initial size that the disk has no room for is 53100, and the session goes on', async () => {
+  const vfs = new MemoryVfs();
+  vfs.capacityBytes = 8 << 20;
+  const full = new TestSession(
+    await Instance.openFile('/full.extent', { vfs, clock: new SystemClock(), prng: new Prng(1) }),
+  );
+  await expect(full.run('create table t (id int) with (initial_size = 1 GB)')).rejects.toMatchObject({
+    sqlstate: '53100',
+  });
+  await expect(full.run('create table t (id int) with (lob.initial_size = 1 GB)')).rejects.toMatchObject({
+    sqlstate: '53100',
+  });
+  await full.run('create table t (id int) with (initial_size = 1 MB); insert into t values (1)');
+  expect(await full.rows('select * from t')).toEqual([['1']]);
 });
 
 test('long values have options of their own', async () => {
