@@ -13,12 +13,12 @@ import type { Task } from '../base/task.ts';
 import { CATALOG_TREE, EXISTS, type Snapshot, type Store, type Transaction } from '../storage/contracts.ts';
 import { attempt, emptyRow, insertRecord, visitRows } from './attempt.ts';
 import { type CatalogObject, FIRST_USER_OID, type Oid } from './catalog.ts';
-import { SEQUENCE_STATE_PART } from './sequences.ts';
+import { SEQUENCE_STATE_PARTS } from './sequences.ts';
 
 const KEY_BYTES = 6;
 /** Oids reserved at a time: a crash loses at most these. */
 const OID_BATCH = 64;
-const PARTS_MAX = SEQUENCE_STATE_PART - 1;
+const PARTS_MAX = SEQUENCE_STATE_PARTS - 1;
 
 function objectKey(oid: Oid, part: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES);
@@ -40,7 +40,7 @@ export function* readCatalog(store: Store, snapshot: Snapshot): Task<CatalogObje
     () => undefined,
     (key, _keyLength, bytes, _view, start, length) => {
       const oid = new DataView(key.buffer, key.byteOffset).getUint32(0);
-      if (oid === 0 || new DataView(key.buffer, key.byteOffset).getUint16(4) === SEQUENCE_STATE_PART) return;
+      if (oid === 0 || new DataView(key.buffer, key.byteOffset).getUint16(4) >= SEQUENCE_STATE_PARTS) return;
       const parts = texts.get(oid);
       const part = bytes.slice(start, start + length);
       if (parts === undefined) texts.set(oid, [part]);

@@ -141,6 +141,8 @@ export interface SequenceObject extends ObjectBase {
   readonly maximum: string;
   readonly cache: number;
   readonly cycle: boolean;
+  /** How often it was restarted; 0 when left out. Says where its state is: `sequences.ts`. */
+  readonly restarts?: number;
   /** The column that owns it; dropped with it. */
   readonly ownedBy?: { readonly table: Oid; readonly column: number };
   readonly persistence: 'permanent' | 'temporary';

@@ -1,19 +1,26 @@
 /**
  * Sequences: counters outside transactions.
  *
- * The state lies in the catalog tree under (oid, 65535): last value i64, called u8. `nextval` logs a value some steps ahead
- * and hands out the steps between from memory, so a crash skips at most those; a clean close writes the exact value.
+ * The state lies in the catalog tree under (oid, 65535 − restarts modulo 256): last value i64, called u8. `nextval` logs a value
+ * some steps ahead and hands out the steps between from memory, so a crash skips at most those; a clean close writes the
+ * exact value.
+ *
+ * RESTART belongs to its transaction: it counts up the object's restarts, which gives it another state, and so whoever sees
+ * the object as it was goes on with the state as it was.
  */
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import { CATALOG_TREE, type Snapshot, type Store } from '../storage/contracts.ts';
 import { attempt, emptyRow } from './attempt.ts';
-import type { Oid, SequenceObject } from './catalog.ts';
+import type { SequenceObject } from './catalog.ts';
 
 /** Values logged ahead of the one given out. */
 const AHEAD = 32n;
 const RECORD_BYTES = 9;
-export const SEQUENCE_STATE_PART = 65535;
+const STATES = 256;
+const LAST_STATE_PART = 65535;
+/** The first of the key parts that hold states. */
+export const SEQUENCE_STATE_PARTS: number = LAST_STATE_PART - STATES + 1;
 
 interface State {
   last: bigint;
@@ -24,25 +31,27 @@ interface State {
 
 export class Sequences {
   readonly #store: Store;
-  readonly #states = new Map<Oid, State>();
+  /** By {@link stateOf}. */
+  readonly #states = new Map<number, State>();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   *#load(sequence: SequenceObject, snapshot: Snapshot): Task<State> {
-    const known = this.#states.get(sequence.oid);
+    const id = stateOf(sequence);
+    const known = this.#states.get(id);
     if (known !== undefined) return known;
-    const key = stateKey(sequence.oid);
+    const key = stateKey(id);
     const row = emptyRow();
     const status = yield* attempt(this.#store, () => this.#store.find(CATALOG_TREE, key, key.length, snapshot, row));
-    const raced = this.#states.get(sequence.oid);
+    const raced = this.#states.get(id);
     if (raced !== undefined) return raced;
     const state: State =
       status === 1
         ? { last: row.view.getBigInt64(row.start, true), called: row.bytes[row.start + 8] === 1, ahead: 0n }
         : { last: BigInt(sequence.start), called: false, ahead: 0n };
-    this.#states.set(sequence.oid, state);
+    this.#states.set(id, state);
     return state;
   }
 
@@ -52,7 +61,7 @@ export class Sequences {
     const step = BigInt(sequence.increment);
     const value = state.called ? following(sequence, state.last, step) : state.last;
     if (state.ahead === 0n) {
-      yield* this.#write(sequence.oid, clamp(sequence, value + step * AHEAD), true);
+      yield* this.#write(stateOf(sequence), clamp(sequence, value + step * AHEAD), true);
       // Others may have gone on while this waited for a page: take the value after theirs.
       const again = state.called ? following(sequence, state.last, step) : state.last;
       state.ahead = AHEAD;
@@ -68,7 +77,17 @@ export class Sequences {
     return value;
   }
 
-  /** `setval`, RESTART. */
+  /** The object that a restarted sequence is from now on. Its state is to be set. */
+  restarted(sequence: SequenceObject, committed: SequenceObject | undefined): SequenceObject {
+    const restarts = (sequence.restarts ?? 0) + 1;
+    if (restarts - (committed?.restarts ?? 0) >= STATES) {
+      const text = `sequence "${sequence.name}" cannot restart more than ${STATES - 1} times in a transaction`;
+      throw fail('program_limit_exceeded', text);
+    }
+    return { ...sequence, restarts, version: sequence.version + 1 };
+  }
+
+  /** `setval`, and what RESTART begins with. */
   *set(sequence: SequenceObject, value: bigint, called: boolean): Task<void> {
     if (value < BigInt(sequence.minimum) || value > BigInt(sequence.maximum)) {
       throw fail(
@@ -76,8 +95,8 @@ export class Sequences {
         `setval: value ${value} is out of bounds for sequence "${sequence.name}" (${sequence.minimum}..${sequence.maximum})`,
       );
     }
-    yield* this.#write(sequence.oid, value, called);
-    this.#states.set(sequence.oid, { last: value, called, ahead: 0n });
+    yield* this.#write(stateOf(sequence), value, called);
+    this.#states.set(stateOf(sequence), { last: value, called, ahead: 0n });
   }
 
   /** What SELECT from the sequence shows. */
@@ -87,23 +106,28 @@ export class Sequences {
 
   /** Writes exact values before a clean close. */
   *settle(): Task<void> {
-    for (const [oid, state] of this.#states) if (state.ahead > 0n) yield* this.#write(oid, state.last, state.called);
+    for (const [id, state] of this.#states) if (state.ahead > 0n) yield* this.#write(id, state.last, state.called);
   }
 
-  *#write(oid: Oid, value: bigint, called: boolean): Task<void> {
+  *#write(id: number, value: bigint, called: boolean): Task<void> {
     const record = new Uint8Array(RECORD_BYTES);
     new DataView(record.buffer).setBigInt64(0, value, true);
     record[8] = called ? 1 : 0;
-    const key = stateKey(oid);
+    const key = stateKey(id);
     yield* attempt(this.#store, () => this.#store.putNow(CATALOG_TREE, key, key.length, record, 0, RECORD_BYTES));
   }
 }
 
-function stateKey(oid: Oid): Uint8Array {
+/** Names the state that a sequence has as it is seen. */
+function stateOf({ oid, restarts = 0 }: SequenceObject): number {
+  return oid * STATES + (restarts % STATES);
+}
+
+function stateKey(id: number): Uint8Array {
   const key = new Uint8Array(6);
   const view = new DataView(key.buffer);
-  view.setUint32(0, oid);
-  view.setUint16(4, SEQUENCE_STATE_PART);
+  view.setUint32(0, Math.floor(id / STATES));
+  view.setUint16(4, LAST_STATE_PART - (id % STATES));
   return key;
 }
 

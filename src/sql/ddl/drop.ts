@@ -17,6 +17,7 @@ import type { QualifiedName } from '../ast/names.ts';
 import type { TruncateStatement } from '../ast/statements.ts';
 import { displayName } from '../session/names.ts';
 import type { Definer } from './definer.ts';
+import { restartSequence } from './sequences.ts';
 import { newIndexTree, newTableTree, primaryOptions } from './tree-space.ts';
 
 /** Words for an object in messages. */
@@ -304,8 +305,7 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
     yield* emptyTable(d, d.catalog.table(oid));
     if (s.restartIdentity) {
       for (const o of d.catalog.objects())
-        if (o.kind === 'sequence' && o.ownedBy?.table === oid)
-          yield* d.engine.database.sequences.set(o, BigInt(o.start), false);
+        if (o.kind === 'sequence' && o.ownedBy?.table === oid) yield* restartSequence(d, o, BigInt(o.start));
     }
   }
 }

@@ -148,7 +148,21 @@ export function* alterSequence(d: Definer, s: AlterSequenceStatement): Task<void
   yield* changeSequence(d, sequence, s.options);
 }
 
-/** Applies options to a sequence that exists; RESTART takes effect at once, as setval does. */
+/** RESTART: undone with its transaction, unlike what `nextval` and `setval` do. */
+export function* restartSequence(d: Definer, sequence: SequenceObject, value: bigint): Task<void> {
+  const { minimum, maximum } = sequence;
+  if (value < BigInt(minimum))
+    throw fail('invalid_parameter_value', `RESTART value (${value}) cannot be less than MINVALUE (${minimum})`);
+  if (value > BigInt(maximum))
+    throw fail('invalid_parameter_value', `RESTART value (${value}) cannot be greater than MAXVALUE (${maximum})`);
+  const { sequences, catalog } = d.engine.database;
+  const committed = catalog.object(sequence.oid);
+  const next = sequences.restarted(sequence, committed?.kind === 'sequence' ? committed : undefined);
+  yield* d.put(next);
+  yield* sequences.set(next, value, false);
+}
+
+/** Applies options to a sequence that exists. */
 export function* changeSequence(d: Definer, sequence: SequenceObject, options: readonly SequenceOption[]): Task<void> {
   const values = sequenceValues(
     d,
@@ -167,5 +181,5 @@ export function* changeSequence(d: Definer, sequence: SequenceObject, options: r
   };
   yield* d.put(next);
   const restart = options.find((o) => o.name === 'restart');
-  if (restart !== undefined) yield* d.engine.database.sequences.set(next, BigInt(restart.value ?? next.start), false);
+  if (restart !== undefined) yield* restartSequence(d, next, BigInt(restart.value ?? next.start));
 }
