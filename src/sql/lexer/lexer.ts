@@ -68,6 +68,8 @@ export class Lexer {
   #text = '';
   /** Values of strings and names that had to be decoded, by token; made only when one occurs. */
   #decoded: Map<number, string> | null = null;
+  /** Identifiers of the text that are too long, in full, and what they are cut to. */
+  #cuts: (readonly [string, string])[] = [];
 
   /** The text of the last {@link scan}. */
   get text(): string {
@@ -77,6 +79,11 @@ export class Lexer {
   /** Number of tokens, the closing END not counted. */
   get count(): number {
     return this.#count;
+  }
+
+  /** The identifiers that were cut, as pairs of full and cut name, in the text's order. */
+  get cuts(): readonly (readonly [string, string])[] {
+    return this.#cuts;
   }
 
   /**
@@ -89,6 +96,7 @@ export class Lexer {
     this.#text = text;
     this.#length = 0;
     this.#decoded = null;
+    if (this.#cuts.length > 0) this.#cuts = [];
     checkCharacters(text);
     const size = text.length;
     let at = 0;
@@ -183,8 +191,17 @@ export class Lexer {
       hash = (Math.imul(hash, 31) + (unit >= 65 && unit <= 90 ? unit + 32 : unit)) | 0;
       at++;
     }
+    // Every character may take three bytes: only longer words can be too long.
+    if ((at - start) * 3 > NAME_BYTES) this.#cut(foldName(text.slice(start, at)));
     this.#push(WORD, keywordAt(text, start, at, hash), start, at);
     return at;
+  }
+
+  /** Cuts a name, and remembers it if something was lost. */
+  #cut(name: string): string {
+    const cut = cutName(name);
+    if (cut !== name) this.#cuts.push([name, cut]);
+    return cut;
   }
 
   /** E'…', B'…', X'…', N'…', U&'…', U&"…"; 0 when the word is none of them. */
@@ -214,7 +231,7 @@ export class Lexer {
       throw this.#wrong('invalid Unicode escape character', end + clause![0].length - 3, end + clause![0].length);
     const value = decodeUnicode(body, mark, text, start);
     if (!isString && value === '') throw this.#wrong('zero-length delimited identifier', start, end);
-    this.#keep(isString ? value : cutName(value));
+    this.#keep(isString ? value : this.#cut(value));
     const last = end + (clause?.[0].length ?? 0);
     this.#push(isString ? STRING : QUOTED, isString ? 1 : 0, start, last);
     return last;
@@ -276,8 +293,8 @@ export class Lexer {
   #quoted(start: number): number {
     const end = this.#quotedEnd(start, start);
     if (end === start + 2) throw this.#wrong('zero-length delimited identifier', start, end);
-    if (this.#text.indexOf('"', start + 1) !== end - 1 || end - start - 2 > NAME_BYTES) {
-      this.#keep(cutName(this.#text.slice(start + 1, end - 1).replaceAll('""', '"')));
+    if (this.#text.indexOf('"', start + 1) !== end - 1 || (end - start - 2) * 3 > NAME_BYTES) {
+      this.#keep(this.#cut(this.#text.slice(start + 1, end - 1).replaceAll('""', '"')));
     }
     this.#push(QUOTED, 0, start, end);
     return end;

@@ -125,6 +125,7 @@ export class SqlSession {
     this.closeUnnamed();
     let lexer = this.#lexer;
     lexer.scan(text);
+    this.#tellCuts();
     const ranges = splitStatements(lexer);
     if (ranges.length === 0) {
       sink.empty();
@@ -137,6 +138,12 @@ export class SqlSession {
     }
     for (const range of ranges) yield* this.#simpleStatement(text, lexer, range, sink);
     yield* this.endImplicit();
+  }
+
+  /** Names are cut where the text is read, once, whatever becomes of its statements. */
+  #tellCuts(): void {
+    for (const [name, cut] of this.#lexer.cuts)
+      this.tell(`identifier "${name}" will be truncated to "${cut}"`, { sqlstate: '42622' });
   }
 
   *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
@@ -553,6 +560,7 @@ export class SqlSession {
   parse(name: string, text: string, types: readonly Oid[]): void {
     const lexer = this.#lexer;
     lexer.scan(text);
+    this.#tellCuts();
     const ranges = splitStatements(lexer);
     if (ranges.length > 1) throw fail('syntax_error', 'cannot insert multiple commands into a prepared statement');
     if (name !== '' && this.prepared.has(name))

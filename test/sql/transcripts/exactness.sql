@@ -58,6 +58,13 @@ s2: alter sequence s restart with 5;
 s2: select nextval('s');
 s2: commit;
 select nextval('s');
+## names longer than 63 bytes are cut with a notice
+create table a234567890123456789012345678901234567890123456789012345678901234567890 (id int);
+select relname from pg_class where relname like 'a2345%';
+select 1 as b234567890123456789012345678901234567890123456789012345678901234567890;
+select * from a23456789012345678901234567890123456789012345678901234567890123;
+insert into a234567890123456789012345678901234567890123456789012345678901234567890 values (1);
+select "ééééééééééééééééééééééééééééééééé" from (select 1 as "ééééééééééééééééééééééééééééééééé") t;
 ## literals do not say which type a polymorphic function takes
 select lag('x') over ();
 select lead('x', 1) over ();
