@@ -16,9 +16,7 @@ const SHOWN_MAX = 100;
 export async function check({ file }: FileCommand<'check'>): Promise<number> {
   const options = hostOptions(new SystemClock());
   if (!options.vfs.exists(file)) throw fail('undefined_file', `there is no file "${file}"`);
-  const problems = await structure(file);
-  // Rows of a file with broken trees cannot be compared.
-  if (problems.length === 0) problems.push(...(await agreement(file)));
+  const problems = await problemsOf(file);
   for (const problem of problems.slice(0, SHOWN_MAX)) process.stdout.write(`${problem}\n`);
   if (problems.length > SHOWN_MAX) process.stdout.write(`and ${problems.length - SHOWN_MAX} more\n`);
   process.stdout.write(
@@ -27,6 +25,13 @@ export async function check({ file }: FileCommand<'check'>): Promise<number> {
       : `${file} has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n`,
   );
   return problems.length === 0 ? 0 : 1;
+}
+
+/** What is wrong with a database file that nobody has open. */
+export async function problemsOf(file: string): Promise<string[]> {
+  const problems = await structure(file);
+  // Rows of a file with broken trees cannot be compared.
+  return problems.length === 0 ? agreement(file) : problems;
 }
 
 /** Pages owned once, trees ordered and linked, checksums. */
