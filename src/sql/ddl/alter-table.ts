@@ -10,6 +10,7 @@ import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
+import { canCoerce } from '../bind/coerce.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { Shape } from '../exec/shape.ts';
@@ -327,6 +328,23 @@ function notCast(column: string, type: Oid, using: boolean): string {
   return `${using ? 'result of USING clause for ' : ''}column "${column}" cannot be cast automatically to type ${typeEntry(type).displayName}`;
 }
 
+/** The default of a column whose type changes: what it gave must go into the new type by assignment. @throws 42804 */
+function defaultAs(d: Definer, table: TableObject, column: ColumnObject, type: Oid): Pick<ColumnObject, 'defaultSql'> {
+  const { defaultSql, typmod } = column;
+  if (defaultSql === undefined) return {};
+  const context = d.sql.bindContext();
+  const bound = bindTableExpression(context, table, defaultSql, undefined, defaultSql, column.type, 'DEFAULT', typmod);
+  let { expr } = bound;
+  while ((expr.kind === 'cast' || expr.kind === 'typmod') && !expr.explicit) expr = expr.arg;
+  if (!canCoerce(d.binding(), expr.type, type, 'assignment')) {
+    const text = `default for column "${column.name}" cannot be cast automatically to type ${typeEntry(type).displayName}`;
+    throw d.error('datatype_mismatch', text, undefined);
+  }
+  // A literal is of the old type, and must not be read anew as one of the new type.
+  const isLiteral = /^'(?:[^']|'')*'$/.test(defaultSql) && expr.type !== type;
+  return { defaultSql: isLiteral ? `${defaultSql}::${typeEntry(expr.type).displayName}` : defaultSql };
+}
+
 function* alterType(
   d: Definer,
   table: TableObject,
@@ -366,8 +384,9 @@ function* alterType(
           : 'You might need to add an explicit cast.',
     });
   }
-  const next: TableObject = { ...table, columns: table.columns.map((c) => (c.number === column.number ? changed : c)) };
-  yield* rebuildTable(d, table, next, (row) => row, { number: column.number, convert });
+  const withDefault = { ...changed, ...defaultAs(d, table, column, oid) };
+  const columns = table.columns.map((c) => (c.number === column.number ? withDefault : c));
+  yield* rebuildTable(d, table, { ...table, columns }, (row) => row, { number: column.number, convert });
 }
 
 function* addConstraint(

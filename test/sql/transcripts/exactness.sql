@@ -65,6 +65,19 @@ select 1 as b2345678901234567890123456789012345678901234567890123456789012345678
 select * from a23456789012345678901234567890123456789012345678901234567890123;
 insert into a234567890123456789012345678901234567890123456789012345678901234567890 values (1);
 select "ééééééééééééééééééééééééééééééééé" from (select 1 as "ééééééééééééééééééééééééééééééééé") t;
+## a column's new type must take its default
+create table d (a text default 'x', b text default '5', c int default 7, e int default 1);
+alter table d alter column a type int using length(a);
+alter table d alter column b type int using b::int;
+alter table d alter column c type bigint;
+alter table d alter column c type text;
+alter table d alter column e type boolean using e = 1;
+alter table d alter column a drop default, alter column a type int using length(a), alter column a set default 3;
+alter table d alter column e type timestamp using now();
+insert into d default values returning a, b, c, e;
+create table dd (a date default '2020-1-2', b boolean default 't', c int default '7', n numeric(6,2) default 1, s serial);
+alter table dd alter column a type text, alter column b type text, alter column c type text, alter column n type numeric(8, 4), alter column s type bigint;
+insert into dd default values returning *;
 ## literals do not say which type a polymorphic function takes
 select lag('x') over ();
 select lead('x', 1) over ();
