@@ -31,6 +31,8 @@ import { CONVERSION_PAGES, ordinaryExtentPages, sequentialExtentPages, sizesExte
 import type { SpaceMap } from './space-map.ts';
 import { alignedFirst, carve, coalesce, findRoom, refill, type Space, type SpaceParts } from './tree-space.ts';
 
+/** `acquireExact`: the extent is the tree's. */
+export const ACQUIRED = 93;
 /** Pages that a small tree's bitmap covers. */
 export const SMALL_PAGES_MAX = 32;
 const NO_KEY = new Uint8Array(0);
@@ -95,6 +97,37 @@ export class ExtentSource {
     return NONE;
   }
 
+  /**
+   * Gives a tree an extent of exactly so many pages without making the file longer, for what moves out of another one:
+   * ACQUIRED, NONE (some room was made: again), EXHAUSTED, NEED.
+   */
+  acquireExact(space: Space, pages: number): number {
+    const { core, catalog } = this.#parts;
+    const tree = space.owner;
+    const found = this.prepareMove(tree, pages);
+    if (found !== OK) return found;
+    const status = this.#roomFor(space, pages);
+    if (status !== OK) return status;
+    if (catalog.locate(tree) < 0) return NEED;
+    core.group.begin();
+    this.#take(tree, space, [pages], pages, false);
+    catalog.writeRow(tree);
+    core.group.end();
+    return ACQUIRED;
+  }
+
+  /** Finds a place of so many pages for a tree without making the file longer: OK, NONE (again), EXHAUSTED, NEED. */
+  prepareMove(tree: Tree, pages: number): number {
+    const { core } = this.#parts;
+    const parent = core.trees.get(tree.parent) ?? core.tree(ROOT_TREE);
+    return this.#find(parent, tree.hints.flags, pages, false);
+  }
+
+  /** Takes the place that `prepareMove` found. Inside a group. @returns its first page. */
+  carveMove(pages: number): number {
+    return this.#carve(pages);
+  }
+
   /** Is growth of this kind sized by the tree's hints? Without a growth rule and a minimum, sizes are the ordinary ones. */
   #sizes(tree: Tree, isSmall: boolean, sequential: boolean): number[] {
     const hints = tree.hints;
@@ -114,7 +147,7 @@ export class ExtentSource {
   }
 
   /** Finds a place for `pages` pages: in the parent if it lends, else at the root. */
-  #find(parent: Tree, flags: number, pages: number): number {
+  #find(parent: Tree, flags: number, pages: number, grow = true): number {
     const { core } = this.#parts;
     this.#lender = undefined;
     if ((flags & HINT_UTILIZE_PARENT_SPACE) !== 0 && parent.id !== ROOT_TREE) {
@@ -132,7 +165,7 @@ export class ExtentSource {
         return space.available.room(space.available.last);
       }
     }
-    return this.#map.root.find(pages);
+    return this.#map.root.find(pages, grow);
   }
 
   /** The page that the next {@link #carve} of so many pages begins with. */

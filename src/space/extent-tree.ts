@@ -26,8 +26,14 @@ const KEY_BYTES = 4;
 /** Bytes of a row at most. */
 const ROW_BYTES_MAX = nodeBytes(EXTENT_ROW_BYTES, KEY_BYTES);
 
+/** Where the file shall end: while it shrinks, nobody takes a page from here on if there is another one. */
+export interface Ceiling {
+  page: number;
+}
+
 export class ExtentTree {
   readonly #core: Core;
+  readonly #ceiling: Ceiling;
   readonly #btree: BTree;
   readonly tree: Tree;
   /** The extent found by the last search. */
@@ -38,8 +44,9 @@ export class ExtentTree {
   readonly #row = new Uint8Array(EXTENT_ROW_BYTES);
   readonly #rowView = new DataView(this.#row.buffer);
 
-  constructor(core: Core, btree: BTree, tree: Tree) {
+  constructor(core: Core, btree: BTree, tree: Tree, ceiling: Ceiling) {
     this.#core = core;
+    this.#ceiling = ceiling;
     this.#btree = btree;
     this.tree = tree;
   }
@@ -66,11 +73,27 @@ export class ExtentTree {
     return OK;
   }
 
-  /** As {@link find}, for extents whose pages can be taken by anybody. */
+  /** As {@link find}, for extents below the ceiling whose pages can be taken by anybody. */
   findAtHand(pgno: number): number {
+    return this.#findFree(pgno, this.#ceiling.page);
+  }
+
+  /** The first extent at hand behind a page, else before it; from the ceiling on only when there is no other. */
+  findNear(pgno: number): number {
+    const ceiling = this.#ceiling.page;
+    const status = this.#findFree(pgno, ceiling);
+    const before = status === NONE && pgno > 0 ? this.#findFree(0, ceiling) : status;
+    return before === NONE && ceiling !== Number.POSITIVE_INFINITY
+      ? this.#findFree(0, Number.POSITIVE_INFINITY)
+      : before;
+  }
+
+  #findFree(pgno: number, ceiling: number): number {
     for (let from = pgno; ; from = this.last + 1) {
       const status = this.find(from);
-      if (status !== OK || this.state === EXTENT_AT_HAND) return status;
+      if (status !== OK) return status;
+      if (this.first >= ceiling) return NONE;
+      if (this.state === EXTENT_AT_HAND) return OK;
     }
   }
 

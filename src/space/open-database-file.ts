@@ -5,6 +5,7 @@ import type { Task } from '../base/task.ts';
 import { directoryOf } from '../io/vfs.ts';
 import { openingStore, type StoreOptions } from '../storage/open-store.ts';
 import type { FileStore } from '../storage/store.ts';
+import { Shrinker, type ShrinkOptions, type ShrinkReport } from './shrinker.ts';
 import { SpaceAllocator } from './space-allocator.ts';
 
 /**
@@ -26,6 +27,7 @@ export class DatabaseFile {
   readonly path: string;
   readonly #options: DatabaseFileOptions;
   #shrink: ShrinkMode | undefined;
+  readonly #shrinker: Shrinker;
 
   constructor(options: DatabaseFileOptions, store: FileStore, space: SpaceAllocator) {
     this.#options = options;
@@ -33,6 +35,7 @@ export class DatabaseFile {
     this.path = options.path;
     this.store = store;
     this.space = space;
+    this.#shrinker = new Shrinker(space.opened, () => store.background());
   }
 
   /** The mode in force. The first look at it may try out what the file system can do. */
@@ -40,6 +43,11 @@ export class DatabaseFile {
     const { vfs, path } = this.#options;
     this.#shrink ??= vfs.canPunch(directoryOf(path)) ? 'realtime' : 'on';
     return this.#shrink;
+  }
+
+  /** Makes the file shorter: pages move to the front, the tail is cut off. */
+  shorten(options: ShrinkOptions = {}): Task<ShrinkReport> {
+    return this.#shrinker.shrink(options);
   }
 
   /** Background work, a piece at a time: the store's, then realtime trimming. False = nothing to do now. */

@@ -24,6 +24,8 @@ import { alignedFirst, carve, coalesce, findRoom, roomAround, type Space, type S
 
 const EXTENSION_PAGES_MIN = 16;
 const EXTENSION_PAGES_MAX = 4096;
+/** `find`: no room without making the file longer. */
+export const EXHAUSTED = 97;
 /** What a hole gets back at a time, at least. */
 const RESERVE_BYTES = 1 << 20;
 
@@ -73,12 +75,28 @@ export class RootSpace {
     coalesce(this.space.available, first, last, 1, this.filePages - 1);
   }
 
-  /** Finds room for `pages` pages in the root's available extents, extending the file if there is none: OK, NONE (again), NEED. */
-  find(pages: number): number {
+  /**
+   * Finds room for `pages` pages in the root's available extents, extending the file if there is none: OK, NONE (again), NEED.
+   * While the file shrinks, places from the ceiling on come last; with `grow` false neither they nor an extension come at all,
+   * and the answer is EXHAUSTED.
+   */
+  find(pages: number, grow = true): number {
+    const { ceiling } = this.#parts;
+    const status = this.#findBelow(pages);
+    if (status !== EXHAUSTED || !grow) return status;
+    if (ceiling.page === Number.POSITIVE_INFINITY) return this.#extend(pages);
+    const page = ceiling.page;
+    ceiling.page = Number.POSITIVE_INFINITY;
+    const above = this.#findBelow(pages);
+    ceiling.page = page;
+    return above === EXHAUSTED ? this.#extend(pages) : above;
+  }
+
+  #findBelow(pages: number): number {
     const { available } = this.space;
     const status = findRoom(available, pages, this.#parts.core.pageBytes);
     if (status === NEED) return NEED;
-    if (status === NONE) return this.trimmedPages > 0 ? this.#reserve(pages) : this.#extend(pages);
+    if (status === NONE) return this.trimmedPages > 0 ? this.#reserve(pages) : EXHAUSTED;
     this.foundLast = available.last;
     this.foundPages = available.pages;
     return available.room(available.last);
@@ -114,7 +132,7 @@ export class RootSpace {
 
   /**
    * Puts trimmed pages at hand so that, with what lies beside them, `pages` pages are free in one piece: disk first, then the
-   * group. Extends the file when there is no such piece. @throws `disk_full` (53100) from the request.
+   * group. EXHAUSTED when there is no such piece. @throws `disk_full` (53100) from the request.
    */
   #reserve(pages: number): number {
     const { core } = this.#parts;
@@ -125,7 +143,7 @@ export class RootSpace {
     for (let from = 0; ; from = available.last + 1) {
       const status = available.find(from);
       if (status === NEED) return NEED;
-      if (status === NONE) return this.#extend(pages);
+      if (status === NONE || available.first >= this.#parts.ceiling.page) return EXHAUSTED;
       const { first, last } = available;
       const trimmed = this.isTrimmed();
       if (!trimmed && available.state !== EXTENT_AT_HAND) {
@@ -171,6 +189,21 @@ export class RootSpace {
     core.group.end();
     this.#reservedLast = -1;
     return NONE;
+  }
+
+  /** The file ends before page `end` from now on. Inside a group; `cutFile` follows when that is durable. */
+  cut(end: number): void {
+    this.tree.view.setUint32(TREE_FILE_PAGES_AT, end, true);
+    this.#backed = end;
+    this.#reservedLast = -1;
+    this.#parts.catalog.logRoot();
+  }
+
+  /** Cuts the file behind its last page, unless somebody has made it longer again since `cut`. */
+  cutFile(end: number): boolean {
+    if (this.filePages !== end || this.#backed !== end) return false;
+    this.#parts.core.file.truncate(pageOffset(end, this.#parts.core.pageBytes));
+    return true;
   }
 
   /** Makes the file so much longer that `pages` aligned pages are at hand. */

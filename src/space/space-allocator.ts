@@ -46,7 +46,6 @@ import type { Tree } from '../storage/tree.ts';
 import type { TreeCatalog } from '../storage/tree-catalog.ts';
 import { AGAIN, DroppedSpace } from './dropped-space.ts';
 import { ExtentSource } from './extent-source.ts';
-import type { ExtentTree } from './extent-tree.ts';
 import type { OpenSpace } from './open-space.ts';
 import type { RootSpace } from './root-space.ts';
 import { type ExtentKind, listExtents, spaceAudit } from './space-audit.ts';
@@ -68,7 +67,7 @@ export class SpaceAllocator implements PageAllocator {
   #planState = 0;
 
   attach(core: Core, btree: BTree, catalog: TreeCatalog): void {
-    const parts = { core, btree, catalog };
+    const parts = { core, btree, catalog, ceiling: { page: Number.POSITIVE_INFINITY } };
     const map = new SpaceMap(parts);
     const upward = new Upward(parts, map);
     this.#opened = {
@@ -180,6 +179,11 @@ export class SpaceAllocator implements PageAllocator {
     return listExtents(this.#open, tree, which);
   }
 
+  /** The parts, for what works on space from above. */
+  get opened(): OpenSpace {
+    return this.#open;
+  }
+
   /** Gives free extents back to the file system. */
   get trimmer(): Trimmer {
     if (this.#open.trimmer === undefined) throw fail('internal_error', 'the space of the database is not open');
@@ -224,7 +228,7 @@ export class SpaceAllocator implements PageAllocator {
     }
     const ready = refill(parts, space);
     if (ready !== OK) return ready;
-    const status = sequential ? findRegion(space) : findNear(space.available, this.#near.get(tree.id) ?? 0);
+    const status = sequential ? findRegion(space) : space.available.findNear(this.#near.get(tree.id) ?? 0);
     if (status === NONE) return source.acquire(tree, space, sequential);
     this.#planLast = space.available.last;
     this.#planPages = space.available.pages;
@@ -239,10 +243,4 @@ function isSequential(tree: Tree, growth: Growth): boolean {
   const { flags } = tree.hints;
   if (growth === GROW_APPEND) return (flags & HINT_APPEND_SEQUENTIAL) !== 0;
   return growth === GROW_HOTPOINT && (flags & HINT_HOTPOINT_SEQUENTIAL) !== 0;
-}
-
-/** The available extent behind a page, else the first one. */
-function findNear(available: ExtentTree, near: number): number {
-  const status = available.findAtHand(near);
-  return status === NONE && near > 0 ? available.findAtHand(0) : status;
 }

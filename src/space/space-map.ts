@@ -91,11 +91,11 @@ export class SpaceMap {
   }
 
   #extents(tree: Tree, idAt: number, rootAt: number): ExtentTree | undefined {
-    const { core, btree } = this.#parts;
+    const { core, btree, ceiling } = this.#parts;
     const id = tree.view.getUint32(idAt, true);
     if (id === 0) return undefined;
     core.nextTree = Math.max(core.nextTree, id + 1);
     const system = core.addTree(core.systemTree(id, tree.view.getUint32(rootAt, true)));
-    return new ExtentTree(core, btree, system);
+    return new ExtentTree(core, btree, system, ceiling);
   }
 }

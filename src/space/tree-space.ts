@@ -18,7 +18,7 @@ import {
 } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { TreeCatalog } from '../storage/tree-catalog.ts';
-import type { ExtentTree } from './extent-tree.ts';
+import type { Ceiling, ExtentTree } from './extent-tree.ts';
 
 /** A tree's space, with its trees opened. */
 export interface Space {
@@ -33,6 +33,7 @@ export interface SpaceParts {
   readonly core: Core;
   readonly btree: BTree;
   readonly catalog: TreeCatalog;
+  readonly ceiling: Ceiling;
 }
 
 /** Puts pages aside until the space trees can split: OK, NONE (one was put aside: again), NEED. */
@@ -49,7 +50,7 @@ export function refill(parts: SpaceParts, space: Space): number {
     else slot = i;
   }
   if (held >= wanted || slot < 0) return OK;
-  let status = space.available.findAtHand(0);
+  let status = space.available.findNear(0);
   if (status === NONE) status = findRegion(space);
   if (status === NEED || catalog.locate(space.owner) < 0) return NEED;
   // Nothing to put aside now: the next extent will bring some, before anything can split.

@@ -169,6 +169,7 @@ export class CrashWorkload {
     if (prng.chance(0.1)) runNow(store.checkpoint());
     while (prng.chance(0.5) && runNow(store.background()));
     if (prng.chance(0.1) && this.#file !== undefined) runNow(this.#file.space.trimmer.trim());
+    if (prng.chance(0.05) && this.#file !== undefined) runNow(this.#file.shorten());
     const t = store.begin(1);
     t.durable = prng.chance(0.95);
     let state = copyState(this.#state);

@@ -2,7 +2,7 @@
  * Law 3 at work: many tasks on one store, a random one goes on at each suspension, and everything clean is evicted then.
  *
  * Bank: transfers between accounts under row locks while readers sum all accounts in one snapshot; rows come and go beside
- * the accounts, so that pages split, are purged and merge all the time.
+ * the accounts, so that pages split, are purged and merge all the time; and now and then the file is trimmed and shortened.
  */
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
@@ -118,6 +118,12 @@ function* sum(store: FileStore, tree: TextTree, prng: Prng, backward: boolean): 
   expect(total).toBe(ACCOUNTS * START);
 }
 
+/** Frees space, gives it back and moves pages to the front of the file, while the others are in the middle of theirs. */
+function* movePages(opened: DatabaseFile): Task<void> {
+  yield* opened.space.trimmer.trim();
+  yield* opened.shorten();
+}
+
 /** Runs tasks to their end, in an order that the seed decides; lock waits go through `start`, all others are answered at once. */
 class Schedule {
   readonly #prng: Prng;
@@ -185,6 +191,7 @@ test('readers see a constant sum while everything moves, splits and is evicted',
       schedule.add(transfer(store, tree, prng, 1000 + i));
       if (i % 4 === 0) schedule.add(churn(store, tree, prng, 5000 + i));
       if (i % 4 === 1) schedule.add(sum(store, tree, prng, i % 8 === 1));
+      if (i % 10 === 2) schedule.add(movePages(opened));
       for (let n = prng.below(60); n > 0 && !schedule.isDone; n--) schedule.step();
       if (prng.chance(0.5)) runNow(store.background());
       if (prng.chance(0.05)) runNow(store.checkpoint());

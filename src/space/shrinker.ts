@@ -1,0 +1,320 @@
+/**
+ * Making the file shorter: pages move to the front, the tail is cut off. Needs no holes, so it works on every file system.
+ *
+ *   loop   the last extent of the file is free        → cut: a group that ends the file before it, then the cut itself
+ *          it belongs to a tree                        → ceiling to its first page; its pages move below; it goes up
+ *          nothing below the ceiling can take them     → stop, with the reason
+ *
+ * It runs while others work: they are kept below the ceiling as far as there is room, and may make the file longer again. Every
+ * step is a group; a crash leaves a file that is partly shrunk.
+ */
+import { REQUEST_ROOM, type Task } from '../base/task.ts';
+import { NEED, NONE, OK } from '../storage/contracts.ts';
+import {
+  EXTENT_ALIGN_BYTES,
+  EXTENT_AT_HAND,
+  EXTENT_TRIMMED,
+  ROOT_TREE,
+  TREE_CATALOG,
+  TREE_DROPPED,
+  TREE_PRIMARY_AT,
+  TREE_PRIMARY_PAGES_AT,
+} from '../storage/layout.ts';
+import { StoreRequest } from '../storage/store-request.ts';
+import { sliceRequest } from '../storage/transactions.ts';
+import type { Tree } from '../storage/tree.ts';
+import { ACQUIRED } from './extent-source.ts';
+import { sizesExtents } from './growth.ts';
+import type { OpenSpace } from './open-space.ts';
+import { NO_TARGET, NOT_MOVABLE, Relocation } from './relocate.ts';
+import { EXHAUSTED } from './root-space.ts';
+import { refill, type Space } from './tree-space.ts';
+
+/** Why a shrink ended (`spec/ese.md` §2.11 has ESE's list). */
+export type ShrinkStop =
+  /** Nothing is free below what is in use: the file is as short as it gets. */
+  | 'done'
+  /** An extent at the end finds no place of its size further down. */
+  | 'no_low_space'
+  /** A page at the end belongs to something that cannot move now. */
+  | 'page_not_movable'
+  /** Others make the file longer as fast as it becomes shorter. */
+  | 'file_grows'
+  /** The caller's limit was reached. */
+  | 'limit'
+  /** Another shrink of this file is running. */
+  | 'already_running';
+
+export interface ShrinkReport {
+  readonly reason: ShrinkStop;
+  /** What could not move, for `no_low_space` and `page_not_movable`: the page and its tree. */
+  readonly page: number;
+  readonly tree: number;
+  /** Pages of the file before and after, without header and shadow. */
+  readonly pagesBefore: number;
+  readonly pagesAfter: number;
+  /** Pages that moved. */
+  readonly moved: number;
+}
+
+export interface ShrinkOptions {
+  /** The file need not become shorter than so many pages; default 0. */
+  readonly pagesMin?: number;
+  /** Asked after every extent: true ends the shrink with `limit`. */
+  readonly isOver?: () => boolean;
+}
+
+/** Who has the last page of the file. */
+interface Tail {
+  readonly tree: Tree;
+  /** Undefined for a small tree. */
+  readonly space: Space | undefined;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Pages between two chances for others. */
+const PAGES_PER_SLICE = 8;
+const BUSY = 94;
+/** Times that the same tail may come up again before others count as faster. */
+const ATTEMPTS_MAX = 64;
+
+export class Shrinker {
+  readonly #open: OpenSpace;
+  readonly #relocation: Relocation;
+  readonly #reclaim: () => Task<boolean>;
+  #running = false;
+  /** The page and tree that could not move. */
+  #stuck = { page: 0, tree: 0 };
+
+  /** @param reclaim - a step of background work: dropped trees at the end of the file must go before it can be cut. */
+  constructor(open: OpenSpace, reclaim: () => Task<boolean>) {
+    this.#open = open;
+    this.#relocation = new Relocation(open);
+    this.#reclaim = reclaim;
+  }
+
+  /** Shortens the file as far as it goes. */
+  *shrink(options: ShrinkOptions = {}): Task<ShrinkReport> {
+    const { root } = this.#open.map;
+    const pagesBefore = root.filePages;
+    const movedBefore = this.#relocation.moved;
+    this.#stuck = { page: 0, tree: 0 };
+    let reason: ShrinkStop = 'already_running';
+    if (!this.#running) {
+      this.#running = true;
+      try {
+        reason = yield* this.#run(options);
+      } finally {
+        this.#running = false;
+        this.#open.parts.ceiling.page = Number.POSITIVE_INFINITY;
+      }
+    }
+    const moved = this.#relocation.moved - movedBefore;
+    return { reason, ...this.#stuck, pagesBefore, pagesAfter: root.filePages, moved };
+  }
+
+  *#run(options: ShrinkOptions): Task<ShrinkStop> {
+    const { core } = this.#open.parts;
+    const { root } = this.#open.map;
+    let lowest = root.filePages;
+    for (let attempts = 0; ; ) {
+      if (root.filePages <= (options.pagesMin ?? 0)) return 'done';
+      if (options.isOver?.() === true) return 'limit';
+      if (root.filePages < lowest) {
+        lowest = root.filePages;
+        attempts = 0;
+      } else if (++attempts > ATTEMPTS_MAX) return 'file_grows';
+      const cut = yield* this.#cutTail(options.pagesMin ?? 0);
+      if (cut === OK) continue;
+      if (cut === BUSY) {
+        if (!(yield* this.#reclaim())) yield sliceRequest(core);
+        continue;
+      }
+      const stop = yield* this.#emptyTail();
+      if (stop !== undefined) return stop;
+    }
+  }
+
+  /** Cuts the free end off the file: OK, NONE (the last page is in use), BUSY (it is on its way to be free). */
+  *#cutTail(pagesMin: number): Task<number> {
+    const { parts, map } = this.#open;
+    const { core } = parts;
+    const { available } = map.root.space;
+    const end = map.root.filePages;
+    for (;;) {
+      if (core.reserve() === NEED) {
+        yield core.need;
+        continue;
+      }
+      const ready = refill(parts, map.root.space);
+      if (ready === NONE) continue;
+      const status = ready === OK ? available.findEnd(end - 1) : NEED;
+      if (status === NEED) {
+        yield core.need;
+        continue;
+      }
+      if (status === NONE || map.root.filePages !== end) return NONE;
+      const trimmed = map.root.isTrimmed();
+      if (!trimmed && available.state !== EXTENT_AT_HAND) return BUSY;
+      const { first, pages } = available;
+      const to = Math.max(first, pagesMin);
+      if (to >= end) return NONE;
+      const room = available.room(to > first ? to - 1 : end - 1);
+      if (room === NEED) yield core.need;
+      if (room !== OK) continue;
+      if (available.findEnd(end - 1) !== OK) continue;
+      core.group.begin();
+      core.group.gone(to, end - 1);
+      available.remove(end - 1);
+      if (to > first) available.insert(to - 1, to - first, trimmed ? EXTENT_TRIMMED : EXTENT_AT_HAND);
+      if (trimmed) map.root.countTrimmed(to - first - pages);
+      map.root.cut(to);
+      core.group.end();
+      while (core.log.durable < core.log.tail) yield core.log.flushRequest();
+      yield new StoreRequest(REQUEST_ROOM, core.clock, () => {
+        map.root.cutFile(to);
+      });
+      return OK;
+    }
+  }
+
+  /** Empties the last extent of the file. @returns why it cannot, or undefined. */
+  *#emptyTail(): Task<ShrinkStop | undefined> {
+    const { parts, map } = this.#open;
+    const { core } = parts;
+    const end = map.root.filePages;
+    const whole = yield* this.#tailOf(end - 1);
+    const tail = whole === BUSY ? BUSY : yield* this.#lentInside(whole);
+    if (tail === BUSY) {
+      if (!(yield* this.#reclaim())) yield sliceRequest(core);
+      return undefined;
+    }
+    if (map.root.filePages !== end) return undefined;
+    parts.ceiling.page = tail.first;
+    const status = tail.space === undefined ? yield* this.#moveSmall(tail.tree) : yield* this.#movePages(tail);
+    if (status === OK) return undefined;
+    this.#stuck = { page: tail.last, tree: tail.tree.id };
+    return status === NOT_MOVABLE ? 'page_not_movable' : yield* this.#whyStuck(tail);
+  }
+
+  /** No place of the extent's size below: if there is nothing free below at all, the file is as short as it gets. */
+  *#whyStuck(tail: Tail): Task<ShrinkStop> {
+    const { core } = this.#open.parts;
+    const { available } = this.#open.map.root.space;
+    for (;;) {
+      const status = available.find(0);
+      if (status !== NEED) return status === OK && available.first < tail.first ? 'no_low_space' : 'done';
+      yield core.need;
+    }
+  }
+
+  *#moveSmall(tree: Tree): Task<number> {
+    const { core } = this.#open.parts;
+    for (;;) {
+      const status = this.#relocation.moveSmall(tree);
+      // It got space trees: the loop outside looks at it anew.
+      if (status === NONE && this.#open.map.of(tree) !== undefined) return OK;
+      if (status === NEED) yield core.need;
+      else if (status !== NONE) return status;
+    }
+  }
+
+  *#movePages(tail: Tail): Task<number> {
+    const { parts, source } = this.#open;
+    const { core } = parts;
+    const { space, first, last } = tail;
+    if (space === undefined) return NOT_MOVABLE;
+    for (let pgno = first, steps = 0; pgno <= last; ) {
+      const status = this.#relocation.movePage(space, pgno);
+      if (status === NEED) yield core.need;
+      else if (status === NO_TARGET) {
+        const more = this.#moreRoom(source, space, last - first + 1);
+        if (more === NEED) yield core.need;
+        else if (more !== NONE && more !== ACQUIRED) return more;
+      } else if (status === OK) {
+        pgno++;
+        if (++steps % PAGES_PER_SLICE === 0) yield sliceRequest(core);
+      } else if (status !== NONE) return status;
+    }
+    if (space.owned === undefined) return OK;
+    for (;;) {
+      const status = this.#relocation.release(space, first, last);
+      if (status === NEED) yield core.need;
+      else if (status === OK) return OK;
+    }
+  }
+
+  /** Finds room below the ceiling: an extent for a tree; for the root, trimmed pages that can be used again. */
+  #moreRoom(source: OpenSpace['source'], space: Space, pages: number): number {
+    const { parts, map } = this.#open;
+    if (parts.core.reserve() === NEED) return NEED;
+    const ready = refill(parts, map.root.space);
+    if (ready !== OK) return ready;
+    if (space.owned !== undefined) {
+      const status = source.acquireExact(space, pages);
+      const half = Math.ceil(pages / 2);
+      // Sizes given by hints stay as they are; others may come in smaller pieces, of 64 KiB at least.
+      const smaller = !sizesExtents(space.owner.hints) && half * parts.core.pageBytes >= EXTENT_ALIGN_BYTES;
+      return status === EXHAUSTED && smaller ? this.#moreRoom(source, space, half) : status;
+    }
+    const status = map.root.find(1, false);
+    return status === OK ? NONE : status;
+  }
+
+  /** The extent that a page lies in, of the lowest tree that owns it. BUSY: of a dropped tree, which goes by itself. */
+  *#tailOf(pgno: number): Task<Tail | typeof BUSY> {
+    const { parts, map } = this.#open;
+    let found: Tail = { tree: parts.core.tree(ROOT_TREE), space: map.root.space, first: pgno, last: pgno };
+    for (const tree of [...parts.core.trees.values()]) {
+      if (tree.id === ROOT_TREE || tree.id === TREE_CATALOG || tree.state === 0) continue;
+      const own = yield* this.#ownedExtent(tree, pgno);
+      if (own === undefined) continue;
+      if (tree.state === TREE_DROPPED) return BUSY;
+      // A child's extent lies inside its parent's: the child comes first.
+      if (found.tree.id === ROOT_TREE || tree.parent === found.tree.id) found = own;
+    }
+    return found;
+  }
+
+  /** What a child has inside an extent goes before the rest of it. */
+  *#lentInside(tail: Tail): Task<Tail | typeof BUSY> {
+    for (const tree of [...this.#open.parts.core.trees.values()]) {
+      if (tree.parent !== tail.tree.id || tree.parent === ROOT_TREE || tree.state === 0) continue;
+      const own = yield* this.#firstExtentIn(tree, tail.first, tail.last);
+      if (own === undefined) continue;
+      return tree.state === TREE_DROPPED ? BUSY : yield* this.#lentInside(own);
+    }
+    return tail;
+  }
+
+  *#firstExtentIn(tree: Tree, first: number, last: number): Task<Tail | undefined> {
+    const space = this.#open.map.of(tree);
+    if (space?.owned === undefined) {
+      const primary = tree.view.getUint32(TREE_PRIMARY_AT, true);
+      return primary >= first && primary <= last ? yield* this.#ownedExtent(tree, primary) : undefined;
+    }
+    for (;;) {
+      const status = space.owned.find(first);
+      if (status === NEED) yield this.#open.parts.core.need;
+      else if (status === NONE || space.owned.first > last || space.owned.first < first) return undefined;
+      else return { tree, space, first: space.owned.first, last: space.owned.last };
+    }
+  }
+
+  *#ownedExtent(tree: Tree, pgno: number): Task<Tail | undefined> {
+    const { parts, map } = this.#open;
+    const space = map.of(tree);
+    if (space?.owned === undefined) {
+      const first = tree.view.getUint32(TREE_PRIMARY_AT, true);
+      const last = first + tree.view.getUint32(TREE_PRIMARY_PAGES_AT, true) - 1;
+      return first <= pgno && pgno <= last ? { tree, space: undefined, first, last } : undefined;
+    }
+    for (;;) {
+      const status = space.owned.find(pgno);
+      if (status === NEED) yield parts.core.need;
+      else if (status === NONE || space.owned.first > pgno) return undefined;
+      else return { tree, space, first: space.owned.first, last: space.owned.last };
+    }
+  }
+}
