@@ -9,7 +9,15 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { fail, unsupported } from '../base/errors.ts';
-import { REQUEST_OUTPUT, REQUEST_SLICE, REQUEST_TIMER, type Request, type Task } from '../base/task.ts';
+import {
+  REQUEST_OUTPUT,
+  REQUEST_ROW_LOCK,
+  REQUEST_TABLE_LOCK,
+  REQUEST_TIMER,
+  type Request,
+  type RequestKind,
+  type Task,
+} from '../base/task.ts';
 import { Input } from './input.ts';
 import { OutputBuffer } from './output.ts';
 
@@ -17,6 +25,13 @@ const QUEUED_BYTES_MAX = 1 << 20;
 const UNSENT_BYTES_MAX = 1 << 20;
 const FLUSH_BYTES = 64 << 10;
 const LINGER_MS = 1000;
+/** Waits whose end depends on clients, this one or another. */
+const WAITS_FOR_OTHERS: ReadonlySet<RequestKind> = new Set([
+  REQUEST_ROW_LOCK,
+  REQUEST_TABLE_LOCK,
+  REQUEST_OUTPUT,
+  REQUEST_TIMER,
+]);
 
 type Resume = (error?: unknown) => void;
 
@@ -181,11 +196,14 @@ function wait(
   };
 }
 
-/** Drives a connection's task; before it waits for anything, what it has answered so far goes out. */
+/**
+ * Drives a connection's task; before it waits for somebody else, what it has answered so far goes out. Before it waits for the
+ * disk it does not: a client must not hear of a command's end before its commit is durable, and one write does for both.
+ */
 export function* answering(task: Task<void>, peer: Peer): Task<void> {
   let step = task.next();
   while (step.done !== true) {
-    if (step.value.kind !== REQUEST_SLICE) peer.flushSoon();
+    if (WAITS_FOR_OTHERS.has(step.value.kind)) peer.flushSoon();
     try {
       yield step.value;
     } catch (error) {
