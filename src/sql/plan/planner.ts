@@ -150,10 +150,7 @@ export class Planner {
       case 'limit': {
         const input = this.plan(
           node.input,
-          withColumns(
-            needed,
-            (node.ties ?? []).map((k) => k.expr),
-          ),
+          withColumns(needed, [...(node.ties ?? []).map((k) => k.expr), ...conditions]),
           [],
         );
         const count =
@@ -165,7 +162,7 @@ export class Planner {
       }
       case 'distinct': {
         if (node.on !== undefined) {
-          const input = this.plan(orderedBy(node.input, node.on), withColumns(needed, node.on), []);
+          const input = this.plan(orderedBy(node.input, node.on), withColumns(needed, [...node.on, ...conditions]), []);
           return this.filtered(new DistinctPlan(input, node.on, this.scope, Math.max(1, input.rows / 5)), conditions);
         }
         // Rows that are equal are one group without aggregates; that way DISTINCT spills too.
@@ -196,7 +193,7 @@ export class Planner {
           ...node.order.map((k) => k.expr),
           ...node.calls.flatMap((c) => [...c.args, ...(c.filter === undefined ? [] : [c.filter])]),
         ];
-        const input = this.plan(node.input, withColumns(needed, exprs), []);
+        const input = this.plan(node.input, withColumns(needed, [...exprs, ...conditions]), []);
         const made = node.columns.slice(node.columns.length - node.calls.length);
         const shape = new Shape([...input.shape.columns, ...Shape.of(made).columns]);
         return this.filtered(new WindowPlan(input, node, shape, this.scope), conditions);
