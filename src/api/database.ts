@@ -13,6 +13,7 @@ import { Instance } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
 import { databaseError } from '../server/database-error.ts';
 import { Server } from '../server/server.ts';
+import type { ShrinkMode } from '../space/open-database-file.ts';
 import { ApiSession } from './api-session.ts';
 import { type QueryResult, ResultCollector, type RowOptions } from './results.ts';
 import { type SqlText, sql as sqlText } from './sql-text.ts';
@@ -23,6 +24,11 @@ export interface OpenOptions {
   readonly cacheBytes?: number;
   /** Page size of a new file: 4096, 8192 (default), 16384 or 32768. */
   readonly pageBytes?: number;
+  /**
+   * When free space goes back to the file system: `off`, `on` (when `ALTER DATABASE … RESIZE` or `SHRINK` asks for it), or
+   * `realtime`, by itself; the default is `realtime` where the file system knows holes, else `on`.
+   */
+  readonly shrink?: ShrinkMode;
   /** The role that works; `postgres` by default. */
   readonly user?: string;
   /** Settings of every session, as SET takes them: `{ TimeZone: 'Europe/Berlin' }`. */
@@ -162,13 +168,14 @@ export class ExtentDB implements Queryable {
   /** @internal Use `open`. */
   static async open(path: string, prng: Prng, options: OpenOptions): Promise<ExtentDB> {
     try {
-      const { cacheBytes, pageBytes } = options;
+      const { cacheBytes, pageBytes, shrink } = options;
       const instance = await Instance.openFile(path, {
         vfs: new NodeVfs(),
         clock: new SystemClock(),
         prng,
         ...(cacheBytes === undefined ? {} : { cacheBytes }),
         ...(pageBytes === undefined ? {} : { pageBytes }),
+        shrink,
       });
       const db = new ExtentDB(instance, options);
       try {

@@ -1,5 +1,6 @@
 /** Words of the command line as a command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { ShrinkMode } from '../space/open-database-file.ts';
 
 export interface ServeCommand {
   readonly kind: 'serve';
@@ -9,6 +10,8 @@ export interface ServeCommand {
   readonly port: number | undefined;
   /** Bytes of the page cache; undefined = the engine's default, 128 MiB. */
   readonly cacheBytes: number | undefined;
+  /** When free space goes back to the file system; undefined = the engine's default. */
+  readonly shrink: ShrinkMode | undefined;
 }
 
 export interface RunCommand {
@@ -17,7 +20,7 @@ export interface RunCommand {
   readonly script: string;
 }
 
-export interface FileCommand<K extends 'shell' | 'check'> {
+export interface FileCommand<K extends 'shell' | 'check' | 'trim'> {
   readonly kind: K;
   readonly file: string;
 }
@@ -27,7 +30,8 @@ export type Command =
   | ServeCommand
   | RunCommand
   | FileCommand<'shell'>
-  | FileCommand<'check'>;
+  | FileCommand<'check'>
+  | FileCommand<'trim'>;
 
 /** Words that make no command; shown in one line, with exit status 2. */
 export class UsageError extends Error {}
@@ -39,6 +43,7 @@ const SERVE = {
   port: { type: 'string', short: 'p' },
   host: { type: 'string' },
   cache: { type: 'string' },
+  shrink: { type: 'string' },
 } as const;
 
 /** @throws UsageError */
@@ -59,7 +64,8 @@ export function parseCommand(words: readonly string[]): Command {
       return files === undefined ? { kind: 'help' } : { kind: 'run', file: files[0]!, script: files[1]! };
     }
     case 'shell':
-    case 'check': {
+    case 'check':
+    case 'trim': {
       const files = positionalsOf(rest, ['FILE.extent'], name);
       return files === undefined ? { kind: 'help' } : { kind: name, file: files[0]! };
     }
@@ -73,13 +79,14 @@ function serveCommand(words: readonly string[]): Command {
   if (values['help'] === true) return { kind: 'help' };
   if (values['version'] === true) return { kind: 'version' };
   if (positionals.length > 0) throw new UsageError(`serve takes no argument "${positionals[0]}"`);
-  const { data, host, port, cache } = values;
+  const { data, host, port, cache, shrink } = values;
   return {
     kind: 'serve',
     data: typeof data === 'string' ? data : './extentdb-data',
     host: typeof host === 'string' ? host : '127.0.0.1',
     port: typeof port === 'string' ? portNumber(port) : undefined,
     cacheBytes: typeof cache === 'string' ? mebibytes(cache) : undefined,
+    shrink: typeof shrink === 'string' ? shrinkMode(shrink) : undefined,
   };
 }
 
@@ -93,6 +100,12 @@ function mebibytes(text: string): number {
   const size = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   if (size < 1 || size > 1 << 20) throw new UsageError(`--cache wants mebibytes from 1 to 1048576, not "${text}"`);
   return size * 2 ** 20;
+}
+
+function shrinkMode(text: string): ShrinkMode {
+  if (text !== 'off' && text !== 'on' && text !== 'realtime')
+    throw new UsageError(`--shrink wants off, on or realtime, not "${text}"`);
+  return text;
 }
 
 /** Exactly the named arguments; undefined when help was asked for. */

@@ -6,10 +6,11 @@ import type { InstanceOptions } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
 import { readWhole } from '../io/read-whole.ts';
 import { drawSeed } from '../io/seed.ts';
+import type { ShrinkMode } from '../space/open-database-file.ts';
 
-/** @param cacheBytes bytes of the page cache; undefined = the engine's default. */
-export function hostOptions(clock: Clock, cacheBytes?: number): InstanceOptions {
-  const options = { vfs: new NodeVfs(), clock, prng: new Prng(drawSeed()) };
+/** @param cacheBytes bytes of the page cache; undefined, as with `shrink` = the engine's default. */
+export function hostOptions(clock: Clock, cacheBytes?: number, shrink?: ShrinkMode): InstanceOptions {
+  const options = { vfs: new NodeVfs(), clock, prng: new Prng(drawSeed()), shrink };
   return cacheBytes === undefined ? options : { ...options, cacheBytes };
 }
 

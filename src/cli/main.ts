@@ -9,6 +9,7 @@ import { check } from './check.ts';
 import { runScript } from './run.ts';
 import { serve } from './serve.ts';
 import { shell } from './shell.ts';
+import { trim } from './trim.ts';
 import { USAGE, version } from './usage.ts';
 
 /** Runs the program with the words behind its name; sets the process's exit status. */
@@ -49,5 +50,7 @@ async function execute(words: readonly string[]): Promise<number> {
       return shell(command);
     case 'check':
       return check(command);
+    case 'trim':
+      return trim(command);
   }
 }

@@ -10,7 +10,8 @@ const PORTS_TRIED = 100;
 
 /** Serves until SIGINT or SIGTERM. @returns the exit status. */
 export async function serve(command: ServeCommand): Promise<number> {
-  const instance = await Instance.openDirectory(command.data, hostOptions(new SystemClock(), command.cacheBytes));
+  const options = hostOptions(new SystemClock(), command.cacheBytes, command.shrink);
+  const instance = await Instance.openDirectory(command.data, options);
   let server: Server;
   try {
     // A file that someone else holds should be told now, not to the first client.

@@ -11,11 +11,12 @@ export function version(): string {
 export const USAGE = `ExtentDB: Postgres-speaking SQL in one file.
 
 Usage:
-  extentdb serve [--data DIR] [--port N] [--host H] [--cache MIB]
+  extentdb serve [--data DIR] [--port N] [--host H] [--cache MIB] [--shrink MODE]
                                                       serve a directory of databases to any Postgres client
   extentdb run FILE.extent SCRIPT.sql                 run a script on one database file ("-" reads standard input)
   extentdb shell FILE.extent                          type statements against one database file
   extentdb check FILE.extent                          prove that a database file is sound
+  extentdb trim FILE.extent                           give the disk space of free extents back, by holes
   extentdb --help | --version
 
 Options of serve:
@@ -23,6 +24,8 @@ Options of serve:
   --port N      TCP port; without it 5432, or the next free one
   --host H      address to listen on (default 127.0.0.1); only connections from this machine are let in
   --cache MIB   page cache, in mebibytes (default 128)
+  --shrink MODE when free space goes back to the file system: off, on (when asked), realtime (default where the file
+                system knows holes)
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `;

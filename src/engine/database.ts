@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
+import type { DatabaseFile } from '../space/open-database-file.ts';
 import type { Store } from '../storage/contracts.ts';
 import {
   BOOTSTRAP_ROLE_OID,
@@ -35,6 +36,8 @@ export class Database {
   /** pg_database.oid. */
   readonly oid: Oid;
   readonly store: Store;
+  /** The file with its space. */
+  readonly file: DatabaseFile;
   readonly clock: Clock;
   readonly prng: Prng;
   readonly scheduler: Scheduler;
@@ -46,9 +49,11 @@ export class Database {
   /** Open sessions by process id. */
   readonly sessions = new Map<number, Session>();
 
-  private constructor(name: string, oid: Oid, store: Store, clock: Clock, prng: Prng) {
+  private constructor(name: string, oid: Oid, file: DatabaseFile, clock: Clock, prng: Prng) {
+    const { store } = file;
     this.name = name;
     this.oid = oid;
+    this.file = file;
     this.store = store;
     this.clock = clock;
     this.prng = prng;
@@ -59,8 +64,8 @@ export class Database {
   }
 
   /** Reads the catalog of an open store, or writes the first one. */
-  static async start(name: string, oid: Oid, store: Store, clock: Clock, prng: Prng): Promise<Database> {
-    const database = new Database(name, oid, store, clock, prng);
+  static async start(name: string, oid: Oid, file: DatabaseFile, clock: Clock, prng: Prng): Promise<Database> {
+    const database = new Database(name, oid, file, clock, prng);
     await runTask(database.#load());
     return database;
   }
@@ -128,7 +133,7 @@ export class Database {
   runBackground(then: (more: boolean) => void): void {
     this.#background = new Promise((resolve) => {
       this.scheduler.run(
-        this.backgroundStep(),
+        this.file.background(),
         new Running(),
         (more) => {
           resolve();
@@ -142,12 +147,9 @@ export class Database {
     });
   }
 
-  /** The store's background work, one step; set when the database is opened. */
-  backgroundStep: () => Task<boolean> = NOTHING_TO_DO;
-
   /** Does all the background work that there is now. */
   *cleanUp(): Task<void> {
-    while (yield* this.backgroundStep()) yield this.scheduler.slice();
+    while (yield* this.file.background()) yield this.scheduler.slice();
   }
 
   /** What ended background work, if anything did. */
@@ -160,11 +162,6 @@ export class Database {
     await runTask(this.sequences.settle());
     await this.store.close();
   }
-}
-
-// biome-ignore lint/correctness/useYield: there is nothing to wait for
-function* NOTHING_TO_DO(): Task<boolean> {
-  return false;
 }
 
 function firstObjects(): CatalogObject[] {

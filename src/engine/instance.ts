@@ -94,13 +94,11 @@ export class Instance {
         shrink: this.options.shrink,
       }),
     );
-    const { store } = file;
-    const database = await Database.start(name, oidOf(name), store, clock, prng);
+    const database = await Database.start(name, oidOf(name), file, clock, prng);
     this.#started.set(name, database);
     removeSpillFiles(vfs, path);
     let spills = 0;
     database.newSpillFile = () => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`);
-    database.backgroundStep = () => file.background();
     this.#maintain(database);
     return database;
   }

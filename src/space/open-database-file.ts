@@ -3,10 +3,16 @@
  */
 import type { Task } from '../base/task.ts';
 import { directoryOf } from '../io/vfs.ts';
+import { NEED, OK } from '../storage/contracts.ts';
+import { pageOffset } from '../storage/layout.ts';
 import { openingStore, type StoreOptions } from '../storage/open-store.ts';
 import type { FileStore } from '../storage/store.ts';
 import { Shrinker, type ShrinkOptions, type ShrinkReport } from './shrinker.ts';
 import { SpaceAllocator } from './space-allocator.ts';
+import { refill } from './tree-space.ts';
+
+/** A file that is made longer on request grows by multiples of so many pages. */
+const EXTENSION_PAGES = 16;
 
 /**
  * When free space goes back to the file system (JET_paramEnableShrinkDatabase): never; when somebody asks; or also by itself
@@ -48,6 +54,25 @@ export class DatabaseFile {
   /** Makes the file shorter: pages move to the front, the tail is cut off. */
   shorten(options: ShrinkOptions = {}): Task<ShrinkReport> {
     return this.#shrinker.shrink(options);
+  }
+
+  /** Bytes of the file, header and shadow included. */
+  get bytes(): number {
+    return pageOffset(this.space.filePages(), this.store.pageBytes);
+  }
+
+  /**
+   * Makes the file at least so long, in steps of 16 pages; does nothing when it is. Its new pages are free and have their place
+   * on disk. @throws `disk_full` (53100)
+   */
+  *grow(bytes: number): Task<void> {
+    const { core } = this.store.parts;
+    const step = EXTENSION_PAGES * core.pageBytes;
+    const end = (Math.ceil(bytes / step) * step) / core.pageBytes - 1;
+    while (this.space.root.filePages < end) {
+      const ready = core.reserve() === NEED ? NEED : refill(this.space.opened.parts, this.space.root.space);
+      if (ready === NEED || (ready === OK && this.space.root.growTo(end) === NEED)) yield core.need;
+    }
   }
 
   /** Background work, a piece at a time: the store's, then realtime trimming. False = nothing to do now. */

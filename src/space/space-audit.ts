@@ -19,7 +19,7 @@ import {
 import type { Tree } from '../storage/tree.ts';
 import { SMALL_PAGES_MAX } from './extent-source.ts';
 import type { OpenSpace } from './open-space.ts';
-import { reserveAt } from './tree-space.ts';
+import { reserveAt, type Space } from './tree-space.ts';
 
 export type ExtentKind = 'owned' | 'available';
 
@@ -78,8 +78,8 @@ function auditTree(open: OpenSpace, tree: Tree, own: (pgno: number, what: string
   if (tree.state === TREE_DROPPED) {
     eachPage(runNow(listExtents(open, tree, 'owned')), (pgno) => {
       // What a dropped parent lent is the parent's again.
-      const upper = open.map.enclosing(tree, pgno);
-      if (typeof upper !== 'object' || upper.owner.state !== TREE_DROPPED) own(pgno, `dropped tree ${tree.id}`);
+      const upper = runNow(enclosing(open, tree, pgno));
+      if (upper === undefined || upper.owner.state !== TREE_DROPPED) own(pgno, `dropped tree ${tree.id}`);
     });
     return;
   }
@@ -89,6 +89,14 @@ function auditTree(open: OpenSpace, tree: Tree, own: (pgno: number, what: string
   }
   if (open.map.of(tree) === undefined && tree.view.getUint32(TREE_PRIMARY_PAGES_AT, true) === 0) return;
   eachPage(runNow(listExtents(open, tree, 'available')), (pgno) => own(pgno, `available to tree ${tree.id}`));
+}
+
+function* enclosing(open: OpenSpace, tree: Tree, pgno: number): Task<Space | undefined> {
+  for (;;) {
+    const upper = open.map.enclosing(tree, pgno);
+    if (upper !== NEED) return upper;
+    yield open.parts.core.need;
+  }
 }
 
 function eachPage(extents: readonly number[], visit: (pgno: number) => void): void {

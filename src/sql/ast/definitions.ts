@@ -506,6 +506,15 @@ export interface AlterDatabaseStatement {
   readonly setting: { readonly name: string; readonly value: readonly OptionValue[] | null } | null;
 }
 
+/** `ALTER DATABASE name RESIZE [TO size]` and `ALTER DATABASE name SHRINK [TO size]`. */
+export interface ResizeDatabaseStatement {
+  readonly kind: 'resizeDatabase';
+  readonly at: number;
+  readonly name: Name;
+  readonly action: 'resize' | 'shrink';
+  readonly size: OptionValue | null;
+}
+
 export interface CommentStatement {
   readonly kind: 'comment';
   readonly at: number;
@@ -578,6 +587,7 @@ export type DefinitionStatement =
   | AlterOwnerStatement
   | AlterSequenceStatement
   | AlterDatabaseStatement
+  | ResizeDatabaseStatement
   | RenameStatement
   | SetSchemaStatement
   | ReorganizeStatement

@@ -207,6 +207,16 @@ function sizeText(bytes: number): string {
   return `${bytes / unit} ${name}`;
 }
 
+/** What a size may look like, for the detail of an error. */
+export const SIZE_UNITS = 'Valid units are "B", "kB", "MB", "GB", "TB" and "pages"; a number alone counts bytes.';
+
+/** Bytes of a size with its unit; undefined when it is none. */
+export function readSize(text: string, pageBytes: number): number | undefined {
+  const match = /^([+-]?\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
+  const unit = match === null ? undefined : unitBytes(match[2]!, pageBytes);
+  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
+}
+
 function size(name: string, member: SpaceMember, end: number, rule: string): SpaceOption {
   return {
     name,
@@ -214,14 +224,8 @@ function size(name: string, member: SpaceMember, end: number, rule: string): Spa
     kind: 'size',
     rule,
     read: (text, pageBytes) => {
-      const match = /^([+-]?\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim());
-      const unit = match === null ? undefined : unitBytes(match[2]!, pageBytes);
-      if (match === null || unit === undefined)
-        return {
-          isOutOfBounds: false,
-          detail: 'Valid units are "B", "kB", "MB", "GB", "TB" and "pages"; a number alone counts bytes.',
-        };
-      const bytes = Number(match[1]) * unit;
+      const bytes = readSize(text, pageBytes);
+      if (bytes === undefined) return { isOutOfBounds: false, detail: SIZE_UNITS };
       if (bytes < 0 || bytes >= end)
         return { isOutOfBounds: true, detail: `Valid values are from "0" to below "${sizeText(end)}".` };
       if (bytes % pageBytes !== 0)

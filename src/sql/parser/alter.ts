@@ -8,6 +8,7 @@ import { parseDatabaseOptions, parseRoleOptions } from './create.ts';
 import type { Cursor } from './cursor.ts';
 import { parseObjectKind, refusal } from './drop.ts';
 import { parseIndexMaintenance } from './indexes.ts';
+import { parseOptionValue } from './options.ts';
 import { parseSequenceOptions } from './sequences.ts';
 import { parseSetting } from './settings.ts';
 
@@ -138,6 +139,12 @@ function parseDatabase(c: Cursor, at: number): Statement {
       ifExists: false,
       to: c.name(),
     };
+  }
+  for (const action of ['resize', 'shrink'] as const) {
+    if (c.isBareWord(action)) {
+      c.at++;
+      return { kind: 'resizeDatabase', at, name, action, size: c.accept('to') ? parseOptionValue(c) : null };
+    }
   }
   if (c.is('set') || c.is('reset')) return { ...emptyDatabase(at, name), setting: parseSettingChange(c) };
   c.accept('with');

@@ -15,6 +15,7 @@ import { lookUpType } from '../bind/type-lookup.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
+import { resizeDatabase } from '../ddl/database-space.ts';
 import { Definer } from '../ddl/definer.ts';
 import { drop, truncate } from '../ddl/drop.ts';
 import { createIndex } from '../ddl/indexes.ts';
@@ -67,6 +68,7 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
   'alterOwner',
   'alterSequence',
   'alterDatabase',
+  'resizeDatabase',
   'rename',
   'setSchema',
   'reorganize',
@@ -495,6 +497,17 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
       forbidBlock(sql, 'CREATE DATABASE');
       yield promised(() => sql.instance.createDatabase(s.name.text));
       break;
+    case 'resizeDatabase': {
+      forbidBlock(sql, `ALTER DATABASE ${s.action.toUpperCase()}`);
+      let database = sql.engine.database;
+      if (s.name.text !== database.name) {
+        yield promised(async () => {
+          database = await sql.instance.database(s.name.text);
+        });
+      }
+      yield* resizeDatabase(d, s, database);
+      break;
+    }
     default:
       throw unsupported(tagOf(s), positionOf(text, 'at' in s ? s.at : 0));
   }
@@ -525,6 +538,7 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   alterRole: 'ALTER ROLE',
   alterSequence: 'ALTER SEQUENCE',
   alterDatabase: 'ALTER DATABASE',
+  resizeDatabase: 'ALTER DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
   rebuild: 'ALTER INDEX REBUILD',
   comment: 'COMMENT',

@@ -1,0 +1,86 @@
+/**
+ * `ALTER DATABASE … RESIZE [TO size]` and `… SHRINK [TO size]`.
+ *
+ *   RESIZE TO more    the file grows (JetResizeDatabase)
+ *   RESIZE [TO less]  free extents of the database root give their disk space back, by holes; the file keeps its length
+ *   SHRINK [TO size]  pages move to the front and the tail is cut off
+ *
+ * What happened is told in notices: a line per extent, as `esentutl -z -t` prints them, then the totals.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { Database } from '../../engine/database.ts';
+import type { ResizeDatabaseStatement } from '../ast/definitions.ts';
+import type { Definer } from './definer.ts';
+import { readSize, SIZE_UNITS } from './space-option-table.ts';
+
+/** @throws 55000 when `shrink` is off, 22023 for a size that is none, 53100. */
+export function* resizeDatabase(d: Definer, s: ResizeDatabaseStatement, database: Database): Task<void> {
+  const { file } = database;
+  const bytes = sizeOf(d, s, database);
+  if (s.action === 'resize' && bytes > file.bytes) {
+    yield* file.grow(bytes);
+    d.sql.tell(`database "${database.name}" has ${file.bytes} bytes now`);
+    return;
+  }
+  if (file.shrink === 'off') {
+    throw fail('object_not_in_prerequisite_state', 'giving space back to the file system is switched off', {
+      hint: 'Start with shrink = on or realtime.',
+    });
+  }
+  if (s.action === 'shrink') yield* shrink(d, database, bytes);
+  else if (bytes < file.bytes) yield* trim(d, database);
+}
+
+function sizeOf(d: Definer, s: ResizeDatabaseStatement, database: Database): number {
+  if (s.size === null) return 0;
+  const bytes = readSize(s.size.text, database.store.pageBytes);
+  if (bytes === undefined || bytes < 0) {
+    throw d.error('invalid_parameter_value', `invalid size: "${s.size.text}"`, s.size.at, {
+      detail: SIZE_UNITS,
+    });
+  }
+  return bytes;
+}
+
+function* trim(d: Definer, database: Database): Task<void> {
+  const report = yield* database.file.space.trimmer.trim();
+  for (const e of report.extents) {
+    if (e.alignedPages === 0) continue;
+    const aligned = `${e.alignedFirst}-${e.alignedFirst + e.alignedPages - 1}`;
+    d.sql.tell(
+      `${e.first}-${e.last} (${e.last - e.first + 1}); A ${aligned} (${e.alignedPages}); ` +
+        `trimmed before ${e.before}, after ${e.after}, newly ${e.after - e.before}`,
+    );
+  }
+  const { before, after, unaligned } = report;
+  d.sql.tell(
+    `${before} pages trimmed (before), ${after} trimmed (after), ${after - before} pages newly trimmed`,
+    report.possible
+      ? unaligned === 0
+        ? {}
+        : { detail: `${unaligned} free pages lie outside of whole 64 kB of the file and keep their space.` }
+      : { hint: 'This file system knows no holes; ALTER DATABASE … SHRINK makes the file shorter everywhere.' },
+  );
+}
+
+const STOPS = {
+  done: 'the file is as short as it gets',
+  no_low_space: 'what lies at its end finds no place of its size further down',
+  page_not_movable: 'what lies at its end cannot move now',
+  file_grows: 'others make it longer at the same time',
+  limit: 'the limit was reached',
+  already_running: 'another session is shrinking it',
+} as const;
+
+function* shrink(d: Definer, database: Database, bytes: number): Task<void> {
+  const { pageBytes } = database.store;
+  const before = database.file.bytes;
+  const pagesMin = Math.max(0, Math.ceil(bytes / pageBytes) - 1);
+  const report = yield* database.file.shorten({ pagesMin });
+  const stuck = report.page === 0 ? {} : { detail: `Stopped at page ${report.page}, of tree ${report.tree}.` };
+  d.sql.tell(
+    `database "${database.name}" shrank from ${before} to ${database.file.bytes} bytes, ${report.moved} pages moved: ${STOPS[report.reason]}`,
+    stuck,
+  );
+}
