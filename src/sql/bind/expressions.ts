@@ -310,6 +310,11 @@ function bindNullIf(b: Binding, args: readonly Expr[], at: number): Expr {
 }
 
 function bindSqlValue(b: Binding, e: SqlValueExpression): Expr {
+  const precision = e.precision === null ? '' : `(${Math.min(e.precision, 6)})`;
+  return { ...sqlValue(b, e), written: `${e.name.toUpperCase()}${precision}` };
+}
+
+function sqlValue(b: Binding, e: SqlValueExpression): Expr {
   const { at } = e;
   const call = (name: string) => callNamed(b, name, [], at);
   const cast = (expr: Expr, oid: Oid) => coerce(b, expr, { oid, typmod: -1 }, 'explicit', at);

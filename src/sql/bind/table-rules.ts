@@ -2,6 +2,7 @@
  * What DDL needs of the binder: expressions of tables, checked before their text is stored and bound to be evaluated.
  */
 
+import { ExtentError } from '../../base/errors.ts';
 import type { TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { parseExpressionText } from '../parser/parser.ts';
@@ -12,6 +13,7 @@ import { BOOL_OID } from '../types/type-oids.ts';
 import { type BindContext, Binding } from './binding.ts';
 import { assign } from './changes.ts';
 import { coerceToBoolean, resolveUntyped } from './coerce.ts';
+import { expressionText } from './expression-text.ts';
 import { bindOverRow, bindRules, liveColumns, rowColumns } from './rules.ts';
 
 /** What an expression of a table is for. */
@@ -71,6 +73,31 @@ export function bindTableExpression(
   const live = liveColumns(table);
   const columns = row.flatMap((column, i) => (used.has(column.id) ? [live[i]!.number] : []));
   return { expr, row, columns, volatile: isVolatile(expr), type: expr.type, typmod: expr.typmod };
+}
+
+/**
+ * An expression as the catalog keeps it: in the binder's words, if these are bound to the same again, else as written.
+ *
+ * @param written its text in the statement
+ */
+export function storedText(
+  context: BindContext,
+  table: TableObject,
+  bound: BoundTableExpression,
+  written: string,
+  type: Oid | undefined,
+  use: TableExpressionUse,
+): string {
+  const text = expressionText(new Binding(context, '', 0, [], []), bound.expr, bound.row);
+  if (text === undefined) return written;
+  try {
+    const again = bindTableExpression(context, table, text, undefined, text, type, use);
+    const same = again.type === bound.type && again.volatile === bound.volatile;
+    return same && expressionText(new Binding(context, '', 0, [], []), again.expr, again.row) === text ? text : written;
+  } catch (error) {
+    if (error instanceof ExtentError) return written;
+    throw error;
+  }
 }
 
 function settle(

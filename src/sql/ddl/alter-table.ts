@@ -21,7 +21,7 @@ import { registry } from '../types/registry.ts';
 import { alterIndex, changeTableOptions } from './alter-options.ts';
 import { buildIndex } from './build-index.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint } from './constraints.ts';
-import { addDefaults, readColumn } from './create-table.ts';
+import { addDefaults, defaultOf, readColumn } from './create-table.ts';
 import type { Definer } from './definer.ts';
 import { dropConstraint, dropObjects } from './drop.ts';
 import { rebuildTable } from './rebuild-table.ts';
@@ -64,8 +64,8 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
       return;
     case 'setDefault': {
       const column = d.column(table, action.name);
-      bindTableExpression(d.sql.bindContext(), table, action.text, action.expression, d.text, column.type, 'DEFAULT');
-      yield* changeColumn(d, table, column, { defaultSql: action.text });
+      const { defaultSql: _before, ...rest } = column;
+      yield* replaceColumn(d, table, { ...rest, ...defaultOf(d, table, column, action.text, action.expression) });
       return;
     }
     case 'dropDefault': {

@@ -14,7 +14,7 @@ import { Shape } from '../exec/shape.ts';
 import { SortPlan } from '../exec/sort.ts';
 import { Sorter } from '../exec/sorter.ts';
 import { Env, ExecState } from '../exec/state.ts';
-import { columnReader } from '../exec/values.ts';
+import { columnReader, type Eval } from '../exec/values.ts';
 import { uniqueViolation } from '../exec/violations.ts';
 import type { Column, ColumnId, Logical, RowRules, ScanNode } from '../plan/logical.ts';
 import { columnRef, Planner } from '../plan/planner.ts';
@@ -82,19 +82,17 @@ function never(): never {
   return broken('a table reader runs nothing');
 }
 
-/** Appends the index's part of a row's key; false when the row is not in the index. */
-type KeyOf = (env: Env, key: KeyWriter) => boolean;
+/** What an index takes of a row; a row for which the predicate is not true is not in it. */
+interface Keys {
+  readonly values: readonly Eval[];
+  readonly predicate: Eval | undefined;
+}
 
 /** Expressions of computed indexes are compiled over the reader's columns. */
-function keyOf(access: TableAccess, index: IndexAccess, reader: TableReader, rules: RowRules | undefined): KeyOf {
+function keysOf(access: TableAccess, index: IndexAccess, reader: TableReader, rules: RowRules | undefined): Keys {
   if (!index.computed) {
-    const readers = index.index.columns.map((c) => columnReader(reader.shape, access.position(c.column), 0));
-    return (env, key) => {
-      index.index.columns.forEach((c, i) =>
-        appendSortValue(key, c.physical, c.descending, c.nullsFirst, readers[i]!(env)),
-      );
-      return true;
-    };
+    const values = index.index.columns.map((c) => columnReader(reader.shape, access.position(c.column), 0));
+    return { values, predicate: undefined };
   }
   const entry = rules!.indexes.find((i) => i.index.oid === index.index.oid)!;
   // The rules speak of their own row: the same columns under other ids.
@@ -103,13 +101,18 @@ function keyOf(access: TableAccess, index: IndexAccess, reader: TableReader, rul
     reader.shape.layout,
   );
   const scope = { shape0: shape, outer: new Map<ColumnId, number>(), subquery: never };
-  const keys = entry.keys.map((k) => compileEval(k, scope));
-  const predicate = entry.predicate === undefined ? undefined : compileEval(entry.predicate, scope);
-  return (env, key) => {
-    if (predicate !== undefined && predicate(env) !== true) return false;
-    index.index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, keys[i]!(env)));
-    return true;
+  return {
+    values: entry.keys.map((k) => compileEval(k, scope)),
+    predicate: entry.predicate === undefined ? undefined : compileEval(entry.predicate, scope),
   };
+}
+
+/** Writes the index's part of a row's key. @returns its length, −1 when the row is not in the index */
+function writeKey(env: Env, index: IndexObject, { values, predicate }: Keys, key: KeyWriter): number {
+  key.length = 0;
+  if (predicate !== undefined && predicate(env) !== true) return -1;
+  index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, values[i]!(env)));
+  return key.length;
 }
 
 /** Fills a new index. @throws 23505 with the duplicate's values. */
@@ -126,10 +129,10 @@ export function* buildIndex(
   const sorter = new Sorter(reader.state, reader.shape);
   const prefixes: number[] = [];
   try {
-    const makeKey = keyOf(access, indexAccess, reader, rules);
-    yield* gatherKeys(reader, sorter, prefixes, access, indexAccess, makeKey);
+    const keys = keysOf(access, indexAccess, reader, rules);
+    yield* gatherKeys(reader, sorter, prefixes, access, indexAccess, keys);
     yield* sorter.sort();
-    yield* append(d, table, index, reader, sorter, prefixes);
+    yield* append(d, table, index, keys, reader, sorter, prefixes);
   } finally {
     reader.operator.close();
     reader.close();
@@ -143,7 +146,7 @@ function* gatherKeys(
   prefixes: number[],
   access: TableAccess,
   index: IndexAccess,
-  makeKey: KeyOf,
+  keys: Keys,
 ): Task<void> {
   const env = new Env(reader.state);
   const key = new KeyWriter();
@@ -154,10 +157,7 @@ function* gatherKeys(
     if (rows === undefined) return;
     for (let i = 0; i < rows.count; i++) {
       pointAt(env, rows, i);
-      const prefix = yield* evaluateRow(env, () => {
-        key.length = 0;
-        return makeKey(env, key) ? key.length : -1;
-      });
+      const prefix = yield* evaluateRow(env, () => writeKey(env, index.index, keys, key));
       if (prefix < 0) continue;
       const exempt = !index.index.unique || access.exemptFromUniqueness(index, key);
       prefixes.push(exempt ? -1 : prefix);
@@ -173,6 +173,7 @@ function* append(
   d: Definer,
   table: TableObject,
   index: IndexObject,
+  keys: Keys,
   reader: TableReader,
   sorter: Sorter,
   prefixes: readonly number[],
@@ -185,7 +186,7 @@ function* append(
     const number = order[i]!;
     const prefix = prefixes[number]!;
     if (i > 0 && prefix >= 0 && prefixes[order[i - 1]!] === prefix && sorter.samePrefix(order[i - 1]!, number, prefix))
-      throw yield* duplicate(d, table, index, reader, sorter, number);
+      throw yield* duplicate(d, table, index, keys, reader, sorter, number);
     sorter.copyKey(number, key);
     for (;;) {
       const status = appender.add(key.bytes, key.length, EMPTY, 0, 0);
@@ -205,14 +206,14 @@ function* duplicate(
   d: Definer,
   table: TableObject,
   index: IndexObject,
+  keys: Keys,
   reader: TableReader,
   sorter: Sorter,
   number: number,
 ): Task<Error> {
   const env = new Env(reader.state);
   pointAt(env, sorter.rows, number);
-  const readers = reader.columns.map((_, i) => columnReader(reader.shape, i, 0));
-  const values: SqlValue[] = yield* evaluateRow(env, () => readers.map((read) => read(env)));
+  const values: SqlValue[] = yield* evaluateRow(env, () => keys.values.map((key) => key(env)));
   const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
   error.message = `could not create unique index "${index.name}"`;
   error.detail = error.detail?.replace('already exists', 'is duplicated');

@@ -16,7 +16,7 @@ import type {
 } from '../../engine/catalog.ts';
 import type { CheckConstraint, ForeignKeyConstraint, KeyConstraint } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
-import { bindTableExpression } from '../bind/table-rules.ts';
+import { bindTableExpression, storedText } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import type { Definer } from './definer.ts';
 import { tellIdleOptions } from './space-options.ts';
@@ -164,7 +164,8 @@ export function* makeCheck(
   pending: PendingNames,
 ): Task<ConstraintObject> {
   if (c.noInherit) throw d.unsupported('NO INHERIT', c.at);
-  const bound = bindTableExpression(d.sql.bindContext(), table, c.text, c.expression, d.text, 16, 'CHECK');
+  const context = d.sql.bindContext();
+  const bound = bindTableExpression(context, table, c.text, c.expression, d.text, 16, 'CHECK');
   const used = bound.columns;
   const hint = used.length === 1 ? [table.columns.find((x) => x.number === used[0])!.name] : [];
   const name = nameFor(d, table, c.name, [table.name, ...hint], 'check', pending, false);
@@ -179,7 +180,7 @@ export function* makeCheck(
     type: 'check',
     columns: used,
     index: 0,
-    expression: c.text,
+    expression: storedText(context, table, bound, c.text, 16, 'CHECK'),
     deferrable: false,
     initiallyDeferred: false,
     validated: !c.notValid,

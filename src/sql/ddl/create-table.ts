@@ -13,8 +13,9 @@ import type {
   KeyConstraint,
   LikeClause,
 } from '../ast/definitions.ts';
+import type { Expression } from '../ast/expressions.ts';
 import type { Name } from '../ast/names.ts';
-import { bindTableExpression } from '../bind/table-rules.ts';
+import { bindTableExpression, storedText } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
 import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
@@ -291,6 +292,20 @@ function* finishTable(
   for (const constraint of constraints) yield* d.put(constraint);
 }
 
+/** What a column keeps of its DEFAULT clause: nothing of NULL. */
+export function defaultOf(
+  d: Definer,
+  table: TableObject,
+  column: ColumnObject,
+  text: string,
+  expression: Expression,
+): Pick<ColumnObject, 'defaultSql'> {
+  const context = d.sql.bindContext();
+  const bound = bindTableExpression(context, table, text, expression, d.text, column.type, 'DEFAULT');
+  if (bound.expr.kind === 'const' && bound.expr.value === null) return {};
+  return { defaultSql: storedText(context, table, bound, text, column.type, 'DEFAULT') };
+}
+
 /** Binds defaults, and makes the sequences of serial and identity columns. @returns the table with both. */
 export function* addDefaults(d: Definer, bare: TableObject, columns: readonly NewColumn[]): Task<TableObject> {
   let table = bare;
@@ -299,16 +314,8 @@ export function* addDefaults(d: Definer, bare: TableObject, columns: readonly Ne
   };
   for (const { column, sequence, defaultConstraint } of columns) {
     if (defaultConstraint !== undefined) {
-      bindTableExpression(
-        d.sql.bindContext(),
-        table,
-        defaultConstraint.text,
-        defaultConstraint.constraint.expression,
-        d.text,
-        column.type,
-        'DEFAULT',
-      );
-      change(column.number, { defaultSql: defaultConstraint.text });
+      const { text, constraint } = defaultConstraint;
+      change(column.number, defaultOf(d, table, column, text, constraint.expression));
     }
     if (column.generatedSql !== undefined) {
       const generated = bindTableExpression(
@@ -320,6 +327,8 @@ export function* addDefaults(d: Definer, bare: TableObject, columns: readonly Ne
         column.type,
         'GENERATED',
       );
+      const text = storedText(d.sql.bindContext(), table, generated, column.generatedSql, column.type, 'GENERATED');
+      change(column.number, { generatedSql: text });
       if (generated.volatile)
         throw d.error('invalid_object_definition', 'generation expression is not immutable', undefined);
       const other = table.columns.find((c) => c.generatedSql !== undefined && generated.columns.includes(c.number));

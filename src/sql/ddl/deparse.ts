@@ -12,6 +12,37 @@ function keyText(table: TableObject, key: IndexColumn): string {
   return /^[\w.]+\(.*\)$/s.test(text) ? text : `(${text})`;
 }
 
+/** A kept expression, in parentheses unless it is one operand already: in them, a call, a name. */
+function enclosed(text: string): string {
+  if (/^[\w."]*$/.test(text)) return text;
+  const open = text.search(/\(/);
+  const before = text.slice(0, Math.max(open, 0));
+  return /^[\w.]*$/.test(before) && open >= 0 && closing(text, open) === text.length - 1 ? text : `(${text})`;
+}
+
+/** Where the parenthesis that opens at `open` closes; those in quotes do not count. */
+function closing(text: string, open: number): number {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]/g)) {
+    if (index < open) continue;
+    if (token === '(') depth++;
+    else if (token === ')' && --depth === 0) return index;
+  }
+  return -1;
+}
+
+/** A key as errors name it: of two parentheses, one inside the other, one is enough. */
+export function plainKeyText(catalog: Catalog, index: IndexObject, key: number): string {
+  let text = keyText(catalog.table(index.table), index.columns[key]!);
+  for (let at = text.indexOf('(('); at >= 0; at = text.indexOf('((', at)) {
+    const end = closing(text, at + 1);
+    if (end >= 0 && end + 1 === closing(text, at))
+      text = text.slice(0, at) + text.slice(at + 1, end) + text.slice(end + 1);
+    else at++;
+  }
+  return text;
+}
+
 /** `CREATE INDEX …`; with `column` > 0 only that key's text, '' when there is no such key. */
 export function indexDefinition(catalog: Catalog, index: IndexObject, column: number): string {
   const table = catalog.table(index.table);
@@ -33,7 +64,7 @@ export function indexDefinition(catalog: Catalog, index: IndexObject, column: nu
   if (index.include.length > 0) parts.push(`INCLUDE (${index.include.map((n) => columnName(table, n)).join(', ')})`);
   if (!index.nullsDistinct) parts.push('NULLS NOT DISTINCT');
   if (index.options.length > 0) parts.push(`WITH (${index.options.map(optionText).join(', ')})`);
-  if (index.predicate !== undefined) parts.push(`WHERE (${index.predicate})`);
+  if (index.predicate !== undefined) parts.push(`WHERE ${enclosed(index.predicate)}`);
   return parts.join(' ');
 }
 
@@ -55,7 +86,7 @@ export function constraintDefinition(catalog: Catalog, constraint: ConstraintObj
       return `UNIQUE${nulls} (${columns})${tail}`;
     }
     case 'check':
-      return `CHECK ((${constraint.expression ?? ''}))${tail}`;
+      return `CHECK (${enclosed(constraint.expression ?? '')})${tail}`;
     case 'foreign': {
       const { foreign } = constraint;
       const parent = catalog.table(foreign!.table);

@@ -3,8 +3,9 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { CreateIndexStatement, IndexKey } from '../ast/definitions.ts';
-import { bindTableExpression, tableRules } from '../bind/table-rules.ts';
+import { bindTableExpression, storedText, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
+import { BOOL_OID } from '../types/type-oids.ts';
 import { buildIndex } from './build-index.ts';
 import { requireOrder } from './constraints.ts';
 import type { Definer } from './definer.ts';
@@ -37,8 +38,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     return;
   }
   const columns = s.keys.map((key) => indexColumn(d, table, key));
-  if (s.where !== null)
-    bindTableExpression(d.sql.bindContext(), table, s.where.text, s.where.expression, d.text, 16, 'index predicate');
+  const predicate = s.where === null ? undefined : predicateText(d, table, s.where);
   const options = d.storageOptions(s.options, 'index');
   tellIdleOptions(d, options);
   const index: IndexObject = {
@@ -55,11 +55,17 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     nullsDistinct: !s.nullsNotDistinct,
     columns,
     include: [],
-    ...(s.where === null ? {} : { predicate: s.where.text }),
+    ...(predicate === undefined ? {} : { predicate }),
     options,
     constraint: 0,
   };
   yield* addIndex(d, table, index);
+}
+
+function predicateText(d: Definer, table: TableObject, where: NonNullable<CreateIndexStatement['where']>): string {
+  const context = d.sql.bindContext();
+  const bound = bindTableExpression(context, table, where.text, where.expression, d.text, BOOL_OID, 'index predicate');
+  return storedText(context, table, bound, where.text, BOOL_OID, 'index predicate');
 }
 
 /** Writes an index object, tells its table, and fills it. */
@@ -96,12 +102,14 @@ function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn
       nullsFirst,
     };
   }
-  const bound = bindTableExpression(d.sql.bindContext(), table, key.text, key.expression, d.text, undefined, 'index');
+  const context = d.sql.bindContext();
+  const bound = bindTableExpression(context, table, key.text, key.expression, d.text, undefined, 'index');
   if (bound.volatile)
     throw d.error('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE', undefined);
   requireOrder(d, bound.type, key.expression.at);
   const physical = typeEntry(bound.type).physical(bound.typmod);
   if (physical === undefined)
     throw d.unsupported(`an index on type ${typeEntry(bound.type).displayName}`, key.expression.at);
-  return { column: 0, expression: key.text, type: bound.type, typmod: bound.typmod, physical, descending, nullsFirst };
+  const expression = storedText(context, table, bound, key.text, undefined, 'index');
+  return { column: 0, expression, type: bound.type, typmod: bound.typmod, physical, descending, nullsFirst };
 }

@@ -166,7 +166,9 @@ function* copyRows(
 }
 
 function duplicateOf(d: Definer, table: TableObject, index: IndexObject, values: readonly SqlValue[]): Error {
-  const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
+  const live = table.columns.filter((c) => !c.dropped);
+  const keys = index.columns.map((key) => values[live.findIndex((c) => c.number === key.column)]!);
+  const error = uniqueViolation(d.catalog, table, index, keys, d.sql.context);
   error.message = `could not create unique index "${index.name}"`;
   error.detail = error.detail?.replace('already exists', 'is duplicated');
   return error;

@@ -49,6 +49,7 @@ export class RowRulesPlan {
   readonly table: TableObject;
   readonly shape: Shape;
   readonly readers: readonly Eval[];
+  readonly #access: TableAccess;
   readonly #notNull: readonly { readonly position: number; readonly name: string }[];
   readonly #checks: readonly { readonly name: string; readonly evaluate: Eval }[];
   readonly #generated: readonly { readonly position: number; readonly evaluate: Eval }[];
@@ -61,6 +62,7 @@ export class RowRulesPlan {
 
   constructor(access: TableAccess, rules: RowRules, scope: Scope) {
     this.table = access.table;
+    this.#access = access;
     this.shape = new Shape(
       rules.row.map((c, i) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: access.columns[i]!.physical })),
       access.wideLayout,
@@ -84,6 +86,13 @@ export class RowRulesPlan {
   /** Values of the row that `env` points to. */
   values(env: Env): SqlValue[] {
     return this.readers.map((read) => read(env));
+  }
+
+  /** The keys of an index for the row that `env` points to. */
+  keyValues(env: Env, index: IndexObject): SqlValue[] {
+    const computed = this.#indexes.find((i) => i.index.oid === index.oid);
+    if (computed !== undefined) return computed.keys.map((key) => key(env));
+    return index.columns.map((c) => this.readers[this.#access.position(c.column)]!(env));
   }
 
   /** Computes the generated columns of the last row of `rows`; the row is written anew. @returns its number. */
@@ -422,7 +431,7 @@ export class ModifyOperator extends Operator implements Affected {
           this.#new.appendRow(env.b0, env.v0, env.r0);
         }
         const conflict = yield* writer.insert(this.#new, this.#new.index[0]!);
-        if (conflict !== undefined) throw this.#duplicate(0, conflict);
+        if (conflict !== undefined) throw yield* this.#duplicate(0, conflict);
       }
       this.affected++;
     }
@@ -439,7 +448,7 @@ export class ModifyOperator extends Operator implements Affected {
       return;
     }
     const conflict = yield* writer.insert(this.#new, address);
-    if (conflict !== undefined) throw this.#duplicate(number, conflict);
+    if (conflict !== undefined) throw yield* this.#duplicate(number, conflict);
     yield* this.#wrote(rows, i, number, undefined);
   }
 
@@ -461,15 +470,11 @@ export class ModifyOperator extends Operator implements Affected {
     return number;
   }
 
-  #duplicate(number: number, index: IndexObject): Error {
-    pointAt(this.#env, this.#new, number);
-    return uniqueViolation(
-      this.state.session.catalog,
-      this.#access.table,
-      index,
-      this.#plan.rules.values(this.#env),
-      this.state.context,
-    );
+  *#duplicate(number: number, index: IndexObject): Task<Error> {
+    const env = this.#env;
+    pointAt(env, this.#new, number);
+    const keys = yield* evaluateRow(env, () => this.#plan.rules.keyValues(env, index));
+    return uniqueViolation(this.state.session.catalog, this.#access.table, index, keys, this.state.context);
   }
 
   *#insertOrResolve(
@@ -495,7 +500,7 @@ export class ModifyOperator extends Operator implements Affected {
           yield* this.#wrote(rows, i, number, undefined);
           return;
         }
-        if (!arbiters.includes(violated)) throw this.#duplicate(number, violated);
+        if (!arbiters.includes(violated)) throw yield* this.#duplicate(number, violated);
         // Another transaction was faster between the look and the insert.
         yield* session.transaction.rollbackTo(mark);
         continue;
@@ -543,7 +548,7 @@ export class ModifyOperator extends Operator implements Affected {
     const address = this.#new.index[made]!;
     const change = writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, address);
     const violated = yield* this.#holding(ROW_UPDATE, key, change);
-    if (violated !== undefined) throw this.#duplicate(made, violated);
+    if (violated !== undefined) throw yield* this.#duplicate(made, violated);
     yield* this.#wrote(rows, i, made, old);
     return true;
   }
@@ -665,7 +670,7 @@ export class ModifyOperator extends Operator implements Affected {
     const address = this.#new.index[number]!;
     const change = this.#writer!.update(this.#old, this.#old.index[old]!, rowKey, rowKey.length, this.#new, address);
     const violated = yield* this.#holding(mode, rowKey, change);
-    if (violated !== undefined) throw this.#duplicate(number, violated);
+    if (violated !== undefined) throw yield* this.#duplicate(number, violated);
     yield* this.#wrote(source, row, number, old);
   }
 

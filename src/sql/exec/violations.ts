@@ -1,6 +1,7 @@
 /** The errors of constraints, worded and detailed as PostgreSQL words them. */
 import { type ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import { plainKeyText } from '../ddl/deparse.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { typeEntry } from './values.ts';
 
@@ -62,26 +63,19 @@ export function checkViolation(
   });
 }
 
-/** 23505. */
+/** 23505. `keys` are the values of the index's keys. */
 export function uniqueViolation(
   catalog: Catalog,
   table: TableObject,
   index: IndexObject,
-  values: readonly SqlValue[],
+  keys: readonly SqlValue[],
   context: EvalContext,
 ): ExtentError {
-  const live = table.columns.filter((c) => !c.dropped);
-  const names: string[] = [];
-  const texts: string[] = [];
-  for (const part of index.columns) {
-    const position = live.findIndex((c) => c.number === part.column);
-    names.push(position < 0 ? (part.expression ?? '') : live[position]!.name);
-    texts.push(position < 0 ? '…' : shown(values[position]!, live[position]!.type, context));
-  }
-  const computed = index.columns.some((c) => c.column === 0);
+  const names = index.columns.map((_, i) => plainKeyText(catalog, index, i));
+  const texts = index.columns.map((c, i) => shown(keys[i]!, c.type, context));
   const name = (catalog.object(index.constraint) as ConstraintObject | undefined)?.name ?? index.name;
   return fail('unique_violation', `duplicate key value violates unique constraint "${name}"`, {
-    detail: computed ? undefined : `Key (${names.join(', ')})=(${texts.join(', ')}) already exists.`,
+    detail: `Key (${names.join(', ')})=(${texts.join(', ')}) already exists.`,
     schema: schemaName(catalog, table),
     table: table.name,
     constraint: name,

@@ -12,6 +12,7 @@ import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue, SystemHooks } from '../types/contracts.ts';
 import { ACLITEM_OID } from '../types/type-oids.ts';
 import { contextual, type Definition, pure, pureSet } from './definition.ts';
+import { quoteLiteral } from './string-functions.ts';
 
 /** Encodings by pg_encoding's number; only UTF8 can be a database's. */
 const ENCODINGS: readonly string[] = (
@@ -76,9 +77,8 @@ const DEFINITIONS: readonly Definition[] = [
   contextual('pg_get_viewdef(text,bool)', ({ system }, name: string, pretty: boolean) =>
     viewDefinition(system, name, pretty),
   ),
-  // Expressions are stored as text already.
-  pure('pg_get_expr(pg_node_tree,oid)', (text: string) => text),
-  pure('pg_get_expr(pg_node_tree,oid,bool)', (text: string) => text),
+  contextual('pg_get_expr(pg_node_tree,oid)', ({ system }, text: string) => shownExpression(system, text)),
+  contextual('pg_get_expr(pg_node_tree,oid,bool)', ({ system }, text: string) => shownExpression(system, text)),
   contextual(
     'pg_get_serial_sequence(text,text)',
     ({ system }, table: string, column: string) => system.serialSequence(table, column) ?? null,
@@ -182,6 +182,16 @@ function* keywordRows(): Generator<readonly SqlValue[]> {
     const bare = BARE_LABEL[i] === 1;
     yield [KEYWORDS[i] ?? '', letter, bare, description, bare ? 'can be bare label' : 'requires AS'];
   }
+}
+
+const RELATION = /'((?:[^']|'')*)'::regclass/g;
+
+/** An expression that the catalog keeps, as this session sees it: relations are qualified only where they must be. */
+export function shownExpression(system: SystemHooks, text: string): string {
+  return text.replace(RELATION, (kept, name: string) => {
+    const shown = system.relationName(system.relationOid(name.replaceAll("''", "'")));
+    return shown === undefined ? kept : `${quoteLiteral(shown)}::regclass`;
+  });
 }
 
 export const CATALOG_FUNCTIONS: readonly Definition[] = [

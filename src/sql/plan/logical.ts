@@ -31,6 +31,8 @@ interface ExprBase {
   readonly type: Oid;
   readonly typmod: number;
   readonly at?: number;
+  /** The words of SQL that stand for it: `CURRENT_DATE`. */
+  readonly written?: string;
 }
 
 export interface ConstExpr extends ExprBase {

@@ -1,6 +1,8 @@
 /** The standard's information_schema, as far as clients ask for it. */
 import type { Catalog, ColumnObject, ConstraintObject, IndexObject } from '../../engine/catalog.ts';
 import { typeEntry } from '../exec/values.ts';
+import { shownExpression } from '../functions/catalog-functions.ts';
+import type { SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 import { schemaNameOf, tablesOf, viewsOf } from './object-catalogs.ts';
@@ -39,9 +41,10 @@ function typeFacts(c: AnyColumn): NamedRow {
   };
 }
 
-function columnFacts(c: ColumnObject): NamedRow {
+function columnFacts(c: ColumnObject, system: SystemHooks): NamedRow {
+  const own = c.identity === undefined && c.generatedSql === undefined ? c.defaultSql : undefined;
   return {
-    column_default: c.identity === undefined && c.generatedSql === undefined ? (c.defaultSql ?? null) : null,
+    column_default: own === undefined ? null : shownExpression(system, own),
     is_nullable: c.notNull ? 'NO' : 'YES',
     is_identity: c.identity === undefined ? 'NO' : 'YES',
     identity_generation: c.identity === undefined ? null : c.identity.toUpperCase(),
@@ -70,7 +73,7 @@ function* columns({ catalog, session }: ViewSource): Iterable<NamedRow> {
           column_name: c.name,
           ordinal_position: c.number,
           ...typeFacts(c),
-          ...columnFacts(c),
+          ...columnFacts(c, session.context),
           dtd_identifier: String(c.number),
           is_updatable: 'YES',
         };
