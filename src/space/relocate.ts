@@ -22,7 +22,7 @@ import {
   TREE_RESERVE_AT,
   TREE_RESERVE_SLOTS,
 } from '../storage/layout.ts';
-import { PageMove } from '../storage/page-move.ts';
+import { PageMove, type PagePlace } from '../storage/page-move.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { OpenSpace } from './open-space.ts';
 import { refill, reserveAt, type Space } from './tree-space.ts';
@@ -37,6 +37,7 @@ const WHOLE_PAGES_MAX = 6;
 export class Relocation {
   readonly #open: OpenSpace;
   readonly #move: PageMove;
+  readonly #place: PagePlace = { parent: 0, slot: 0 };
   /** Pages moved so far. */
   moved = 0;
 
@@ -67,7 +68,7 @@ export class Relocation {
     if (tree === NEED) return NEED;
     if (tree === undefined) return NOT_MOVABLE;
     if (slot < 0) {
-      const located = this.#move.locate(tree, pgno);
+      const located = this.#move.locate(tree, pgno, this.#place);
       if (located !== OK) return located === NEED ? NEED : NOT_MOVABLE;
     }
     if (catalog.locate(owner) < 0) return NEED;
@@ -79,7 +80,7 @@ export class Relocation {
     core.group.begin();
     const to = available.takeFirst(last, pages, state);
     upward.giveInto(space, pgno, pgno);
-    if (slot < 0) this.#move.apply(pgno, to, (page) => this.#setRoot(tree, page));
+    if (slot < 0) this.#move.move(pgno, to, this.#place, (page) => this.#setRoot(tree, page));
     else {
       owner.view.setUint32(TREE_RESERVE_AT + 4 * slot, to, true);
       catalog.writeRow(owner);
@@ -110,8 +111,8 @@ export class Relocation {
     const to = source.carveMove(pages);
     upward.giveUp(tree, first, first + pages - 1);
     for (const pgno of used) {
-      assert(this.#move.locate(tree, pgno) === OK, 'pages of a small tree are resident');
-      this.#move.apply(pgno, pgno - first + to, (page) => tree.setRoot(page));
+      assert(this.#move.locate(tree, pgno, this.#place) === OK, 'pages of a small tree are resident');
+      this.#move.move(pgno, pgno - first + to, this.#place, (page) => tree.setRoot(page));
     }
     tree.view.setUint32(TREE_PRIMARY_AT, to, true);
     catalog.writeRow(tree);
