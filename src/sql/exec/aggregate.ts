@@ -6,22 +6,51 @@
  * in a sorter and stepped at the end, group by group. Without grouping expressions there is exactly one group, also when
  * there is no row.
  */
+import { assert } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { AggregateCall, ColumnId, Expr, SortKey } from '../plan/logical.ts';
+import { substitute } from '../plan/walk.ts';
 import type { AggregateImpl, Oid, SqlValue } from '../types/contracts.ts';
-import { type CompiledAggregate, compileAggregateLoop } from './codegen/aggregate-code.ts';
+import type { AggregateWork } from './codegen/aggregate-code.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
-import { FusedAggregateOperator } from './fused-aggregate.ts';
+import { FusedAggregateOperator, type FusedInput, leafCode, pairCode, rowCode } from './fused-aggregate.ts';
+import { HashJoinPlan } from './hash-join.ts';
 import { HashTable } from './hash-table.ts';
 import { appendHashValue, appendSortValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';
+import { RenamePlan } from './sets.ts';
 import { Shape, travelPhysical } from './shape.ts';
 import { Sorter } from './sorter.ts';
 import { DEPTH_MAX, Partitions, SPILL_ROWS_MIN, type SpilledRows } from './spill.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
+
+/** The plan below all that only gives columns other names. */
+function unnamed(plan: PlanNode): PlanNode {
+  return plan instanceof RenamePlan ? unnamed(plan.children[0]!) : plan;
+}
+
+/** The same work in terms of the columns below a renaming. */
+function withNamesBelow(plan: RenamePlan, work: AggregateWork): AggregateWork {
+  const below = plan.children[0]!.shape.columns;
+  const names = new Map<ColumnId, Expr>();
+  plan.shape.columns.forEach(({ id }, i) => {
+    const column = below[i]!;
+    names.set(id, { kind: 'column', id: column.id, type: column.type, typmod: column.typmod });
+  });
+  const calls = work.calls.map((call) => ({
+    ...call,
+    args: call.args.map((arg) => substitute(arg, names)),
+    ...(call.filter === undefined ? {} : { filter: substitute(call.filter, names) }),
+  }));
+  return { ...work, groups: work.groups.map((group) => substitute(group, names)), calls };
+}
+
+/** Generated code takes over at about this many rows, or at this execution. */
+const COMPILE_ROWS = 1000;
+const COMPILE_STARTS = 3;
 
 interface CompiledCall {
   readonly impl: AggregateImpl;
@@ -84,27 +113,49 @@ export class AggregatePlan implements PlanNode {
   }
 
   start(state: ExecState): Operator {
-    const [input] = this.children;
-    if (input instanceof ScanPlan && input.isWholeTable && input.isWorthCompiling()) {
-      this.#fused ??= {
-        loop: compileAggregateLoop(
-          input.options.tableShape,
-          state.session.access(input.options.table),
-          input.options.filter,
-          this.groupExprs,
-          this.#calls,
-        ),
-      };
-      if (this.#fused.loop !== undefined) return new FusedAggregateOperator(state, this, input, this.#fused.loop);
-    }
-    return new AggregateOperator(state, this);
+    const fused = this.#fusedInput(state);
+    return fused === undefined
+      ? new AggregateOperator(state, this, startPlan(this.children[0]!, state))
+      : new FusedAggregateOperator(state, this, fused);
   }
 
-  #fused: { readonly loop: CompiledAggregate | undefined } | undefined;
+  /** What generated code aggregates, when there is such code and it has been earned. */
+  #fusedInput(state: ExecState): FusedInput | undefined {
+    const input = unnamed(this.children[0]!);
+    this.#starts++;
+    const earned =
+      input instanceof ScanPlan && input.isWholeTable
+        ? input.isWorthCompiling()
+        : Math.max(input.rows, ...input.children.map((c) => c.rows)) >= COMPILE_ROWS || this.#starts >= COMPILE_STARTS;
+    if (!earned) return undefined;
+    this.#fused ??= { input: this.#compile(state) };
+    return this.#fused.input;
+  }
+
+  #compile(state: ExecState): FusedInput | undefined {
+    let input = this.children[0]!;
+    let work: AggregateWork = { groups: this.groupExprs, groupShape: this.groupShape, calls: this.#calls };
+    for (; input instanceof RenamePlan; input = input.children[0]!) work = withNamesBelow(input, work);
+    if (input instanceof ScanPlan && input.isWholeTable) return leafCode(input, state, work);
+    return (input instanceof HashJoinPlan ? pairCode(input, work) : undefined) ?? rowCode(input, work);
+  }
+
+  /** The interpreter, over an operator that is open already. */
+  startOver(state: ExecState, input: Operator): Operator {
+    return new AggregateOperator(state, this, input, 'open');
+  }
+
+  /** The rest of an aggregation that put rows aside. */
+  startRest(state: ExecState, parts: readonly SpilledRows[]): Operator {
+    return new AggregateOperator(state, this, undefined, parts);
+  }
+
+  #starts = 0;
+  #fused: { readonly input: FusedInput | undefined } | undefined;
 
   /** Generated code, for EXPLAIN. */
   get generated(): string | undefined {
-    return this.#fused?.loop?.source;
+    return this.#fused?.input?.code.source;
   }
 }
 
@@ -154,7 +205,8 @@ function argumentsOf(call: CompiledCall, env: Env): readonly SqlValue[] | undefi
 
 class AggregateOperator extends Operator {
   readonly #plan: AggregatePlan;
-  readonly #input: Operator;
+  /** Undefined: all rows were put aside by others. */
+  readonly #input: Operator | undefined;
   readonly #env: Env;
   readonly #out: RowBuffer;
   readonly #groups: RowBuffer;
@@ -171,6 +223,7 @@ class AggregateOperator extends Operator {
   readonly #argLists: (readonly SqlValue[] | undefined)[] = [];
   readonly #orders: (readonly SqlValue[] | undefined)[] = [];
   readonly #directs: (readonly SqlValue[])[] = [];
+  readonly #ownsInput: boolean;
   #done = false;
   #nextGroup = 0;
   /** Where rows of groups that found no more room go; parts of earlier rounds that wait for theirs. */
@@ -178,14 +231,26 @@ class AggregateOperator extends Operator {
   #waiting: { readonly rows: SpilledRows; readonly depth: number }[] = [];
   #depth = 0;
 
-  constructor(state: ExecState, plan: AggregatePlan) {
+  constructor(
+    state: ExecState,
+    plan: AggregatePlan,
+    input: Operator | undefined,
+    from: 'open' | readonly SpilledRows[] | undefined = undefined,
+  ) {
     super(state);
     this.#plan = plan;
-    this.#input = startPlan(plan.children[0]!, state);
+    this.#input = input;
     this.#env = new Env(state);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#groups = new RowBuffer(plan.groupShape.layout, state.memory);
     this.#table = new HashTable(state.memory);
+    this.#ownsInput = from === undefined;
+    if (from === undefined) return;
+    // It begins where others left off, and is not opened itself.
+    this.#reset();
+    if (from === 'open') return;
+    this.#waiting = from.map((rows) => ({ rows, depth: 1 }));
+    this.#done = true;
   }
 
   *open(): Task<void> {
@@ -194,6 +259,7 @@ class AggregateOperator extends Operator {
     this.#done = false;
     this.#nextGroup = 0;
     this.#closeSpilled();
+    assert(this.#input !== undefined, 'the rest of an aggregation is not opened');
     yield* this.#input.open();
   }
 
@@ -250,7 +316,7 @@ class AggregateOperator extends Operator {
     const env = this.#env;
     if (this.#plan.groups.length === 0) this.#startGroup(0);
     for (;;) {
-      const rows = yield* this.#input.next();
+      const rows = yield* this.#input!.next();
       if (rows === undefined) break;
       for (let i = this.#rowsNow(rows, 0); i < rows.count; i = this.#rowsNow(rows, i + 1)) {
         yield* env.finishWait();
@@ -442,7 +508,7 @@ class AggregateOperator extends Operator {
   }
 
   close(): void {
-    this.#input.close();
+    if (this.#ownsInput) this.#input?.close();
     this.#closeSpilled();
     this.#out.release();
     this.#groups.release();

@@ -1,4 +1,13 @@
-/** Runs a compiled aggregation over a table scan; see `codegen/aggregate-code.ts`. */
+/**
+ * Runs generated aggregations: over the leaves of a table, over the pairs of a hash join, over any operator's rows.
+ *
+ *   leaves   one loop filters, groups and accumulates; no row in between        codegen/aggregate-code.ts
+ *   pairs    the join's probe accumulates; no pair is built                     codegen/join-code.ts
+ *   rows     the input's batches, one after the other                           codegen/aggregate-code.ts
+ *
+ * Rows of groups that found no room are spread over parts on disk by their group keys; the interpreter aggregates those when
+ * the groups in memory are put out. It also takes over, before anything is aggregated, where generated code cannot go on.
+ */
 import type { Task } from '../../base/task.ts';
 import { type LeafScan, NEED, NONE, RowBuffer } from '../../engine/record-port.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -6,84 +15,246 @@ import { numeric } from '../types/numeric.ts';
 import { divideNumeric } from '../types/numeric-arithmetic.ts';
 import { canonical } from '../types/wide-integer.ts';
 import type { AggregatePlan } from './aggregate.ts';
-import type { CompiledAggregate, FusedCall } from './codegen/aggregate-code.ts';
-import { FusedGroups } from './codegen/fused-groups.ts';
-import { BATCH_ROWS, Operator } from './operator.ts';
+import {
+  type AggregateBatch,
+  type AggregateLoop,
+  type AggregateWork,
+  type CompiledAggregate,
+  compileAggregateBatch,
+  compileAggregateLoop,
+} from './codegen/aggregate-code.ts';
+import type { FusedCall } from './codegen/aggregate-sink.ts';
+import { FusedGroups, type PutAside } from './codegen/fused-groups.ts';
+import type { ProbeGroups } from './codegen/join-code.ts';
+import type { HashJoinOperator, HashJoinPlan } from './hash-join.ts';
+import { BATCH_ROWS, Operator, type PlanNode, startPlan } from './operator.ts';
 import type { ScanPlan } from './scan.ts';
-import type { ExecState } from './state.ts';
+import { Partitions, type SpilledRows } from './spill.ts';
+import { Env, type ExecState, SUSPEND } from './state.ts';
+import { columnReader, type Eval } from './values.ts';
 
 /** Leaves between two looks at the clock. */
 const LEAVES = 16;
 
+/** What generated code aggregates. */
+export type FusedInput =
+  | { readonly of: 'leaves'; readonly plan: ScanPlan; readonly code: CompiledAggregate<AggregateLoop> }
+  | { readonly of: 'pairs'; readonly plan: HashJoinPlan; readonly code: CompiledAggregate<ProbeGroups> }
+  | { readonly of: 'rows'; readonly plan: PlanNode; readonly code: CompiledAggregate<AggregateBatch> };
+
+/** Undefined when something is not covered; so the others. */
+export function leafCode(plan: ScanPlan, state: ExecState, work: AggregateWork): FusedInput | undefined {
+  const { tableShape, table, filter } = plan.options;
+  const code = compileAggregateLoop(tableShape, state.session.access(table), filter, work);
+  return code === undefined ? undefined : { of: 'leaves', plan, code };
+}
+
+export function pairCode(plan: HashJoinPlan, work: AggregateWork): FusedInput | undefined {
+  const code = plan.compileAggregate(work);
+  return code === undefined ? undefined : { of: 'pairs', plan, code };
+}
+
+export function rowCode(plan: PlanNode, work: AggregateWork): FusedInput | undefined {
+  const code = compileAggregateBatch(plan.shape, work);
+  return code === undefined ? undefined : { of: 'rows', plan, code };
+}
+
+/** Brings the input's rows to the groups. */
+interface Feed {
+  open(): Task<void>;
+  /** To the input's end; false when generated code cannot, and nothing has been aggregated. */
+  run(groups: FusedGroups): Task<boolean>;
+  /** The operator that the interpreter reads instead. */
+  readonly input: Operator | undefined;
+  /** A row of the input's shape from the records that generated code has at hand. */
+  readonly putAside: (add: AddRow) => PutAside;
+  close(): void;
+}
+
+type AddRow = (bytes: Uint8Array, view: DataView, start: number) => void;
+
 export class FusedAggregateOperator extends Operator {
   readonly #plan: AggregatePlan;
-  readonly #scanPlan: ScanPlan;
-  readonly #compiled: CompiledAggregate;
-  readonly #scan: LeafScan;
+  readonly #fused: FusedInput;
+  readonly #feed: Feed;
   readonly #out: RowBuffer;
-  #groups: FusedGroups;
+  readonly #env: Env;
+  readonly #groupReaders: readonly Eval[];
+  #groups: FusedGroups | undefined;
+  #aside: Partitions | undefined;
+  /** The interpreter: in place of this operator, or for the rows put aside. */
+  #rest: Operator | undefined;
   #done = false;
   #next = 0;
-  #open = false;
 
-  constructor(state: ExecState, plan: AggregatePlan, scanPlan: ScanPlan, compiled: CompiledAggregate) {
+  constructor(state: ExecState, plan: AggregatePlan, fused: FusedInput) {
     super(state);
     this.#plan = plan;
-    this.#scanPlan = scanPlan;
-    this.#compiled = compiled;
-    this.#scan = state.session.store.scan();
+    this.#fused = fused;
+    this.#feed = feedOf(state, this.#fused);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
-    this.#groups = new FusedGroups(compiled.calls.length, compiled.grouped);
+    this.#env = new Env(state);
+    this.#groupReaders = plan.groupShape.columns.map((_, i) => columnReader(plan.groupShape, i, 0));
   }
 
-  // biome-ignore lint/correctness/useYield: opening waits for nothing here
   *open(): Task<void> {
     this.loops++;
-    this.#closeScan();
-    this.#groups = new FusedGroups(this.#compiled.calls.length, this.#compiled.grouped);
-    this.#scan.open(this.#scanPlan.options.table.tree, undefined, undefined, false, this.state.snapshot);
-    this.#open = true;
+    this.#clear();
     this.#done = false;
     this.#next = 0;
+    yield* this.#feed.open();
   }
 
   *next(): Task<RowBuffer | undefined> {
     if (!this.#done) yield* this.#consume();
+    const groups = this.#groups;
     const out = this.#out;
     out.clear();
-    const { writers } = this.#plan;
-    while (this.#next < this.#groups.count && out.count < BATCH_ROWS) {
-      const group = this.#next++;
-      const values: SqlValue[] = this.#compiled.grouped
-        ? [this.#groups.isNull(group) ? null : this.#groups.keys[group]!]
-        : [];
-      for (const call of this.#compiled.calls) values.push(result(call, this.#groups, group));
-      out.start();
-      for (let i = 0; i < writers.length; i++) writers[i]!(out, values[i] ?? null);
-      out.finish();
+    if (groups !== undefined) {
+      while (this.#next < groups.count && out.count < BATCH_ROWS) this.#put(groups, this.#next++, out);
+      if (out.count === 0) this.#beginRest();
+    }
+    if (out.count === 0 && this.#rest !== undefined) {
+      const rows = yield* this.#rest.next();
+      this.producedRows += rows?.count ?? 0;
+      return rows;
     }
     this.producedRows += out.count;
     return out.count === 0 ? undefined : out;
   }
 
   *#consume(): Task<void> {
+    const { code } = this.#fused;
+    const aside = this.#feed.putAside((bytes, view, start) => {
+      this.#aside ??= new Partitions(this, this.#plan.children[0]!.shape, 0);
+      this.#aside.add(bytes, view, start, groups.key);
+    });
+    const groups = new FusedGroups(this.state, code.calls.length, code.kind, this.#plan.groupShape, aside);
+    this.#groups = groups;
+    if (!(yield* this.#feed.run(groups))) {
+      groups.release();
+      this.#groups = undefined;
+      this.#rest = this.#plan.startOver(this.state, this.#feed.input!);
+    }
+    this.#done = true;
+  }
+
+  #put(groups: FusedGroups, group: number, out: RowBuffer): void {
+    const { writers } = this.#plan;
+    const { kind, calls } = this.#fused.code;
+    out.start();
+    let column = 0;
+    if (kind === 'integer') writers[column++]!(out, groups.isNull(group) ? null : groups.keys[group]!);
+    else if (kind === 'keyed') {
+      const env = this.#env;
+      const address = groups.rows.index[group]!;
+      env.v0 = groups.rows.views[address >>> 13]!;
+      env.b0 = groups.rows.chunks[address >>> 13]!;
+      env.r0 = (address & 8191) << 3;
+      for (const read of this.#groupReaders) writers[column++]!(out, read(env));
+    }
+    for (const call of calls) writers[column++]!(out, result(call, groups, group));
+    out.finish();
+  }
+
+  /** The groups in memory are out: on with the rows put aside. */
+  #beginRest(): void {
+    this.#groups?.release();
+    this.#groups = undefined;
+    if (this.#aside === undefined) return;
+    this.#aside.seal();
+    const parts: SpilledRows[] = this.#aside.parts.filter((part) => part.count > 0);
+    this.#aside = undefined;
+    this.#rest = this.#plan.startRest(this.state, parts);
+  }
+
+  #clear(): void {
+    this.#groups?.release();
+    this.#groups = undefined;
+    this.#aside?.close();
+    this.#aside = undefined;
+    this.#rest?.close();
+    this.#rest = undefined;
+  }
+
+  close(): void {
+    this.#clear();
+    this.#feed.close();
+    this.#out.release();
+  }
+}
+
+function feedOf(state: ExecState, fused: FusedInput): Feed {
+  switch (fused.of) {
+    case 'leaves':
+      return new LeafFeed(state, fused.plan, fused.code.fn);
+    case 'pairs':
+      return new PairFeed(state, fused.plan, fused.code.fn);
+    case 'rows':
+      return new RowFeed(state, fused.plan, fused.code.fn);
+  }
+}
+
+class LeafFeed implements Feed {
+  readonly input = undefined;
+  readonly #state: ExecState;
+  readonly #plan: ScanPlan;
+  readonly #code: AggregateLoop;
+  readonly #scan: LeafScan;
+  readonly #row: RowBuffer;
+  #open = false;
+
+  constructor(state: ExecState, plan: ScanPlan, code: AggregateLoop) {
+    this.#state = state;
+    this.#plan = plan;
+    this.#code = code;
+    this.#scan = state.session.store.scan();
+    this.#row = new RowBuffer(plan.shape.layout, state.memory);
+  }
+
+  // biome-ignore lint/correctness/useYield: opening waits for nothing here
+  *open(): Task<void> {
+    this.#closeScan();
+    this.#scan.open(this.#plan.options.table.tree, undefined, undefined, false, this.#state.snapshot);
+    this.#open = true;
+  }
+
+  *run(groups: FusedGroups): Task<boolean> {
     const scan = this.#scan;
-    const access = this.state.session.access(this.#scanPlan.options.table);
-    const { fn } = this.#compiled;
+    const state = this.#state;
+    const access = state.session.access(this.#plan.options.table);
     let leaves = 0;
     for (;;) {
       const status = scan.next();
       if (status === NEED) {
-        yield this.state.session.need();
+        yield state.session.need();
         continue;
       }
       if (status === NONE) break;
-      fn(scan, access, this.state, this.#groups);
-      if (++leaves % LEAVES === 0 && this.state.session.sliceOver()) yield this.state.session.slice();
+      try {
+        this.#code(scan, access, state, groups);
+      } catch (thrown) {
+        if (thrown !== SUSPEND) throw thrown;
+        // The row at this slot must wait: the page is given up, and the scan comes back to the row.
+        scan.park(groups.at, false);
+        yield* groups.env.finishWait();
+      }
+      if (++leaves % LEAVES === 0 && state.session.sliceOver()) yield state.session.slice();
     }
     this.#closeScan();
-    this.#done = true;
+    return true;
   }
+
+  readonly putAside = (add: AddRow): PutAside => {
+    const row = this.#row;
+    return (v, b, r) => {
+      row.clear();
+      row.start();
+      this.#plan.copy(v, b, r, row);
+      row.finish();
+      add(row.bytes, row.view, row.at);
+    };
+  };
 
   #closeScan(): void {
     if (this.#open) this.#scan.close();
@@ -92,7 +263,93 @@ export class FusedAggregateOperator extends Operator {
 
   close(): void {
     this.#closeScan();
-    this.#out.release();
+    this.#row.release();
+  }
+}
+
+class RowFeed implements Feed {
+  readonly input: Operator;
+  readonly #code: AggregateBatch;
+
+  constructor(state: ExecState, plan: PlanNode, code: AggregateBatch) {
+    this.input = startPlan(plan, state);
+    this.#code = code;
+  }
+
+  *open(): Task<void> {
+    yield* this.input.open();
+  }
+
+  *run(groups: FusedGroups): Task<boolean> {
+    const { state } = this.input;
+    for (;;) {
+      const rows = yield* this.input.next();
+      if (rows === undefined) return true;
+      for (let from = 0; from < rows.count; ) {
+        try {
+          this.#code(rows, from, state, groups);
+          from = rows.count;
+        } catch (thrown) {
+          if (thrown !== SUSPEND) throw thrown;
+          from = groups.at;
+          yield* groups.env.finishWait();
+        }
+      }
+      if (state.spent(rows.count)) yield state.session.slice();
+    }
+  }
+
+  readonly putAside =
+    (add: AddRow): PutAside =>
+    (v, b, r) =>
+      add(b, v, r);
+
+  close(): void {
+    this.input.close();
+  }
+}
+
+class PairFeed implements Feed {
+  readonly input: HashJoinOperator;
+  readonly #plan: HashJoinPlan;
+  readonly #code: ProbeGroups;
+  readonly #row: RowBuffer;
+
+  constructor(state: ExecState, plan: HashJoinPlan, code: ProbeGroups) {
+    this.#row = new RowBuffer(plan.shape.layout, state.memory);
+    this.#plan = plan;
+    this.input = startPlan(plan, state);
+    this.#code = code;
+  }
+
+  *open(): Task<void> {
+    yield* this.input.open();
+  }
+
+  *run(groups: FusedGroups): Task<boolean> {
+    return yield* this.input.aggregate(this.#code, groups);
+  }
+
+  readonly putAside = (add: AddRow): PutAside => {
+    const env = new Env(this.input.state);
+    const row = this.#row;
+    return (v, b, r, w, a, q, absent) => {
+      env.v0 = v;
+      env.b0 = b;
+      env.r0 = r;
+      env.v1 = w;
+      env.b1 = a;
+      env.r1 = q;
+      env.null1 = absent;
+      row.clear();
+      this.#plan.pairs.build(env, row);
+      add(row.bytes, row.view, row.at);
+    };
+  };
+
+  close(): void {
+    this.input.close();
+    this.#row.release();
   }
 }
 
@@ -104,16 +361,22 @@ function result(call: FusedCall, groups: FusedGroups, group: number): SqlValue {
   const value = groups.values[call.slot]![group]!;
   switch (call.how) {
     case 'fsum':
+      return value;
     case 'favg':
-      return call.how === 'fsum' ? value : value / count;
+      return value / count;
     case 'min':
     case 'max':
       return call.type === 1700 ? numeric(value, call.scale) : value;
-    case 'sum': {
+    case 'omin':
+    case 'omax':
+      return groups.objects[call.slot]![group]!;
+    case 'sum':
+    case 'wsum': {
       const sum = canonical(groups.sum(call.slot, group));
       return call.type === 1700 ? numeric(sum, call.scale) : sum;
     }
     case 'avg':
+    case 'wavg':
       return divideNumeric(numeric(canonical(groups.sum(call.slot, group)), call.scale), numeric(count, 0));
   }
 }

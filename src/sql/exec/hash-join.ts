@@ -1,36 +1,31 @@
 /**
- * Hash join: the right side is gathered in a row buffer and hashed by its join keys; rows of the left side look their
- * partners up.
+ * Hash join: right rows are gathered and hashed by their join keys, left rows look their partners up.
  *
- * A right side beyond `work_mem` goes to disk, and the left side too, both spread by their keys' hashes; then part after part
- * is joined in memory. A part that is still too large is spread again, unless all its keys are equal.
+ * `join-rounds.ts` brings both sides in rounds that fit in memory. A *prober* finds the pairs of a round: generated code, or
+ * the interpreter, which serves everything and is generated code's oracle.
  *
- *   right ─> rows + table ─(full)─> build parts ┐
- *   left  ─> look up            └─> probe parts ┴─> part: build rows + table, probe rows look up ─(full)─> parts of the part
+ *   round: link the right rows ─> probe batch after batch of left rows ─> right rows without a partner (right, full)
  */
+import { assert } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import type { AggregateWork, CompiledAggregate } from './codegen/aggregate-code.ts';
+import type { FusedGroups } from './codegen/fused-groups.ts';
+import { type CompiledJoin, compileJoin, compileJoinAggregate, type ProbeGroups } from './codegen/join-code.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { HashTable } from './hash-table.ts';
 import { type JoinOptions, type KeyMaker, KIND_TITLE, keyMaker, PairBuilder } from './join.ts';
-import {
-  BATCH_ROWS,
-  eachRow,
-  evaluateRow,
-  Operator,
-  type PlanNode,
-  pointAt,
-  pointSecond,
-  startPlan,
-} from './operator.ts';
-import { DEPTH_MAX, Partitions, SPILL_ROWS_MIN, type SpilledRows } from './spill.ts';
+import { JoinRounds } from './join-rounds.ts';
+import { JoinTable } from './join-table.ts';
+import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond, takeRows } from './operator.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import type { Eval } from './values.ts';
 
-/** Rows moved to or from disk between two looks at the clock. */
-const MOVE_ROWS = 256;
-/** Pairs tried between two looks at the clock. */
-const WORK_PAIRS = 1024;
+/** Rows linked, or pairs tried, between two looks at the clock. */
+const WORK_ROWS = 1024;
+/** Generated code takes over at about this many rows, or at this execution. */
+const COMPILE_ROWS = 1000;
+const COMPILE_STARTS = 3;
 
 export class HashJoinPlan implements PlanNode {
   readonly shape: JoinOptions['shape'];
@@ -43,6 +38,8 @@ export class HashJoinPlan implements PlanNode {
   readonly rightKey: KeyMaker;
   readonly residual: Eval | undefined;
   readonly pairs: PairBuilder;
+  #starts = 0;
+  #compiled: { readonly join: CompiledJoin | undefined } | undefined;
 
   /** @param options - with at least one key. */
   constructor(options: JoinOptions, scope: Scope) {
@@ -63,246 +60,103 @@ export class HashJoinPlan implements PlanNode {
     this.pairs = new PairBuilder(options.shape, left, right);
   }
 
-  start(state: ExecState): Operator {
-    return new HashJoinOperator(state, this);
+  start(state: ExecState): HashJoinOperator {
+    return new HashJoinOperator(state, this, this.compiled());
+  }
+
+  /** The generated code, when there is some and it has been earned. */
+  compiled(): CompiledJoin | undefined {
+    this.#starts++;
+    const { left, right, rows } = this.options;
+    if (Math.max(left.rows, right.rows, rows) < COMPILE_ROWS && this.#starts < COMPILE_STARTS) return undefined;
+    this.#compiled ??= { join: compileJoin(this.options) };
+    return this.#compiled.join;
+  }
+
+  /** Generated code that aggregates the pairs, where all of it is covered. */
+  compileAggregate(work: AggregateWork): CompiledAggregate<ProbeGroups> | undefined {
+    return this.compiled() === undefined ? undefined : compileJoinAggregate(this.options, work);
+  }
+
+  /** Generated code, for EXPLAIN. */
+  get generated(): string | undefined {
+    return this.#compiled?.join?.source;
   }
 }
 
-/** Rows of both sides whose keys hash alike. */
-interface Part {
-  readonly build: SpilledRows;
-  readonly probe: SpilledRows;
-  readonly depth: number;
+/** Finds the pairs of a round. */
+interface Prober {
+  /** Takes the round's right rows in; false when this prober cannot. */
+  link(): Task<boolean>;
+  /** Another batch of left rows. */
+  begin(): void;
+  /** Puts pairs into `out`; true when the batch of left rows is done, false when `out` is full. */
+  probe(rows: RowBuffer, out: RowBuffer): Task<boolean>;
+  /** Has a right row met a left one? Asked of right and full joins. */
+  hasMatched(row: number): boolean;
+  release(): void;
 }
 
-class HashJoinOperator extends Operator {
+export class HashJoinOperator extends Operator {
   readonly #plan: HashJoinPlan;
-  readonly #left: Operator;
-  readonly #right: Operator;
-  readonly #env: Env;
+  readonly #rounds: JoinRounds;
   readonly #out: RowBuffer;
-  readonly #build: RowBuffer;
-  readonly #table: HashTable;
-  readonly #key = new KeyWriter();
-  /** Per entry of the table its first right row, per right row the next one of its entry; row number + 1, 0 = none. */
-  #first = new Int32Array(64);
-  #nextOf = new Int32Array(64);
-  #matched = new Uint8Array(0);
+  readonly #compiled: CompiledJoin | undefined;
+  #prober: Prober;
+  #table: JoinTable | undefined;
   #rows: RowBuffer | undefined;
-  #row = 0;
-  /** Right row number + 1 that the current left row meets next, 0 = none left; −1 = look up first. */
-  #candidate = -1;
-  #leftMatched = false;
+  /** The right row that is looked at for want of a left one; −1 = left rows come first. */
   #unmatched = -1;
-  /** Pairs tried since the clock was last thought of. */
-  #work = 0;
-  /** Where both sides go while they are spread; parts that wait; the one being joined. */
-  #spreading: { readonly build: Partitions; readonly probe: Partitions } | undefined;
-  #waiting: Part[] = [];
-  #part: Part | undefined;
-  #partRows: RowBuffer | undefined;
   readonly #emitsUnmatchedRight: boolean;
-  readonly #emitsUnmatchedLeft: boolean;
 
-  constructor(state: ExecState, plan: HashJoinPlan) {
+  constructor(state: ExecState, plan: HashJoinPlan, compiled: CompiledJoin | undefined) {
     super(state);
+    const { left, right, type } = plan.options;
+    const { leftKey, rightKey } = plan;
     this.#plan = plan;
-    this.#left = startPlan(plan.options.left, state);
-    this.#right = startPlan(plan.options.right, state);
-    this.#env = new Env(state);
-    this.#out = new RowBuffer(plan.shape.layout, state.memory);
-    this.#build = new RowBuffer(plan.options.right.shape.layout, state.memory);
-    this.#table = new HashTable(state.memory);
-    const { type } = plan.options;
     this.#emitsUnmatchedRight = type === 'right' || type === 'full';
-    this.#emitsUnmatchedLeft = type === 'left' || type === 'full' || type === 'anti';
+    const keepsLeft = type === 'left' || type === 'full' || type === 'anti';
+    this.#rounds = new JoinRounds(this, {
+      left,
+      right,
+      leftKey,
+      rightKey,
+      keepsLeft,
+      keepsRight: this.#emitsUnmatchedRight,
+    });
+    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+    this.#compiled = compiled;
+    this.#prober = this.#firstProber();
+  }
+
+  #firstProber(): Prober {
+    if (this.#compiled === undefined) return new InterpretedProber(this, this.#plan, this.#rounds.build);
+    this.#table = new JoinTable(this.state, this.#rounds.build);
+    return new CompiledProber(this.state, this.#compiled, this.#table, this.#emitsUnmatchedRight);
   }
 
   *open(): Task<void> {
     this.loops++;
-    this.#table.clear();
-    this.#build.clear();
-    this.#closeParts();
-    this.#begin();
-    yield* this.#right.open();
-    for (;;) {
-      const rows = yield* this.#right.next();
-      if (rows === undefined) break;
-      yield* eachRow(this.#env, rows, this.#spreading === undefined ? this.#gather : this.#putBuild);
-      if (this.state.spent(rows.count)) yield this.state.session.slice();
-      if (this.#spreading === undefined && this.state.memory.exceeded && this.#build.count >= SPILL_ROWS_MIN)
-        yield* this.#spread();
-    }
-    yield* this.#left.open();
-    if (this.#spreading !== undefined) {
-      yield* this.#spreadLeft();
-      this.#listParts(this.#spreading, 1);
-      this.#spreading = undefined;
-      yield* this.#nextPart();
-    } else if (this.#emitsUnmatchedRight) this.#matched = new Uint8Array(this.#build.count);
-  }
-
-  /** Begins with the first left row. */
-  #begin(): void {
     this.#rows = undefined;
-    this.#row = 0;
-    this.#candidate = -1;
     this.#unmatched = -1;
+    yield* this.#rounds.open();
+    yield* this.#link();
   }
 
-  readonly #gather = (): void => {
-    const env = this.#env;
-    const key = this.#key;
-    key.length = 0;
-    const usable = this.#plan.rightKey(env, key);
-    // A row whose key is null meets nobody; only right and full joins put it out.
-    if (usable || this.#emitsUnmatchedRight) this.#keep(usable, key);
-  };
-
-  /** Adds the environment's row to the build side. */
-  #keep(usable: boolean, key: KeyWriter): void {
-    const env = this.#env;
-    const number = this.#build.count;
-    this.#build.appendRow(env.b0, env.v0, env.r0);
-    if (number >= this.#nextOf.length) this.#nextOf = grown(this.#nextOf, number + 1);
-    this.#nextOf[number] = 0;
-    if (!usable) return;
-    const before = this.#table.count;
-    const entry = this.#table.findOrAdd(key.bytes, key.length);
-    if (entry >= this.#first.length) this.#first = grown(this.#first, entry + 1);
-    this.#nextOf[number] = entry < before ? this.#first[entry]! : 0;
-    this.#first[entry] = number + 1;
+  /** Hashes the round's right rows; what generated code cannot read, the interpreter does from here on. */
+  *#link(): Task<void> {
+    if (yield* this.#prober.link()) return;
+    this.#prober.release();
+    this.#table = undefined;
+    this.#prober = new InterpretedProber(this, this.#plan, this.#rounds.build);
+    assert(yield* this.#prober.link(), 'the interpreter reads every key');
   }
 
-  /** Moves what was gathered to disk; what follows goes there at once. */
-  *#spread(): Task<void> {
-    const { left, right } = this.#plan.options;
-    this.#spreading = { build: new Partitions(this, right.shape, 0), probe: new Partitions(this, left.shape, 0) };
-    for (let i = 0; i < this.#build.count; i++) {
-      pointAt(this.#env, this.#build, i);
-      yield* evaluateRow(this.#env, this.#putBuild);
-      if (i % MOVE_ROWS === MOVE_ROWS - 1 && this.state.spent(MOVE_ROWS)) yield this.state.session.slice();
-    }
-    this.#build.clear();
-    this.#table.clear();
-  }
-
-  readonly #putBuild = (): void => this.#put(this.#spreading!.build, this.#plan.rightKey, this.#emitsUnmatchedRight);
-  readonly #putProbe = (): void => this.#put(this.#spreading!.probe, this.#plan.leftKey, this.#emitsUnmatchedLeft);
-
-  /** Puts the environment's row into its part. One whose key is null meets nobody: it has the empty key, or is dropped. */
-  #put(parts: Partitions, makeKey: KeyMaker, emitsUnmatched: boolean): void {
-    const env = this.#env;
-    const key = this.#key;
-    key.length = 0;
-    if (!makeKey(env, key)) {
-      if (!emitsUnmatched) return;
-      key.length = 0;
-    }
-    parts.add(env.b0, env.v0, env.r0, key);
-  }
-
-  *#spreadLeft(): Task<void> {
-    for (;;) {
-      const rows = yield* this.#left.next();
-      if (rows === undefined) return;
-      yield* eachRow(this.#env, rows, this.#putProbe);
-      if (this.state.spent(rows.count)) yield this.state.session.slice();
-    }
-  }
-
-  /** What was spread waits, part by part. */
-  #listParts(spread: { readonly build: Partitions; readonly probe: Partitions }, depth: number): void {
-    spread.build.seal();
-    spread.probe.seal();
-    for (const [i, build] of spread.build.parts.entries()) {
-      const probe = spread.probe.parts[i]!;
-      if (build.count > 0 || probe.count > 0) this.#waiting.push({ build, probe, depth });
-    }
-  }
-
-  /** Takes the next part's right rows in; false when there is none. */
-  *#nextPart(): Task<boolean> {
-    for (;;) {
-      this.#part?.build.close();
-      this.#part?.probe.close();
-      const part = this.#waiting.pop();
-      this.#part = part;
-      if (part === undefined) return false;
-      this.#begin();
-      if (!(yield* this.#loadPart(part))) {
-        yield* this.#spreadPart(part);
-        continue;
-      }
-      if (this.#emitsUnmatchedRight) this.#matched = new Uint8Array(this.#build.count);
-      return true;
-    }
-  }
-
-  /** Reads a part's right rows back and hashes them; false when there are too many for memory. */
-  *#loadPart(part: Part): Task<boolean> {
-    const { build } = part;
-    const env = this.#env;
-    const key = this.#key;
-    this.#build.clear();
-    this.#table.clear();
-    while (build.advance()) {
-      env.b0 = build.bytes;
-      env.v0 = build.view;
-      env.r0 = build.rowAt;
-      key.length = 0;
-      key.append(build.bytes, build.keyAt, build.keyAt + build.keyLength);
-      this.#keep(key.length > 0, key);
-      const { count } = this.#build;
-      if (count % MOVE_ROWS !== 0) continue;
-      if (this.state.spent(MOVE_ROWS)) yield this.state.session.slice();
-      // Another spreading helps only where there is more than one key.
-      if (part.depth < DEPTH_MAX && count >= SPILL_ROWS_MIN && this.#table.count > 1 && this.state.memory.exceeded)
-        return false;
-    }
+  *#nextRound(): Task<boolean> {
+    if (!(yield* this.#rounds.nextRound())) return false;
+    this.#unmatched = -1;
+    yield* this.#link();
     return true;
-  }
-
-  /** Spreads both sides of a part over parts of their own. */
-  *#spreadPart(part: Part): Task<void> {
-    const { left, right } = this.#plan.options;
-    const depth = part.depth;
-    this.#build.clear();
-    this.#table.clear();
-    const spread = {
-      build: new Partitions(this, right.shape, depth),
-      probe: new Partitions(this, left.shape, depth),
-    };
-    this.#spreading = spread;
-    part.build.rewind();
-    for (const side of ['build', 'probe'] as const) {
-      const rows = part[side];
-      for (let n = 1; rows.advance(); n++) {
-        spread[side].addFrom(rows);
-        if (n % MOVE_ROWS === 0 && this.state.spent(MOVE_ROWS)) yield this.state.session.slice();
-      }
-    }
-    this.#listParts(spread, depth + 1);
-    this.#spreading = undefined;
-  }
-
-  #closeParts(): void {
-    for (const part of [...this.#waiting, ...(this.#part === undefined ? [] : [this.#part])]) {
-      part.build.close();
-      part.probe.close();
-    }
-    this.#waiting = [];
-    this.#part = undefined;
-    this.#spreading?.build.close();
-    this.#spreading?.probe.close();
-    this.#spreading = undefined;
-  }
-
-  /** The next left rows: of the left side itself, or of the part being joined. */
-  *#nextLeft(): Task<RowBuffer | undefined> {
-    if (this.#part === undefined) return yield* this.#left.next();
-    this.#partRows ??= new RowBuffer(this.#plan.options.left.shape.layout, this.state.memory);
-    return this.#part.probe.batch(this.#partRows) ? this.#partRows : undefined;
   }
 
   *next(): Task<RowBuffer | undefined> {
@@ -311,63 +165,220 @@ class HashJoinOperator extends Operator {
     while (out.count < BATCH_ROWS) {
       if (this.#unmatched >= 0) {
         this.#emitUnmatchedRight();
-        if (this.#unmatched < this.#build.count || out.count > 0 || !(yield* this.#goesOn())) break;
+        if (this.#unmatched < this.#rounds.build.count || out.count > 0 || !(yield* this.#nextRound())) break;
         continue;
       }
       if (this.#rows === undefined) {
-        this.#rows = yield* this.#nextLeft();
-        this.#row = 0;
-        this.#candidate = -1;
+        this.#rows = yield* this.#rounds.nextLeft();
         if (this.#rows === undefined) {
           if (this.#emitsUnmatchedRight) this.#unmatched = 0;
-          else if (!(yield* this.#goesOn())) break;
+          else if (!(yield* this.#nextRound())) break;
           continue;
         }
+        this.#prober.begin();
         if (this.state.spent(this.#rows.count)) yield this.state.session.slice();
       }
-      yield* this.#leftRow(this.#rows);
-      if (this.#candidate === -1 && ++this.#row >= this.#rows.count) this.#rows = undefined;
+      if (yield* this.#prober.probe(this.#rows, out)) this.#rows = undefined;
     }
     this.producedRows += out.count;
     return out.count === 0 ? undefined : out;
   }
 
-  /** Is there another part? Without parts there was only one round. */
-  *#goesOn(): Task<boolean> {
-    return this.#part !== undefined && (yield* this.#nextPart());
+  #emitUnmatchedRight(): void {
+    const env = new Env(this.state);
+    const { build } = this.#rounds;
+    env.null0 = true;
+    while (this.#unmatched < build.count && this.#out.count < BATCH_ROWS) {
+      const row = this.#unmatched++;
+      if (this.#prober.hasMatched(row)) continue;
+      pointSecond(env, build, build.index[row]!);
+      this.#plan.pairs.build(env, this.#out);
+    }
+  }
+
+  /**
+   * Runs an aggregation over all pairs, instead of `next`; the operator is open. False when generated code cannot: nothing has
+   * been aggregated then, and `next` gives the pairs. (Whether a part on disk has long texts shows when its round comes.)
+   */
+  *aggregate(code: ProbeGroups, groups: FusedGroups): Task<boolean> {
+    if (this.#table === undefined || (this.#compiled!.readsText && this.#rounds.isSpread)) return false;
+    for (;;) {
+      const rows = yield* this.#rounds.nextLeft();
+      if (rows === undefined) {
+        if (!(yield* this.#nextRound())) return true;
+        assert(this.#table !== undefined, 'only texts are too long for generated code');
+        continue;
+      }
+      yield* this.#aggregateBatch(code, rows, this.#table, groups);
+    }
+  }
+
+  *#aggregateBatch(code: ProbeGroups, rows: RowBuffer, table: JoinTable, groups: FusedGroups): Task<void> {
+    table.begin();
+    while (table.row < rows.count) {
+      try {
+        code(rows, table, this.state, groups);
+      } catch (thrown) {
+        if (thrown !== SUSPEND) throw thrown;
+        yield* (table.env.isWaiting ? table.env : groups.env).finishWait();
+        continue;
+      }
+      if (this.state.spent(table.work + rows.count)) yield this.state.session.slice();
+    }
+  }
+
+  close(): void {
+    this.#prober.release();
+    this.#rounds.close();
+    this.#out.release();
+  }
+}
+
+/** Runs generated code. */
+class CompiledProber implements Prober {
+  readonly #state: ExecState;
+  readonly #code: CompiledJoin;
+  readonly #table: JoinTable;
+  readonly #notesMatches: boolean;
+
+  constructor(state: ExecState, code: CompiledJoin, table: JoinTable, notesMatches: boolean) {
+    this.#state = state;
+    this.#code = code;
+    this.#table = table;
+    this.#notesMatches = notesMatches;
+  }
+
+  *link(): Task<boolean> {
+    return yield* this.#table.link(this.#code.link, this.#notesMatches);
+  }
+
+  begin(): void {
+    this.#table.begin();
+  }
+
+  *probe(rows: RowBuffer, out: RowBuffer): Task<boolean> {
+    const table = this.#table;
+    while (table.row < rows.count && out.count < BATCH_ROWS) {
+      try {
+        this.#code.probe(rows, table, this.#state, out);
+      } catch (thrown) {
+        if (thrown !== SUSPEND) throw thrown;
+        yield* table.env.finishWait();
+        continue;
+      }
+      if (this.#state.spent(table.work)) yield this.#state.session.slice();
+    }
+    return table.row >= rows.count;
+  }
+
+  hasMatched(row: number): boolean {
+    return this.#table.matched[row] === 1;
+  }
+
+  release(): void {
+    this.#table.clear();
+  }
+}
+
+/** Evaluates keys and conditions pair by pair. */
+class InterpretedProber implements Prober {
+  readonly #operator: Operator;
+  readonly #plan: HashJoinPlan;
+  readonly #build: RowBuffer;
+  readonly #env: Env;
+  readonly #table: HashTable;
+  readonly #key = new KeyWriter();
+  /** Per entry of the table its first right row, per right row the next one of its entry; row number + 1, 0 = none. */
+  #first = new Int32Array(64);
+  #nextOf = new Int32Array(64);
+  #matched = new Uint8Array(0);
+  #linked = 0;
+  #row = 0;
+  /** Right row number + 1 that the current left row meets next, 0 = none left; −1 = look up first. */
+  #candidate = -1;
+  #met = false;
+  #work = 0;
+
+  constructor(operator: Operator, plan: HashJoinPlan, build: RowBuffer) {
+    this.#operator = operator;
+    this.#plan = plan;
+    this.#build = build;
+    this.#env = new Env(operator.state);
+    this.#table = new HashTable(operator.state.memory);
+  }
+
+  *link(): Task<boolean> {
+    const { state } = this.#operator;
+    const build = this.#build;
+    this.#table.clear();
+    if (this.#nextOf.length < build.count) this.#nextOf = new Int32Array(build.count);
+    this.#matched = new Uint8Array(build.count);
+    this.#linked = 0;
+    while (this.#linked < build.count) {
+      const end = Math.min(build.count, this.#linked + WORK_ROWS);
+      if (takeRows(this.#env, build, this.#linked, this.#enter, end) < end) yield* this.#env.finishWait();
+      if (state.spent(WORK_ROWS)) yield state.session.slice();
+    }
+    return true;
+  }
+
+  /** Hangs the environment's right row behind its key's entry. One whose key is null meets nobody. */
+  readonly #enter = (): void => {
+    const key = this.#key;
+    key.length = 0;
+    const usable = this.#plan.rightKey(this.#env, key);
+    const row = this.#linked++;
+    this.#nextOf[row] = 0;
+    if (!usable) return;
+    const before = this.#table.count;
+    const entry = this.#table.findOrAdd(key.bytes, key.length);
+    if (entry >= this.#first.length) this.#first = grown(this.#first, entry + 1);
+    if (entry < before) this.#nextOf[row] = this.#first[entry]!;
+    this.#first[entry] = row + 1;
+  };
+
+  begin(): void {
+    this.#row = 0;
+    this.#candidate = -1;
+  }
+
+  *probe(rows: RowBuffer, out: RowBuffer): Task<boolean> {
+    while (this.#row < rows.count) {
+      yield* this.#leftRow(rows, out);
+      if (this.#candidate === -1) this.#row++;
+      if (out.count >= BATCH_ROWS) break;
+    }
+    return this.#row >= rows.count;
   }
 
   /** Puts out what the current left row meets until it is done (`#candidate` is −1 again) or the batch is full. */
-  *#leftRow(rows: RowBuffer): Task<void> {
+  *#leftRow(rows: RowBuffer, out: RowBuffer): Task<void> {
     const env = this.#env;
+    const { state } = this.#operator;
     const { type } = this.#plan.options;
-    env.null0 = false;
-    env.null1 = false;
     pointAt(env, rows, this.#row);
     if (this.#candidate === -1) {
-      this.#leftMatched = false;
+      this.#met = false;
       this.#candidate = this.#lookUpNow() ?? (yield* this.#lookUpLater());
     }
     while (this.#candidate > 0) {
-      const number = this.#candidate - 1;
-      pointSecond(env, this.#build, this.#build.index[number]!);
+      const row = this.#candidate - 1;
+      pointSecond(env, this.#build, this.#build.index[row]!);
       const matches = this.#matchesNow() ?? (yield* this.#matchesLater());
-      this.#candidate = this.#nextOf[number]!;
+      this.#candidate = this.#nextOf[row]!;
       if (matches) {
-        this.#leftMatched = true;
-        if (this.#emitsUnmatchedRight) this.#matched[number] = 1;
+        this.#met = true;
+        this.#matched[row] = 1;
         if (type === 'semi' || type === 'anti') this.#candidate = 0;
-        else this.#plan.pairs.build(env, this.#out);
+        else this.#plan.pairs.build(env, out);
       }
-      if (this.#out.count >= BATCH_ROWS && this.#candidate > 0) return;
-      if (++this.#work === WORK_PAIRS) {
-        this.#work = 0;
-        if (this.state.spent(WORK_PAIRS)) yield this.state.session.slice();
-      }
+      if (out.count >= BATCH_ROWS && this.#candidate > 0) return;
+      if (++this.#work % WORK_ROWS === 0 && state.spent(WORK_ROWS)) yield state.session.slice();
     }
-    if (type === 'semi' ? this.#leftMatched : this.#emitsUnmatchedLeft && !this.#leftMatched) {
+    const alone = type === 'left' || type === 'full' || type === 'anti';
+    if (type === 'semi' ? this.#met : alone && !this.#met) {
       env.null1 = true;
-      this.#plan.pairs.build(env, this.#out);
+      this.#plan.pairs.build(env, out);
       env.null1 = false;
     }
     this.#candidate = -1;
@@ -418,26 +429,11 @@ class HashJoinOperator extends Operator {
     return entry < 0 ? 0 : this.#first[entry]!;
   }
 
-  #emitUnmatchedRight(): void {
-    const env = this.#env;
-    env.null0 = true;
-    env.null1 = false;
-    while (this.#unmatched < this.#build.count && this.#out.count < BATCH_ROWS) {
-      const number = this.#unmatched++;
-      if (this.#matched[number] === 1) continue;
-      pointSecond(env, this.#build, this.#build.index[number]!);
-      this.#plan.pairs.build(env, this.#out);
-    }
-    env.null0 = false;
+  hasMatched(row: number): boolean {
+    return this.#matched[row] === 1;
   }
 
-  close(): void {
-    this.#left.close();
-    this.#right.close();
-    this.#closeParts();
-    this.#partRows?.release();
-    this.#out.release();
-    this.#build.release();
+  release(): void {
     this.#table.clear();
   }
 }

@@ -31,7 +31,7 @@ export interface PlanNode {
 }
 
 /** Starts a plan, and notes its operator where EXPLAIN ANALYZE wants to know what each part did. */
-export function startPlan(plan: PlanNode, state: ExecState): Operator {
+export function startPlan<O extends Operator>(plan: { start(state: ExecState): O } & PlanNode, state: ExecState): O {
   const operator = plan.start(state);
   const list = state.started?.get(plan);
   if (list !== undefined) list.push(operator);
@@ -96,12 +96,12 @@ export function* evaluateRow<T>(env: Env, evaluate: () => T, undo?: () => void):
  * Calls `take` for the rows of a buffer from `first` on, the environment pointing to each. `take` evaluates all that it needs
  * before it changes anything: a row that must wait is taken again from its beginning.
  *
- * @returns the row that must wait ({@link Env.finishWait}), or the count.
+ * @returns the row that must wait ({@link Env.finishWait}), or `end`.
  */
-export function takeRows(env: Env, rows: RowBuffer, first: number, take: () => void): number {
+export function takeRows(env: Env, rows: RowBuffer, first: number, take: () => void, end = rows.count): number {
   let row = first;
   try {
-    for (; row < rows.count; row++) {
+    for (; row < end; row++) {
       pointAt(env, rows, row);
       take();
       env.rowDone();

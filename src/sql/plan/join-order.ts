@@ -200,7 +200,7 @@ function planCluster(planner: Planner, join: JoinNode, needed: Needed, above: re
   const wanted = withColumns(needed, [...open]);
   for (const r of relations) for (const id of r.uses) wanted.add(id);
   for (const r of relations) if (r.uses.size === 0) r.plan = planner.plan(r.node, only(wanted, r.ids), r.local);
-  return orderCluster(planner, relations, open, wanted, all);
+  return orderCluster(planner, relations, open, needed, all);
 }
 
 function only(wanted: Needed, ids: ReadonlySet<ColumnId>): Set<ColumnId> {
@@ -211,7 +211,7 @@ function orderCluster(
   planner: Planner,
   relations: readonly Relation[],
   open: Set<Expr>,
-  wanted: Needed,
+  needed: Needed,
   all: ReadonlySet<ColumnId>,
 ): PlanNode {
   const left = new Set(relations);
@@ -232,6 +232,7 @@ function orderCluster(
             both,
           ) && !isVolatile(c),
       );
+      const wanted = wantedAfter(needed, open, usable, left, relation);
       const candidate = joinStep(planner, plan, have, relation, usable, wanted);
       const connected = usable.some((c) => touches(columnsOf(c), relation.ids));
       const cost = candidate.cost + (connected || relation.uses.size > 0 ? 0 : 1e12);
@@ -253,6 +254,22 @@ function orderCluster(
     plan = best.plan;
   }
   return planner.filtered(plan, [...open]);
+}
+
+/** Columns that are of use once a relation is joined: above, in conditions still open, in relations that refer to others. */
+function wantedAfter(
+  needed: Needed,
+  open: ReadonlySet<Expr>,
+  answered: readonly Expr[],
+  left: ReadonlySet<Relation>,
+  joined: Relation,
+): Needed {
+  const wanted = withColumns(
+    needed,
+    [...open].filter((c) => !answered.includes(c)),
+  );
+  for (const r of left) if (r !== joined) for (const id of r.uses) wanted.add(id);
+  return wanted;
 }
 
 /** The ways to join one more relation; `plan` builds the cheaper one. */

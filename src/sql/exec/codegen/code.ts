@@ -25,11 +25,17 @@ export function mayGenerateCode(): boolean {
   return allowed;
 }
 
+/** For tests, which compare both: false = as in a process that forbids code from strings, undefined = find out again. */
+export function allowCode(value: false | undefined): void {
+  allowed = value;
+}
+
 export class CodeWriter {
   readonly constants: unknown[] = [];
   readonly #names = new Map<unknown, string>();
   #temporaries = 0;
   #lines: string[] = [];
+  readonly #top: string[] = [];
   #indent = 1;
 
   /** A name for a value that the code uses. */
@@ -46,6 +52,11 @@ export class CodeWriter {
   /** A temporary variable of the function. */
   fresh(): string {
     return `t${this.#temporaries++}`;
+  }
+
+  /** A line at the function's beginning, wherever the code has got to. */
+  top(text: string): void {
+    this.#top.push(`  ${text}`);
   }
 
   line(text: string): void {
@@ -66,7 +77,7 @@ export class CodeWriter {
   get source(): string {
     const temporaries = Array.from({ length: this.#temporaries }, (_, i) => `t${i} = 0`);
     const head = temporaries.length === 0 ? [] : [`  let ${temporaries.join(', ')};`];
-    return [...head, ...this.#lines].join('\n');
+    return [...head, ...this.#top, ...this.#lines].join('\n');
   }
 
   /** Makes the function; undefined when it would be too long to be fast. @param parameters - names that the body uses. */

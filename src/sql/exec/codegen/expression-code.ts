@@ -1,5 +1,5 @@
 /**
- * Expressions as JavaScript over one record: `v` view, `b` bytes, `r` the record's start.
+ * Expressions as JavaScript over one record or a pair of them; `row-code.ts` names what they read.
  *
  * A generated value is an expression and the flags that make it null. Columns are read once, at the top of the row's code;
  * reading cannot fail. What can raise stays inside the expression, where AND, OR and NOT keep their short circuits. Conditions
@@ -8,23 +8,11 @@
  * Numerics are scaled integers in numbers while their static precision is at most 15 digits. Whatever is not covered here
  * makes {@link expressionCode} answer undefined, and the plan stays interpreted.
  */
-import {
-  KIND_BOOL,
-  KIND_DEC64,
-  KIND_F32,
-  KIND_F64,
-  KIND_I16,
-  KIND_I32,
-  KIND_I64,
-  KIND_TEXT,
-  KIND_U32,
-} from '../../../base/physical.ts';
-import { readInt64 } from '../../../engine/record-port.ts';
+import { KIND_DEC64, KIND_TEXT } from '../../../base/physical.ts';
 import type { ColumnId, Expr } from '../../plan/logical.ts';
 import type { SqlValue } from '../../types/contracts.ts';
 import { Numeric } from '../../types/numeric.ts';
-import type { Shape } from '../shape.ts';
-import type { CodeWriter } from './code.ts';
+import type { Place, RowCode } from './row-code.ts';
 
 export type CodeKind = 'num' | 'int8' | 'bool' | 'dec';
 
@@ -41,125 +29,6 @@ export interface CodeValue {
 const DIGITS_MAX = 15;
 const NUMBER_TYPES: ReadonlySet<number> = new Set([21, 23, 26, 700, 701, 1082]);
 const WIDE_TYPES: ReadonlySet<number> = new Set([20, 1083, 1114, 1184]);
-
-/** The value of a numeric parameter in units of 10^−scale; between two integers when it has more digits. */
-export function decimalBound(value: SqlValue, scale: number): number {
-  if (!(value instanceof Numeric)) return Number.NaN;
-  const { coefficient } = value;
-  if (typeof coefficient === 'number' && !Number.isFinite(coefficient)) return coefficient;
-  if (value.scale <= scale) return Number(BigInt(coefficient) * 10n ** BigInt(scale - value.scale));
-  const unit = 10n ** BigInt(value.scale - scale);
-  const wide = BigInt(coefficient);
-  const quotient = wide / unit;
-  if (quotient * unit === wide) return Number(quotient);
-  return Number(wide < 0n ? quotient - 1n : quotient) + 0.5;
-}
-
-/** Collects what the row's code needs before its conditions. */
-export class RowCode {
-  readonly writer: CodeWriter;
-  readonly shape: Shape;
-  readonly #notNull: ReadonlySet<ColumnId>;
-  readonly #loaded = new Map<number, { value: string; isNull: string | undefined }>();
-  readonly #parameters = new Map<string, { value: string; isNull: string }>();
-  /** Lines for the function's start. */
-  readonly prologue: string[] = [];
-  #pending: string[] = [];
-
-  constructor(writer: CodeWriter, shape: Shape, notNull: ReadonlySet<ColumnId>) {
-    this.writer = writer;
-    this.shape = shape;
-    this.#notNull = notNull;
-  }
-
-  /** Writes the reads that expressions made so far need. */
-  flush(): void {
-    for (const line of this.#pending) this.writer.line(line);
-    this.#pending = [];
-  }
-
-  /** Columns must be read again: another loop begins. */
-  restart(): void {
-    this.#loaded.clear();
-    this.#pending = [];
-  }
-
-  /** The variable that says whether a column is null, or undefined when it never is. */
-  nullFlag(position: number): string | undefined {
-    const column = this.shape.columns[position]!;
-    if (this.#notNull.has(column.id)) return undefined;
-    return this.#load(position)?.isNull;
-  }
-
-  column(position: number): { value: string; isNull: string | undefined; kind: number } | undefined {
-    const loaded = this.#load(position);
-    return loaded === undefined ? undefined : { ...loaded, kind: this.shape.columns[position]!.physical.kind };
-  }
-
-  #load(position: number): { value: string; isNull: string | undefined } | undefined {
-    const known = this.#loaded.get(position);
-    if (known !== undefined) return known;
-    const { layout } = this.shape;
-    const column = this.shape.columns[position]!;
-    const at = layout.fixedAt[position]!;
-    if (at < 0) return undefined;
-    const read = readCode(column.physical.kind, `r + ${at}`, this.writer);
-    if (read === undefined) return undefined;
-    const value = `c${position}`;
-    let isNull: string | undefined;
-    if (!this.#notNull.has(column.id)) {
-      isNull = `n${position}`;
-      this.#pending.push(`const ${isNull} = ${layout.isNullCode(position, 'b', 'r')};`);
-    }
-    this.#pending.push(`const ${value} = ${read};`);
-    const loaded = { value, isNull };
-    this.#loaded.set(position, loaded);
-    return loaded;
-  }
-
-  /** A parameter, read once per call of the function. `scale` ≥ 0 asks for a numeric in units of 10^−scale. */
-  parameter(index: number, scale: number): { value: string; isNull: string } {
-    const key = `${index}/${scale}`;
-    let known = this.#parameters.get(key);
-    if (known === undefined) {
-      const number = this.#parameters.size;
-      known = { value: `p${number}`, isNull: `q${number}` };
-      this.#parameters.set(key, known);
-      const raw = `s.parameters[${index}]`;
-      this.prologue.push(`const q${number} = ${raw} === null;`);
-      this.prologue.push(
-        scale < 0
-          ? `const p${number} = ${raw};`
-          : `const p${number} = ${this.writer.use(decimalBound)}(${raw}, ${scale});`,
-      );
-    }
-    return known;
-  }
-}
-
-function readCode(kind: number, at: string, writer: CodeWriter): string | undefined {
-  switch (kind) {
-    case KIND_BOOL:
-      return `b[${at}] !== 0`;
-    case KIND_I16:
-      return `v.getInt16(${at}, true)`;
-    case KIND_I32:
-      return `v.getInt32(${at}, true)`;
-    case KIND_U32:
-      return `v.getUint32(${at}, true)`;
-    case KIND_F32:
-      return `v.getFloat32(${at}, true)`;
-    case KIND_F64:
-      return `v.getFloat64(${at}, true)`;
-    case KIND_I64:
-      return `${writer.use(readInt64)}(v, ${at})`;
-    case KIND_DEC64:
-      // 15 digits fit a number: the high half is small and signed.
-      return `v.getInt32(${at} + 4, true) * 4294967296 + v.getUint32(${at}, true)`;
-    default:
-      return undefined;
-  }
-}
 
 function kindOf(type: number): CodeKind | undefined {
   if (NUMBER_TYPES.has(type)) return 'num';
@@ -222,12 +91,12 @@ function constantCode(value: SqlValue, type: number): CodeValue | undefined {
 }
 
 function columnCode(row: RowCode, id: ColumnId, type: number): CodeValue | undefined {
-  const position = row.shape.position(id);
-  if (position < 0) return undefined;
-  const column = row.shape.columns[position]!;
+  const place = row.find(id);
+  if (place === undefined) return undefined;
+  const { column } = place;
   // Infinite dates and timestamps are stored as extremes: what compares them right needs the interpreter's values.
   if (type === 1082 || type === 1114 || type === 1184) return undefined;
-  const loaded = row.column(position);
+  const loaded = row.column(place);
   if (loaded === undefined) return undefined;
   const nulls = loaded.isNull === undefined ? [] : [loaded.isNull];
   if (column.physical.kind === KIND_DEC64) {
@@ -389,9 +258,8 @@ function testCode(row: RowCode, expr: Extract<Expr, { kind: 'test' }>, wanted: b
 
 function nullCode(row: RowCode, expr: Expr): string | undefined {
   if (expr.kind === 'column') {
-    const position = row.shape.position(expr.id);
-    if (position < 0) return undefined;
-    return `(${row.shape.layout.isNullCode(position, 'b', 'r')})`;
+    const place = row.find(expr.id);
+    return place === undefined ? undefined : row.nullTest(place);
   }
   const value = valueCode(row, expr);
   return value === undefined ? undefined : value.nulls.length === 0 ? '(false)' : `(${value.nulls.join(' || ')})`;
@@ -420,21 +288,22 @@ function textEquality(row: RowCode, expr: Expr, wanted: boolean): string | undef
   const column = textColumn(row, left) ?? textColumn(row, right);
   const other = textColumn(row, left) === undefined ? left : right;
   if (column === undefined || other.kind !== 'const' || typeof other.value !== 'string') return undefined;
-  const { layout } = row.shape;
+  const { layout } = column.shape;
   // Values move out longest first, so in records like these one this short is never a long value.
   if (layout.variableCount > 16 || layout.dataAt > 500 || Buffer.byteLength(other.value) >= 32) return undefined;
-  const range = layout.variableCode(column, 'v', 'r');
-  const same = `${row.writer.use(sameBytes)}(b, ${range.start}, ${range.end}, ${row.writer.use(Buffer.from(other.value))})`;
+  if (row.isAbsent(column)) return '(false)';
+  const range = row.range(column);
+  const same = `${row.writer.use(sameBytes)}(${column.names.bytes}, ${range.start}, ${range.end}, ${row.writer.use(Buffer.from(other.value))})`;
   const positive = (meaning === 'eq') === wanted;
   const condition = `(!(${range.long}) && ${same})`;
-  return `(!(${layout.isNullCode(column, 'b', 'r')}) && ${positive ? condition : `!${condition}`})`;
+  return `(!${row.nullTest(column)} && ${positive ? condition : `!${condition}`})`;
 }
 
-function textColumn(row: RowCode, expr: Expr): number | undefined {
+function textColumn(row: RowCode, expr: Expr): Place | undefined {
   const bare = expr.kind === 'cast' && expr.cast.method === 'relabel' ? expr.arg : expr;
   if (bare.kind !== 'column') return undefined;
-  const position = row.shape.position(bare.id);
-  return position >= 0 && row.shape.columns[position]!.physical.kind === KIND_TEXT ? position : undefined;
+  const place = row.find(bare.id);
+  return place?.column.physical.kind === KIND_TEXT ? place : undefined;
 }
 
 function sameBytes(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {

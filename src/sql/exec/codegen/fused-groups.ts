@@ -1,35 +1,95 @@
 /**
- * The groups of a fused aggregation: accumulators as columns of typed arrays, and a hash table from the grouping integer to
- * the group's number.
+ * The groups of a generated aggregation: accumulators as columns of typed arrays, and a way from a row's group key to the
+ * group's number.
  *
- *   table  open addressing, group + 1, 0 = empty        keys    the integer of each group
- *   values[call][group], counts[call][group]            spilled what no longer fits a number, by call and group
+ *   none      one group, there from the start
+ *   integer   table: open addressing, group + 1, 0 = empty          keys: the integer of each group
+ *   keyed     hash table over the bytes that the generated code puts into `key`; `rows` has the groups' values
+ *
+ *   values[call][group], counts[call][group], objects[call][group]     wide sums: what no longer fits a number
+ *
+ * Beyond `work_mem` no group is added: rows of further ones are put aside, and aggregated by the interpreter in later rounds.
  */
+import type { Task } from '../../../base/task.ts';
+import { KeyWriter, RowBuffer, readLongReference } from '../../../engine/record-port.ts';
+import type { SqlValue } from '../../types/contracts.ts';
+import { HashTable } from '../hash-table.ts';
+import type { Shape } from '../shape.ts';
+import { SPILL_ROWS_MIN } from '../spill.ts';
+import { Env, type ExecState } from '../state.ts';
+
+export type GroupKind = 'none' | 'integer' | 'keyed';
+
+/** Takes a row of a group that found no room: one record, or a pair of which the second may be missing. */
+export type PutAside = (
+  v: DataView,
+  b: Uint8Array,
+  r: number,
+  w: DataView,
+  a: Uint8Array,
+  q: number,
+  absent: boolean,
+) => void;
+
+/** Answer of {@link FusedGroups.lookUp}: the row must be put aside. */
+export const NO_ROOM = -2147483648;
+
 export class FusedGroups {
   count = 0;
   table: Int32Array = new Int32Array(256);
   keys: Int32Array = new Int32Array(64);
   values: Float64Array[];
   counts: Float64Array[];
-  readonly #spilled: Map<number, bigint>[];
+  readonly objects: SqlValue[][];
+  readonly key = new KeyWriter();
+  readonly rows: RowBuffer;
+  readonly putAside: PutAside;
+  /** For values that must be waited for. */
+  readonly env: Env;
+  /** The current row has waited. */
+  waited = false;
+  /** Where the generated code stands, noted before it may have to wait. */
+  at = 0;
+  readonly #state: ExecState;
+  readonly #hash: HashTable;
+  readonly #wide: Map<number, bigint>[];
   #nullGroup = -1;
+  #full = false;
+  #charged = 0;
 
-  /** @param calls - accumulators. Without grouping there is one group from the start. */
-  constructor(calls: number, grouped: boolean) {
-    const size = grouped ? 64 : 1;
+  constructor(state: ExecState, calls: number, kind: GroupKind, groupShape: Shape, putAside: PutAside) {
+    const size = kind === 'none' ? 1 : 64;
+    this.#state = state;
+    this.env = new Env(state);
     this.values = Array.from({ length: calls }, () => new Float64Array(size));
     this.counts = Array.from({ length: calls }, () => new Float64Array(size));
-    this.#spilled = Array.from({ length: calls }, () => new Map());
-    this.count = grouped ? 0 : 1;
+    this.objects = Array.from({ length: calls }, () => []);
+    this.#wide = Array.from({ length: calls }, () => new Map());
+    this.#hash = new HashTable(state.memory);
+    this.rows = new RowBuffer(groupShape.layout, state.memory);
+    this.putAside = putAside;
+    this.count = kind === 'none' ? 1 : 0;
   }
 
-  /** Makes a group for a key whose search ended at the empty slot `h`. */
+  /** True when no group may be added: from the first time on, or a group could be here and among the rows put aside. */
+  isFull(): boolean {
+    if (!this.#full) this.#full = this.count >= SPILL_ROWS_MIN && this.#state.memory.exceeded;
+    return this.#full;
+  }
+
+  /** Makes a group for an integer whose search ended at the empty slot `h`. */
   add(key: number, h: number): number {
     const group = this.#newGroup();
     this.keys[group] = key;
     this.table[h] = group + 1;
     if (this.count * 2 > this.table.length) this.#grow();
     return group;
+  }
+
+  /** Makes `key` from an integer, for a row that is put aside. */
+  integerKey(key: number): void {
+    this.key.length = 0;
+    this.key.int32(key);
   }
 
   /** The group of NULL. */
@@ -42,15 +102,47 @@ export class FusedGroups {
     return group === this.#nullGroup;
   }
 
+  /** The group of `key`; −1 − group when it is new, and its values must be written to `rows`; or {@link NO_ROOM}. */
+  lookUp(): number {
+    const { key } = this;
+    if (this.isFull()) {
+      const known = this.#hash.find(key.bytes, key.length);
+      return known < 0 ? NO_ROOM : known;
+    }
+    const group = this.#hash.findOrAdd(key.bytes, key.length);
+    if (group < this.count) return group;
+    this.#newGroup();
+    return -1 - group;
+  }
+
+  /** Bytes of a long value whose reference lies at `at`. @throws SUSPEND when it must be read first. */
+  longBytes(view: DataView, at: number): Uint8Array {
+    this.waited = true;
+    const reference = readLongReference(view, at);
+    return this.env.wait((): Task<Uint8Array> => this.#state.session.readLong(reference));
+  }
+
+  /** A row that waited is done. */
+  rowDone(): void {
+    this.waited = false;
+    this.env.rowDone();
+  }
+
   #newGroup(): number {
     const group = this.count++;
-    if (group === this.keys.length) {
+    if (group === this.values[0]?.length || group === this.keys.length) {
       const size = group * 2;
       this.keys = widened(this.keys, new Int32Array(size));
       this.values = this.values.map((v) => widened(v, new Float64Array(size)));
       this.counts = this.counts.map((c) => widened(c, new Float64Array(size)));
+      this.#charge(group * (4 + 16 * this.values.length));
     }
     return group;
+  }
+
+  #charge(bytes: number): void {
+    this.#charged += bytes;
+    this.#state.memory.charge(bytes);
   }
 
   #grow(): void {
@@ -62,18 +154,31 @@ export class FusedGroups {
       while (table[h] !== 0) h = (h + 1) & mask;
       table[h] = group + 1;
     }
+    this.#charge(this.table.length * 4);
     this.table = table;
   }
 
   /** Takes a partial sum over. */
   spill(call: number, group: number, value: number): void {
-    const map = this.#spilled[call]!;
+    this.addWide(call, group, BigInt(value));
+  }
+
+  /** Adds to a sum what its number has no room for. */
+  addWide(call: number, group: number, value: number | bigint): void {
+    const map = this.#wide[call]!;
     map.set(group, (map.get(group) ?? 0n) + BigInt(value));
   }
 
   /** The whole sum of a call in a group. */
   sum(call: number, group: number): bigint {
-    return (this.#spilled[call]!.get(group) ?? 0n) + BigInt(this.values[call]![group]!);
+    return (this.#wide[call]!.get(group) ?? 0n) + BigInt(this.values[call]![group]!);
+  }
+
+  release(): void {
+    this.#hash.clear();
+    this.rows.release();
+    this.#state.memory.usedBytes -= this.#charged;
+    this.#charged = 0;
   }
 }
 

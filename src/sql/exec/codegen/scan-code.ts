@@ -6,7 +6,6 @@
  * Plain leaves run a loop over the slots with everything inlined; from the first record of an older layout on, and in a leaf
  * whose rows must be resolved one by one, the same row code runs with the record found first.
  */
-import { fixedBytes, isVariable } from '../../../base/physical.ts';
 import { type LeafScan, NODE_RECORD_AT, type RowBuffer, SLOTS_AT } from '../../../engine/record-port.ts';
 import type { TableAccess } from '../../../engine/table-access.ts';
 import type { ColumnId, Expr } from '../../plan/logical.ts';
@@ -14,7 +13,9 @@ import { conjunctsOf } from '../../plan/walk.ts';
 import type { Shape } from '../shape.ts';
 import type { ExecState } from '../state.ts';
 import { CodeWriter, mayGenerateCode } from './code.ts';
-import { conditionCode, RowCode } from './expression-code.ts';
+import { copyColumns } from './copy-code.ts';
+import { conditionCode } from './expression-code.ts';
+import { FIRST, RowCode } from './row-code.ts';
 
 export type LeafLoop = (scan: LeafScan, access: TableAccess, s: ExecState, out: RowBuffer) => void;
 
@@ -82,55 +83,16 @@ export function compileScanLoop(
   if (!mayGenerateCode()) return undefined;
   const w = new CodeWriter();
   const row = new RowCode(w, tableShape, notNullIds(tableShape, access));
-  const body = (): boolean => writeRow(row, filter, () => writeCopy(row, tableShape, outShape));
-  return finishLoop(w, row, access.layout.number, body, conjunctsOf(filter));
-}
-
-/**
- * Writes the whole function. Parameters are read at its start, so the conditions are generated once before to learn which.
- */
-function finishLoop(
-  w: CodeWriter,
-  row: RowCode,
-  layoutNumber: number,
-  body: () => boolean,
-  conditions: readonly Expr[],
-): CompiledLoop | undefined {
-  for (const condition of conditions) if (conditionCode(row, condition, true) === undefined) return undefined;
-  for (const line of row.prologue) w.line(line);
-  if (!writeLoops(row, layoutNumber, body)) return undefined;
+  const copy = (): boolean => {
+    w.line('out.start();');
+    copyColumns(w, outShape, (column) => ({
+      shape: tableShape,
+      names: FIRST,
+      position: tableShape.require(column.id),
+    }));
+    w.line('out.finish();');
+    return true;
+  };
+  if (!writeLoops(row, access.layout.number, () => writeRow(row, filter, copy))) return undefined;
   return w.build<LeafLoop>('scanLeaf', ['scan', 'access', 's', 'out']);
-}
-
-/** Copies the wanted columns into a new row of `out`. */
-function writeCopy(row: RowCode, from: Shape, to: Shape): boolean {
-  const w = row.writer;
-  w.line('out.start();');
-  to.columns.forEach((column, target) => {
-    const source = from.require(column.id);
-    const isNull = from.layout.isNullCode(source, 'b', 'r');
-    const { kind } = column.physical;
-    if (isVariable(kind)) {
-      const range = from.layout.variableCode(source, 'v', 'r');
-      const variable = to.layout.variableIndex[target]!;
-      w.line(
-        `if (${isNull}) { out.setNull(${target}); out.putNothing(${variable}); } else out.putCopy(${variable}, b, ${range.start}, ${range.end}, ${range.long});`,
-      );
-      return;
-    }
-    w.line(
-      `if (${isNull}) out.setNull(${target}); else { ${copyFixed(fixedBytes(kind), from.layout.fixedAt[source]!, to.layout.fixedAt[target]!)} }`,
-    );
-  });
-  w.line('out.finish();');
-  return true;
-}
-
-function copyFixed(size: number, from: number, to: number): string {
-  if (size === 1) return `out.bytes[out.at + ${to}] = b[r + ${from}];`;
-  if (size === 2) return `out.view.setInt16(out.at + ${to}, v.getInt16(r + ${from}, true), true);`;
-  const words: string[] = [];
-  for (let i = 0; i < size; i += 4)
-    words.push(`out.view.setInt32(out.at + ${to + i}, v.getInt32(r + ${from + i}, true), true);`);
-  return words.join(' ');
 }
