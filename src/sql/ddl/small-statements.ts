@@ -1,6 +1,6 @@
 /** CREATE SCHEMA, renaming, moving between schemas, owners, comments. */
 import type { Task } from '../../base/task.ts';
-import type { CatalogObject, SchemaObject } from '../../engine/catalog.ts';
+import type { CatalogObject, Oid, SchemaObject } from '../../engine/catalog.ts';
 import type {
   AlterOwnerStatement,
   CommentStatement,
@@ -10,6 +10,7 @@ import type {
 } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import type { Definer } from './definer.ts';
+import { keepingNames } from './kept-names.ts';
 
 export function* createSchema(d: Definer, s: CreateSchemaStatement): Task<void> {
   const name = s.name?.text ?? s.owner!.text;
@@ -72,7 +73,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
   } else d.requireFree(found.schema, to);
   requireNoViewOf(d, found);
   if (found.kind === 'table') yield* d.lock(found.oid, 8);
-  yield* d.put({ ...found, name: to, version: found.version + 1 });
+  yield* keepingNames(d, () => d.put({ ...found, name: to, version: found.version + 1 }));
   if (found.kind === 'index' && found.constraint !== 0) {
     const constraint = d.catalog.object(found.constraint);
     if (constraint !== undefined) yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
@@ -135,15 +136,22 @@ export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
     throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
   d.requireFree(schema.oid, found.name);
   requireNoViewOf(d, found);
-  if (found.kind === 'table') {
-    yield* d.lock(found.oid, 8);
-    for (const o of [...d.catalog.indexesOf(found.oid), ...d.catalog.constraintsOf(found.oid)])
-      yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
-    for (const o of d.catalog.objects())
-      if (o.kind === 'sequence' && o.ownedBy?.table === found.oid)
-        yield* d.put({ ...o, schema: schema.oid, version: o.version + 1 });
-  }
-  yield* d.put({ ...found, schema: schema.oid, version: found.version + 1 });
+  if (found.kind === 'table') yield* d.lock(found.oid, 8);
+  yield* keepingNames(d, () => moveTo(d, found, schema.oid));
+}
+
+/** Moves an object; a table takes its indexes, constraints and sequences along. */
+function* moveTo(d: Definer, object: CatalogObject, schema: Oid): Task<void> {
+  const { oid } = object;
+  const own =
+    object.kind === 'table'
+      ? [
+          ...d.catalog.indexesOf(oid),
+          ...d.catalog.constraintsOf(oid),
+          ...[...d.catalog.objects()].filter((o) => o.kind === 'sequence' && o.ownedBy?.table === oid),
+        ]
+      : [];
+  for (const o of [...own, object]) yield* d.put({ ...o, schema, version: o.version + 1 });
 }
 
 /** Everything has one owner; naming that one changes nothing. */
