@@ -19,8 +19,15 @@ export const FIRST_USER_OID = 16384;
 export const PG_CATALOG_OID = 11;
 export const PUBLIC_OID = 2200;
 export const INFORMATION_SCHEMA_OID = 13_000;
+export const EXTENTDB_OID = 14_000;
+export const SYS_OID = 14_001;
 /** The role that a database is born with. */
 export const BOOTSTRAP_ROLE_OID = 10;
+
+/** Does a schema hold what is built in? Nobody makes anything there or drops it. */
+export function isSystemSchema(oid: Oid): boolean {
+  return oid < FIRST_USER_OID && oid !== PUBLIC_OID;
+}
 
 interface ObjectBase {
   readonly oid: Oid;

@@ -14,10 +14,13 @@ import {
   BOOTSTRAP_ROLE_OID,
   Catalog,
   type CatalogObject,
+  EXTENTDB_OID,
   INFORMATION_SCHEMA_OID,
   type Oid,
   PG_CATALOG_OID,
   PUBLIC_OID,
+  type SchemaObject,
+  SYS_OID,
   type TableObject,
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
@@ -25,6 +28,7 @@ import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
 import { Session } from './session.ts';
+import { SpaceFacts } from './space-facts.ts';
 import type { SpillFile } from './spill-file.ts';
 import { TableAccess } from './table-access.ts';
 
@@ -44,6 +48,8 @@ export class Database {
   readonly oids: OidSource;
   readonly rowIds: RowIds;
   readonly sequences: Sequences;
+  /** What there is to know about the file's space. */
+  readonly space: SpaceFacts;
   #catalog: Catalog = new Catalog([], 0);
   #accesses = new WeakMap<TableObject, TableAccess>();
   /** Open sessions by process id. */
@@ -61,6 +67,7 @@ export class Database {
     this.oids = new OidSource(store);
     this.rowIds = new RowIds(store);
     this.sequences = new Sequences(store);
+    this.space = new SpaceFacts(file);
   }
 
   /** Reads the catalog of an open store, or writes the first one. */
@@ -81,7 +88,7 @@ export class Database {
       for (const object of objects) yield* writeObject(this.store, t, object);
     }
     yield* t.commit();
-    this.#catalog = new Catalog(objects, 1);
+    this.#catalog = new Catalog([...objects, ...missingSchemas(objects)], 1);
   }
 
   /** The catalog as committed. */
@@ -162,6 +169,18 @@ export class Database {
     await runTask(this.sequences.settle());
     await this.store.close();
   }
+}
+
+/** Schemas that every database has without their being stored, unless a user's has the name. */
+function missingSchemas(objects: readonly CatalogObject[]): SchemaObject[] {
+  const base = { kind: 'schema', schema: 0, owner: BOOTSTRAP_ROLE_OID, version: 1 } as const;
+  const schemas: SchemaObject[] = [
+    { ...base, oid: EXTENTDB_OID, name: 'extentdb', comment: 'space, maintenance and how they go' },
+    { ...base, oid: SYS_OID, name: 'sys', comment: 'views and functions by the names of SQL Server' },
+  ];
+  return schemas.filter(
+    ({ name, oid }) => !objects.some((o) => o.oid === oid || (o.kind === 'schema' && o.name === name)),
+  );
 }
 
 function firstObjects(): CatalogObject[] {

@@ -140,6 +140,17 @@ export class Instance {
       .map((name) => ({ name, oid: oidOf(name) }));
   }
 
+  /** Length of a database's file, open or not; undefined = no such database. */
+  databaseBytes(oid: Oid): number | undefined {
+    for (const database of this.#started.values()) if (database.oid === oid) return database.space.fileBytes();
+    const name = this.databaseList().find((database) => database.oid === oid)?.name;
+    if (name === undefined) return undefined;
+    const file = this.options.vfs.open(this.#path(name), 'read');
+    const bytes = file.size();
+    file.close();
+    return bytes;
+  }
+
   /** @throws 42P04, 0A000 for a single file. */
   async createDatabase(name: string): Promise<void> {
     if (this.#directory === undefined)

@@ -161,6 +161,10 @@ class FaultyFile implements VfsFile {
     return this.#inner.size();
   }
 
+  diskBytes(): number {
+    return this.#inner.diskBytes();
+  }
+
   truncate(size: number): void {
     this.#vfs.check('resize', this.path);
     this.#inner.truncate(size);

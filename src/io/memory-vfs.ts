@@ -289,6 +289,10 @@ class MemoryFile implements VfsFile {
     return this.#inode.size;
   }
 
+  diskBytes(): number {
+    return this.#inode.allocated;
+  }
+
   truncate(size: number): void {
     this.#disk.step();
     this.#room(size);

@@ -94,6 +94,11 @@ class NodeFile implements VfsFile {
     return this.#guard('stat', () => fs.fstatSync(this.#fd).size);
   }
 
+  diskBytes(): number {
+    // Blocks are of 512 bytes, whatever the file system's are.
+    return this.#guard('stat', () => fs.fstatSync(this.#fd).blocks * 512);
+  }
+
   truncate(size: number): void {
     this.#guard('truncate', () => fs.ftruncateSync(this.#fd, size));
   }

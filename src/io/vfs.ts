@@ -22,6 +22,8 @@ export interface VfsFile {
   syncData(): void;
   syncDataAsync(done: Done): void;
   size(): number;
+  /** Bytes of disk that the file takes: without its holes, with what the file system keeps about it. */
+  diskBytes(): number;
   truncate(size: number): void;
   /** Backs a range with disk space, extending the file when it ends later; its bytes keep their content or are zero. */
   allocate(offset: number, length: number): void;

@@ -1,14 +1,15 @@
 /** What every definition statement needs: names resolved, names made, objects found, options read. */
 import { type ErrorCode, type ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type {
-  Catalog,
-  CatalogObject,
-  ColumnObject,
-  Oid,
-  RelationObject,
-  SchemaObject,
-  TableObject,
+import {
+  type Catalog,
+  type CatalogObject,
+  type ColumnObject,
+  isSystemSchema,
+  type Oid,
+  type RelationObject,
+  type SchemaObject,
+  type TableObject,
 } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Option } from '../ast/definitions.ts';
@@ -85,7 +86,7 @@ export class Definer {
         ? creationSchema(this.catalog, this.sql.settings.get('search_path')!, this.sql.user)
         : this.schemaNamed(name.schema, name.at).oid;
     const schema = this.catalog.object(oid)!;
-    if (schema.name === 'pg_catalog' || schema.name === 'information_schema') {
+    if (isSystemSchema(schema.oid)) {
       throw this.error(
         'insufficient_privilege',
         `permission denied to create "${schema.name}.${name.name}"`,

@@ -4,13 +4,14 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type {
-  CatalogObject,
-  ColumnObject,
-  ConstraintObject,
-  IndexObject,
-  Oid,
-  TableObject,
+import {
+  type CatalogObject,
+  type ColumnObject,
+  type ConstraintObject,
+  type IndexObject,
+  isSystemSchema,
+  type Oid,
+  type TableObject,
 } from '../../engine/catalog.ts';
 import type { DropStatement, ObjectKind } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
@@ -232,7 +233,7 @@ function* dropSchemas(d: Definer, s: DropStatement): Task<void> {
       d.sql.tell(`schema "${name.name}" does not exist, skipping`);
       continue;
     }
-    if (schema.oid === 11 || schema.name === 'information_schema')
+    if (isSystemSchema(schema.oid))
       throw fail(
         'dependent_objects_still_exist',
         `cannot drop schema ${schema.name} because it is required by the database system`,

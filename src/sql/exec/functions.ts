@@ -27,6 +27,7 @@ function setEval(call: CallExpr, scope: Scope): SetEval {
     const impl = implementation(fn, types);
     return (env) => {
       const values = args.map((a) => a(env));
+      env.state.context.waiter = env;
       const value = fn.strict && values.includes(null) ? null : impl(env.state.context, ...values);
       return [value][Symbol.iterator]();
     };
@@ -36,6 +37,7 @@ function setEval(call: CallExpr, scope: Scope): SetEval {
   return (env) => {
     const values = args.map((a) => a(env));
     if (fn.strict && values.includes(null)) return [][Symbol.iterator]();
+    env.state.context.waiter = env;
     return impl(env.state.context, ...values)[Symbol.iterator]();
   };
 }
@@ -250,8 +252,10 @@ class ProjectSetOperator extends Operator {
   }
 }
 
-/** Gives the rows of a catalog relation, all columns, for a session. */
-export type VirtualRows = (relation: VirtualRelation, state: ExecState) => Iterable<readonly SqlValue[]>;
+/** Gives the rows of a catalog relation, all columns, for a session; some have to wait for pages first. */
+export type VirtualRows = (
+  relation: VirtualRelation,
+) => readonly (readonly SqlValue[])[] | Task<Iterable<readonly SqlValue[]>>;
 
 /** Catalog relations: rows are made when the scan starts. */
 export class VirtualScanPlan implements PlanNode {
@@ -290,10 +294,10 @@ class VirtualScanOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
-  // biome-ignore lint/correctness/useYield: opening waits for nothing here
   *open(): Task<void> {
     this.loops++;
-    this.#rows = this.#plan.source(this.#plan.relation, this.state)[Symbol.iterator]();
+    const made = this.#plan.source(this.#plan.relation);
+    this.#rows = ('next' in made ? yield* made : made)[Symbol.iterator]();
   }
 
   *next(): Task<RowBuffer | undefined> {

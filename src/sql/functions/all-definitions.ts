@@ -14,6 +14,7 @@ import { INTEGER_ARITHMETIC } from './integer-arithmetic.ts';
 import { NUMERIC_ARITHMETIC } from './numeric-arithmetic.ts';
 import { PATTERN_FUNCTIONS } from './pattern-functions.ts';
 import { SET_FUNCTIONS } from './set-functions.ts';
+import { SPACE_FUNCTIONS } from './space-functions.ts';
 import { STRING_FUNCTIONS } from './string-functions.ts';
 import { SYSTEM_FUNCTIONS } from './system-functions.ts';
 import { textOutputFunctions } from './text-output-functions.ts';
@@ -37,6 +38,7 @@ export function allDefinitions(types: TypeTable): readonly Definition[] {
     ...FORMATTING_FUNCTIONS,
     ...SET_FUNCTIONS,
     ...SYSTEM_FUNCTIONS,
+    ...SPACE_FUNCTIONS,
     ...WINDOW_FUNCTIONS,
   ];
 }

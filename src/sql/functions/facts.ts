@@ -16,6 +16,7 @@ import { AGGREGATE_FACTS } from './aggregate-facts.ts';
 import { CAST_FACTS } from './cast-facts.ts';
 import { FUNCTION_FACTS_A_TO_I } from './function-facts-a-i.ts';
 import { FUNCTION_FACTS_J_TO_Z } from './function-facts-j-z.ts';
+import { SPACE_FUNCTION_FACTS } from './function-facts-space.ts';
 import { OPERATOR_FACTS } from './operator-facts.ts';
 
 export interface FunctionFacts {
@@ -112,10 +113,11 @@ function push<K, V>(map: Map<K, V[]>, key: K, ...values: V[]): void {
 /** The texts of a name's overloads. */
 const overloads = lazy(() => {
   const texts = new Map<string, string[]>();
-  for (const line of [...lines(FUNCTION_FACTS_A_TO_I), ...lines(FUNCTION_FACTS_J_TO_Z)]) {
-    const [name = '', ...some] = line.split(' ');
-    push(texts, name, ...some);
-  }
+  for (const table of [FUNCTION_FACTS_A_TO_I, FUNCTION_FACTS_J_TO_Z, SPACE_FUNCTION_FACTS])
+    for (const line of lines(table)) {
+      const [name = '', ...some] = line.split(' ');
+      push(texts, name, ...some);
+    }
   return texts;
 });
 

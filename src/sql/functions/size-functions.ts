@@ -1,7 +1,7 @@
 /** Sizes of relations and databases, and sizes as text. */
 
 import { fail } from '../../base/errors.ts';
-import type { Oid } from '../types/contracts.ts';
+import type { Oid, SystemHooks } from '../types/contracts.ts';
 import { type Numeric, numericToInteger, parseNumeric } from '../types/numeric.ts';
 import { multiplyNumeric, roundNumeric } from '../types/numeric-arithmetic.ts';
 import { narrow, type WideInteger } from '../types/wide-integer.ts';
@@ -59,18 +59,25 @@ function bytesOf(text: string): WideInteger {
 }
 
 export const SIZE_FUNCTIONS: readonly Definition[] = [
-  contextual('pg_relation_size(regclass)', ({ system }, oid: Oid) => system.relationSize(oid, 'main')),
-  contextual('pg_relation_size(regclass,text)', ({ system }, oid: Oid, fork: string) => system.relationSize(oid, fork)),
-  contextual('pg_table_size(regclass)', ({ system }, oid: Oid) => system.tableSize(oid)),
-  contextual('pg_indexes_size(regclass)', ({ system }, oid: Oid) => system.indexesSize(oid)),
-  contextual('pg_total_relation_size(regclass)', ({ system }, oid: Oid) => system.totalRelationSize(oid)),
-  contextual('pg_database_size(oid)', ({ system }, oid: Oid) => system.databaseSize(oid)),
-  contextual('pg_database_size(name)', ({ system }, name: string) => {
-    const oid = system.databaseOid(name);
-    if (oid === 0) throw fail('invalid_catalog_name', `database "${name}" does not exist`);
-    return system.databaseSize(oid);
-  }),
+  contextual('pg_relation_size(regclass)', ({ system }, oid: Oid) => system.space.relationSize(oid, 'main') ?? null),
+  contextual(
+    'pg_relation_size(regclass,text)',
+    ({ system }, oid: Oid, fork: string) => system.space.relationSize(oid, fork) ?? null,
+  ),
+  contextual('pg_table_size(regclass)', ({ system }, oid: Oid) => system.space.tableSize(oid) ?? null),
+  contextual('pg_indexes_size(regclass)', ({ system }, oid: Oid) => system.space.indexesSize(oid) ?? null),
+  contextual('pg_total_relation_size(regclass)', ({ system }, oid: Oid) => system.space.totalRelationSize(oid) ?? null),
+  contextual('pg_database_size(oid)', ({ system }, oid: Oid) => databaseSize(system, oid, `OID ${oid}`)),
+  contextual('pg_database_size(name)', ({ system }, name: string) =>
+    databaseSize(system, system.databaseOid(name), `"${name}"`),
+  ),
   pure('pg_size_pretty(int8)', pretty),
   pure('pg_size_pretty(numeric)', (value: Numeric) => pretty(numericToInteger(value) ?? 0)),
   pure('pg_size_bytes(text)', bytesOf),
 ];
+
+function databaseSize(system: SystemHooks, oid: Oid, name: string): number {
+  const size = system.space.databaseSize(oid);
+  if (size === undefined) throw fail('invalid_catalog_name', `database ${name} does not exist`);
+  return size;
+}

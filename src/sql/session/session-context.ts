@@ -16,6 +16,7 @@ import type { FormatSettings, SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { displayName, findRelation, parseQualifiedName, quoteIdentifier, searchSchemas } from './names.ts';
 import type { Settings } from './settings.ts';
+import { SpaceContext, type SpacePeers } from './space-context.ts';
 
 /** µs between 1970-01-01 and 2000-01-01. */
 const EPOCH_MICROS = 946_684_800_000_000;
@@ -37,6 +38,7 @@ export class SessionContext implements StatementContext, SystemHooks {
   #lastSequence: Oid = 0;
   /** Sends NOTIFY, cancels other sessions: given by the server, absent elsewhere. */
   readonly peers: Peers;
+  readonly space: SpaceContext;
 
   constructor(session: Session, settings: Settings, user: string, peers: Peers) {
     this.#session = session;
@@ -46,6 +48,7 @@ export class SessionContext implements StatementContext, SystemHooks {
     this.databaseName = session.database.name;
     this.backendPid = session.processId;
     this.peers = peers;
+    this.space = new SpaceContext(session, peers, (start) => this.#wait(start), this);
   }
 
   get settings(): FormatSettings {
@@ -223,39 +226,6 @@ export class SessionContext implements StatementContext, SystemHooks {
     return object.kind === 'table' ? object.columns.find((c) => c.number === subId)?.comment : undefined;
   }
 
-  relationSize(oid: Oid, fork: string): number {
-    const object = this.#catalog.object(oid);
-    if (object?.kind !== 'table' && object?.kind !== 'index') return 0;
-    const { store } = this.#session;
-    return fork === 'main' ? store.facts(object.tree).pages * store.pageBytes : 0;
-  }
-
-  tableSize(oid: Oid): number {
-    return this.relationSize(oid, 'main');
-  }
-
-  indexesSize(oid: Oid): number {
-    const table = this.#catalog.object(oid);
-    return this.#catalog
-      .indexesOf(oid)
-      .reduce(
-        (sum, i) =>
-          sum + (table?.kind === 'table' && table.primaryIndex === i.oid ? 0 : this.relationSize(i.oid, 'main')),
-        0,
-      );
-  }
-
-  totalRelationSize(oid: Oid): number {
-    return this.tableSize(oid) + this.indexesSize(oid);
-  }
-
-  databaseSize(): number {
-    let pages = 0;
-    for (const object of this.#catalog.objects())
-      if (object.kind === 'table' || object.kind === 'index') pages += this.#session.store.facts(object.tree).pages;
-    return pages * this.#session.store.pageBytes;
-  }
-
   hasPrivilege(): boolean | null {
     // Every role that can connect owns everything until roles have privileges of their own.
     return true;
@@ -366,7 +336,7 @@ export class SessionContext implements StatementContext, SystemHooks {
 }
 
 /** What a session can ask about its surroundings. */
-export interface Peers {
+export interface Peers extends SpacePeers {
   databases(): readonly { readonly name: string; readonly oid: Oid }[];
   cancel(pid: number, terminate: boolean): boolean;
   /** Oid of a catalog relation by name, 0 = none; and its name for printing. */

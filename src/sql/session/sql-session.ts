@@ -105,6 +105,8 @@ export class SqlSession {
       cancel: (pid, terminate) => instance.cancel(pid, terminate),
       virtualOid,
       virtualName,
+      openDatabases: () => instance.databases(),
+      databaseSize: (oid) => instance.databaseBytes(oid),
     });
     this.block = new TransactionBlock(engine, this.settings, this.context);
     this.block.onEnd = () => this.#endPortals();
@@ -260,7 +262,7 @@ export class SqlSession {
     const planner = new Planner(
       this.engine,
       bound.lastColumnId,
-      (relation, state) => virtualRows(relation, state, this),
+      (relation) => virtualRows(relation, this),
       this.#known(bound, values),
     );
     const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);

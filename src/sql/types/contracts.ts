@@ -89,12 +89,7 @@ export interface SystemHooks {
   /** `pg_get_expr(text, relation)`: expressions are stored as text already. */
   serialSequence(table: string, column: string): string | undefined;
   comment(objectOid: Oid, catalog: string, subId: number): string | undefined;
-  /** Sizes in bytes; fork as PostgreSQL names them. */
-  relationSize(oid: Oid, fork: string): number;
-  tableSize(oid: Oid): number;
-  indexesSize(oid: Oid): number;
-  totalRelationSize(oid: Oid): number;
-  databaseSize(oid: Oid): number;
+  readonly space: SpaceHooks;
   hasPrivilege(kind: string, role: string | Oid, object: string | Oid, privilege: string): boolean | null;
   setting(name: string): string | undefined;
   /** False for a name that is no setting at all. */
@@ -115,6 +110,26 @@ export interface SystemHooks {
   notify(channel: string, payload: string): void;
   isBlockedBy(pid: number, pids: readonly number[]): boolean;
   blockingPids(pid: number): readonly number[];
+}
+
+/** One row of a function that reports on space. */
+export type SpaceRow = readonly SqlValue[];
+
+/** Questions about space. Sizes are bytes, undefined = no such object. */
+export interface SpaceHooks {
+  /** Fork as PostgreSQL names them. */
+  relationSize(oid: Oid, fork: string): number | undefined;
+  tableSize(oid: Oid): number | undefined;
+  indexesSize(oid: Oid): number | undefined;
+  totalRelationSize(oid: Oid): number | undefined;
+  databaseSize(oid: Oid): number | undefined;
+  /** Rows of the functions of `functions/space-functions.ts`. */
+  physicalStats(args: SpaceRow): readonly SpaceRow[];
+  extentStats(oid: Oid): readonly SpaceRow[];
+  tupleStats(oid: Oid): readonly SpaceRow[];
+  indexStats(oid: Oid): readonly SpaceRow[];
+  freeSpace(oid: Oid): Iterable<SpaceRow>;
+  freeSpaceOf(oid: Oid, pgno: number): number;
 }
 
 /** One row of pg_type with its behaviour. */

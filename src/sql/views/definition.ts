@@ -1,5 +1,6 @@
 /** How a catalog relation is described: its columns and the function that makes its rows. */
 import { broken } from '../../base/assert.ts';
+import type { Task } from '../../base/task.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
@@ -17,6 +18,9 @@ export type NamedRow = Readonly<Record<string, SqlValue>>;
 /** Makes the rows of one relation. */
 export type RowMaker = (source: ViewSource) => Iterable<NamedRow>;
 
+/** Makes the rows of one relation that has to wait for them. */
+export type RowGatherer = (source: ViewSource) => Task<Iterable<NamedRow>>;
+
 export interface ViewDefinition {
   readonly oid: Oid;
   readonly schema: string;
@@ -24,7 +28,7 @@ export interface ViewDefinition {
   /** r for catalogs, v for views: pg_class.relkind. */
   readonly kind: string;
   readonly columns: readonly { readonly name: string; readonly type: Oid; readonly typmod: number }[];
-  rows(source: ViewSource): Iterable<readonly SqlValue[]>;
+  rows(source: ViewSource): Task<Iterable<readonly SqlValue[]>>;
 }
 
 const CHAR_OID = 18;
@@ -37,14 +41,22 @@ function typeOf(text: string): Oid {
   return array ? entry.arrayOid : entry.oid;
 }
 
-/** Reads a line of `catalog-relations.ts`; a relation without a maker is empty. */
-export function definitionOf(line: string, makers: ReadonlyMap<string, RowMaker>): ViewDefinition {
+/** Reads a line of `catalog-relations.ts`; a relation that nobody makes rows for is empty. */
+export function definitionOf(
+  line: string,
+  makers: ReadonlyMap<string, RowMaker>,
+  gatherers: ReadonlyMap<string, RowGatherer>,
+): ViewDefinition {
   const [oid, schema, name, kind, columnText] = line.split('|') as [string, string, string, string, string];
   const columns = columnText.split(', ').map((item) => {
     const [column, type] = item.split(' ') as [string, string];
     return { name: column, type: typeOf(type), typmod: -1 };
   });
   const make = makers.get(`${schema}.${name}`);
+  const gather = gatherers.get(`${schema}.${name}`);
+  function* inOrder(rows: Iterable<NamedRow>): Iterable<readonly SqlValue[]> {
+    for (const row of rows) yield columns.map((c) => row[c.name] ?? null);
+  }
   return {
     oid: Number(oid),
     schema,
@@ -52,8 +64,8 @@ export function definitionOf(line: string, makers: ReadonlyMap<string, RowMaker>
     kind,
     columns,
     *rows(source) {
-      if (make === undefined) return;
-      for (const row of make(source)) yield columns.map((c) => row[c.name] ?? null);
+      if (gather !== undefined) return inOrder(yield* gather(source));
+      return inOrder(make?.(source) ?? []);
     },
   };
 }

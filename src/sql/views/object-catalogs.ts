@@ -4,7 +4,6 @@ import {
   type Catalog,
   type ColumnObject,
   type ConstraintObject,
-  INFORMATION_SCHEMA_OID,
   type IndexObject,
   type Oid,
   PG_CATALOG_OID,
@@ -125,7 +124,7 @@ function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefini
     yield relationRow({
       oid: v.oid,
       relname: v.name,
-      relnamespace: v.schema === 'pg_catalog' ? PG_CATALOG_OID : INFORMATION_SCHEMA_OID,
+      relnamespace: catalog.schemaNamed(v.schema)?.oid ?? PG_CATALOG_OID,
       relam: v.kind === 'r' ? HEAP_AM : 0,
       relkind: v.kind,
       relnatts: v.columns.length,

@@ -84,7 +84,7 @@ function* typeRows({ catalog }: ViewSource): Iterable<NamedRow> {
   }
 }
 
-function* procRows(): Iterable<NamedRow> {
+function* procRows({ catalog }: ViewSource): Iterable<NamedRow> {
   const base = {
     pronamespace: PG_CATALOG_OID,
     proowner: OWNER,
@@ -102,6 +102,7 @@ function* procRows(): Iterable<NamedRow> {
     yield {
       ...base,
       oid: f.oid,
+      pronamespace: catalog.schemaNamed(f.schema)?.oid ?? PG_CATALOG_OID,
       proname: f.name,
       provariadic: f.variadic,
       prokind: f.kind,

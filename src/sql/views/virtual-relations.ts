@@ -1,8 +1,8 @@
 /**
- * Catalog relations by name and oid. `catalog-relations.ts` lists them, the files beside it make their rows; those of things
+ * Catalog relations by name and oid. `catalog-relations.ts` lists PostgreSQL's, the files beside it make their rows; those of things
  * that ExtentDB does not have are empty. Nothing is computed before it is asked for.
  */
-import type { ExecState } from '../exec/state.ts';
+import type { Task } from '../../base/task.ts';
 import type { VirtualRelation } from '../plan/logical.ts';
 import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
@@ -12,6 +12,7 @@ import { informationSchema } from './information-schema.ts';
 import { objectCatalogs } from './object-catalogs.ts';
 import { registryCatalogs } from './registry-catalogs.ts';
 import { serverViews } from './server-views.ts';
+import { SPACE_RELATIONS, spaceViews } from './space-views.ts';
 
 let views: readonly ViewDefinition[] | undefined;
 let byName: ReadonlyMap<string, ViewDefinition> = new Map();
@@ -26,7 +27,8 @@ export function allViews(): readonly ViewDefinition[] {
       ...serverViews(),
       ...informationSchema(),
     ]);
-    views = CATALOG_RELATIONS.map((line) => definitionOf(line, makers));
+    const gatherers = new Map(spaceViews());
+    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS].map((line) => definitionOf(line, makers, gatherers));
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
   }
@@ -51,11 +53,7 @@ export function virtualName(oid: Oid): string | undefined {
   return view === undefined ? undefined : view.schema === 'pg_catalog' ? view.name : `${view.schema}.${view.name}`;
 }
 
-export function virtualRows(
-  relation: VirtualRelation,
-  _state: ExecState,
-  session: SqlSession,
-): Iterable<readonly SqlValue[]> {
+export function virtualRows(relation: VirtualRelation, session: SqlSession): Task<Iterable<readonly SqlValue[]>> {
   allViews();
   return byOid.get(relation.oid)!.rows({ catalog: session.engine.catalog, session });
 }
