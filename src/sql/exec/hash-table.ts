@@ -6,7 +6,7 @@
  * the caller in arrays indexed by entry number.
  *
  *   hash ── top 6 bits ──> table ── low bits ──> slot: entry + 1 (0 = empty)
- *   entry: hash, key chunk and offset, key length
+ *   entry, four words side by side: hash | key chunk | key offset | key length
  */
 import type { RowMemory } from '../../engine/record-port.ts';
 
@@ -15,10 +15,21 @@ const CHUNK_BYTES = 65536;
 const NO_TABLES: (Int32Array | undefined)[] = new Array<Int32Array | undefined>(TABLES).fill(undefined);
 const NO_SIZES = new Int32Array(0);
 
-/** FNV-1a over the bytes, finished as murmur3 does. */
+const WORDS = 4;
+const CHUNK = 1;
+const OFFSET = 2;
+const LENGTH = 3;
+
+/** A hash of the bytes: four at a time, finished as murmur3 does. */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
-  let h = 0x811c9dc5;
-  for (let i = start; i < end; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+  let h = 0x811c9dc5 ^ (end - start);
+  let i = start;
+  for (const last = end - 3; i < last; i += 4) {
+    const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
+    h = Math.imul(h ^ word, 0x9e3779b1);
+    h ^= h >>> 15;
+  }
+  for (; i < end; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
   h ^= h >>> 16;
   h = Math.imul(h, 0x85ebca6b);
   h ^= h >>> 13;
@@ -33,10 +44,7 @@ export class HashTable {
   /** Made with the first entry: many tables never get one. */
   #tables: (Int32Array | undefined)[] = NO_TABLES;
   #sizes = NO_SIZES;
-  #hashes = new Uint32Array(0);
-  #chunkOf = new Uint32Array(0);
-  #offsetOf = new Uint32Array(0);
-  #lengthOf = new Uint32Array(0);
+  #entries = new Uint32Array(0);
   #chunks: Uint8Array[] = [];
   #free = CHUNK_BYTES;
   #charged = 0;
@@ -54,7 +62,7 @@ export class HashTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = table[slot]! - 1;
       if (entry < 0) return -1;
-      if (this.#hashes[entry] === hash && this.#same(entry, key, length)) return entry;
+      if (this.#entries[entry * WORDS] === hash && this.#same(entry, key, length)) return entry;
     }
   }
 
@@ -76,7 +84,7 @@ export class HashTable {
     for (; ; slot = (slot + 1) & mask) {
       const entry = table[slot]! - 1;
       if (entry < 0) break;
-      if (this.#hashes[entry] === hash && this.#same(entry, key, length)) return entry;
+      if (this.#entries[entry * WORDS] === hash && this.#same(entry, key, length)) return entry;
     }
     const entry = this.#add(hash, key, length);
     table[slot] = entry + 1;
@@ -87,9 +95,11 @@ export class HashTable {
   }
 
   #same(entry: number, key: Uint8Array, length: number): boolean {
-    if (this.#lengthOf[entry] !== length) return false;
-    const chunk = this.#chunks[this.#chunkOf[entry]!]!;
-    const at = this.#offsetOf[entry]!;
+    const entries = this.#entries;
+    const base = entry * WORDS;
+    if (entries[base + LENGTH] !== length) return false;
+    const chunk = this.#chunks[entries[base + CHUNK]!]!;
+    const at = entries[base + OFFSET]!;
     for (let i = 0; i < length; i++) if (chunk[at + i] !== key[i]) return false;
     return true;
   }
@@ -102,25 +112,26 @@ export class HashTable {
       this.#free = 0;
     }
     const entry = this.count++;
-    if (entry === this.#hashes.length) this.#growEntries();
+    if (entry * WORDS === this.#entries.length) this.#growEntries();
     const last = this.#chunks.length - 1;
     const chunk = this.#chunks[last]!;
     for (let i = 0; i < length; i++) chunk[this.#free + i] = key[i]!;
-    this.#hashes[entry] = hash;
-    this.#chunkOf[entry] = last;
-    this.#offsetOf[entry] = this.#free;
-    this.#lengthOf[entry] = length;
+    const entries = this.#entries;
+    const base = entry * WORDS;
+    entries[base] = hash;
+    entries[base + CHUNK] = last;
+    entries[base + OFFSET] = this.#free;
+    entries[base + LENGTH] = length;
     this.#free += length;
     return entry;
   }
 
   #growEntries(): void {
-    const size = Math.max(64, this.#hashes.length * 2);
-    this.#hashes = larger(this.#hashes, size);
-    this.#chunkOf = larger(this.#chunkOf, size);
-    this.#offsetOf = larger(this.#offsetOf, size);
-    this.#lengthOf = larger(this.#lengthOf, size);
-    this.#charge(size * 8);
+    const size = Math.max(64 * WORDS, this.#entries.length * 2);
+    const entries = new Uint32Array(size);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    this.#charge(size * 2);
   }
 
   #grow(number: number, old: Int32Array): void {
@@ -129,7 +140,7 @@ export class HashTable {
     for (let i = 0; i < old.length; i++) {
       const entry = old[i]! - 1;
       if (entry < 0) continue;
-      let slot = this.#hashes[entry]! & mask;
+      let slot = this.#entries[entry * WORDS]! & mask;
       while (table[slot] !== 0) slot = (slot + 1) & mask;
       table[slot] = entry + 1;
     }
@@ -150,17 +161,6 @@ export class HashTable {
     this.#sizes = NO_SIZES;
     this.#chunks = [];
     this.#free = CHUNK_BYTES;
-    if (this.#hashes.length > 4096) {
-      this.#hashes = new Uint32Array(0);
-      this.#chunkOf = new Uint32Array(0);
-      this.#offsetOf = new Uint32Array(0);
-      this.#lengthOf = new Uint32Array(0);
-    }
+    if (this.#entries.length > 4096 * WORDS) this.#entries = new Uint32Array(0);
   }
-}
-
-function larger(old: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(size);
-  next.set(old);
-  return next;
 }

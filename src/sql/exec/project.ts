@@ -2,6 +2,7 @@
 import type { Task } from '../../base/task.ts';
 import { RowBuffer } from '../../engine/record-port.ts';
 import type { Expr } from '../plan/logical.ts';
+import { type CompiledProject, compileProject, type ProjectPlace, type ProjectRows } from './codegen/project-code.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
@@ -36,6 +37,11 @@ export function rowBuilder(target: Shape, exprs: readonly Expr[], scope: Scope):
   };
 }
 
+/** Generated code takes over at about this many rows, or, with some rows at least, at this execution. */
+const COMPILE_ROWS = 1000;
+const COMPILE_ROWS_OFTEN = 100;
+const COMPILE_STARTS = 3;
+
 /** Keeps the rows for which `predicate` is true and computes `exprs` for them; either may be left out. */
 export class ProjectPlan implements PlanNode {
   readonly shape: Shape;
@@ -46,6 +52,9 @@ export class ProjectPlan implements PlanNode {
   readonly predicate: Eval | undefined;
   readonly exprs: readonly Expr[];
   readonly build: ColumnStep;
+  readonly #compile: () => CompiledProject | undefined;
+  #compiled: { readonly code: CompiledProject | undefined } | undefined;
+  #starts = 0;
 
   constructor(
     input: PlanNode,
@@ -64,6 +73,21 @@ export class ProjectPlan implements PlanNode {
     this.exprs = exprs;
     this.predicate = predicate === undefined ? undefined : compileEval(predicate, scope);
     this.build = rowBuilder(shape, exprs, scope);
+    this.#compile = () => compileProject(input.shape, shape, predicate, exprs, scope);
+  }
+
+  /** The generated code, when there is some and it has been earned. */
+  compiled(): CompiledProject | undefined {
+    this.#starts++;
+    const rows = this.children[0]!.rows;
+    if (rows < COMPILE_ROWS && (this.#starts < COMPILE_STARTS || rows < COMPILE_ROWS_OFTEN)) return undefined;
+    this.#compiled ??= { code: this.#compile() };
+    return this.#compiled.code;
+  }
+
+  /** Generated code, for EXPLAIN. */
+  get generated(): string | undefined {
+    return this.#compiled?.code?.source;
   }
 
   start(state: ExecState): Operator {
@@ -76,16 +100,21 @@ class ProjectOperator extends Operator {
   readonly #input: Operator;
   readonly #env: Env;
   readonly #out: RowBuffer;
+  readonly #code: CompiledProject | undefined;
+  readonly #place: ProjectPlace;
 
   constructor(state: ExecState, plan: ProjectPlan, input: Operator) {
     super(state);
+    this.#code = plan.compiled();
     this.#plan = plan;
     this.#input = input;
     this.#env = new Env(state);
+    this.#place = { env: this.#env, row: 0 };
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
   *open(): Task<void> {
+    this.loops++;
     yield* this.#input.open();
   }
 
@@ -97,7 +126,7 @@ class ProjectOperator extends Operator {
       if (rows === undefined) return undefined;
       let row = 0;
       while (row < rows.count) {
-        row = this.#run(rows, row);
+        row = this.#code === undefined ? this.#run(rows, row) : this.#runCode(this.#code.fn, rows, row);
         if (row < rows.count) yield* this.#env.finishWait();
       }
       if (this.state.spent(rows.count)) yield this.state.session.slice();
@@ -105,6 +134,17 @@ class ProjectOperator extends Operator {
         this.producedRows += out.count;
         return out;
       }
+    }
+  }
+
+  #runCode(code: ProjectRows, rows: RowBuffer, first: number): number {
+    try {
+      code(rows, first, this.state, this.#out, this.#place);
+      return rows.count;
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+      this.#out.abandon();
+      return this.#place.row;
     }
   }
 
