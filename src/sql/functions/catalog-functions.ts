@@ -12,6 +12,7 @@ import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue, SystemHooks } from '../types/contracts.ts';
 import { ACLITEM_OID } from '../types/type-oids.ts';
 import { contextual, type Definition, pure, pureSet } from './definition.ts';
+import { prettyText } from './pretty-text.ts';
 import { quoteLiteral } from './string-functions.ts';
 
 /** Encodings by pg_encoding's number; only UTF8 can be a database's. */
@@ -59,14 +60,14 @@ function viewDefinition(system: SystemHooks, view: Oid | string, pretty: boolean
 
 const DEFINITIONS: readonly Definition[] = [
   contextual('pg_get_indexdef(oid)', ({ system }, oid: Oid) => system.indexDefinition(oid, 0, false) ?? null),
-  contextual(
-    'pg_get_indexdef(oid,int4,bool)',
-    ({ system }, oid: Oid, column: number, pretty: boolean) => system.indexDefinition(oid, column, pretty) ?? null,
-  ),
+  contextual('pg_get_indexdef(oid,int4,bool)', ({ system }, oid: Oid, column: number, pretty: boolean) => {
+    const text = system.indexDefinition(oid, column, pretty);
+    if (text === undefined || !pretty) return text ?? null;
+    return column > 0 ? prettyKey(text) : withVisibleTable(system, prettyText(text));
+  }),
   contextual('pg_get_constraintdef(oid)', ({ system }, oid: Oid) => system.constraintDefinition(oid, false) ?? null),
-  contextual(
-    'pg_get_constraintdef(oid,bool)',
-    ({ system }, oid: Oid, pretty: boolean) => system.constraintDefinition(oid, pretty) ?? null,
+  contextual('pg_get_constraintdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) =>
+    prettied(system.constraintDefinition(oid, pretty), pretty),
   ),
   contextual('pg_get_viewdef(oid)', ({ system }, oid: Oid) => viewDefinition(system, oid, false)),
   contextual('pg_get_viewdef(oid,bool)', ({ system }, oid: Oid, pretty: boolean) =>
@@ -78,7 +79,9 @@ const DEFINITIONS: readonly Definition[] = [
     viewDefinition(system, name, pretty),
   ),
   contextual('pg_get_expr(pg_node_tree,oid)', ({ system }, text: string) => shownExpression(system, text)),
-  contextual('pg_get_expr(pg_node_tree,oid,bool)', ({ system }, text: string) => shownExpression(system, text)),
+  contextual('pg_get_expr(pg_node_tree,oid,bool)', ({ system }, text: string, _relation: Oid, pretty: boolean) =>
+    prettied(shownExpression(system, text), pretty),
+  ),
   contextual(
     'pg_get_serial_sequence(text,text)',
     ({ system }, table: string, column: string) => system.serialSequence(table, column) ?? null,
@@ -182,6 +185,22 @@ function* keywordRows(): Generator<readonly SqlValue[]> {
     const bare = BARE_LABEL[i] === 1;
     yield [KEYWORDS[i] ?? '', letter, bare, description, bare ? 'can be bare label' : 'requires AS'];
   }
+}
+
+function prettied(text: string | undefined, pretty: boolean): string | null {
+  return text === undefined ? null : pretty ? prettyText(text) : text;
+}
+
+/** A key by itself: an operation keeps one pair of parentheses. */
+function prettyKey(text: string): string {
+  return text.startsWith('(') ? `(${prettyText(text)})` : prettyText(text);
+}
+
+const INDEXED_TABLE = /(?<= ON )(?:(?:"(?:[^"]|"")*"|\w+)\.?)+(?= USING )/;
+
+/** For people a table is qualified only where it must be. */
+function withVisibleTable(system: SystemHooks, text: string): string {
+  return text.replace(INDEXED_TABLE, (table) => system.relationName(system.relationOid(table)) ?? table);
 }
 
 const RELATION = /'((?:[^']|'')*)'::regclass/g;

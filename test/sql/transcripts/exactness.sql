@@ -155,3 +155,12 @@ insert into r2 default values returning *;
 create table it (id int generated always as identity);
 alter sequence it_id_seq rename to it_seq;
 insert into it default values returning *;
+## texts for people have fewer parentheses
+create table p (a int default 1 + 2 * 3, b text default 'x' || upper('y'), c int check (c > 0 and c < 10 or c is null), d int check (not (d = 1 or d = 2) and d not in (5, 6)), e int default -(3 + 4), f text check (lower(f || 'x') like 'a%' and (f is null) = false), g int default (1 + 2) * 3, h numeric default round(1.5 * 2, 1), i int default 10 - (3 - 1), j int default 10 - 3 - 1, k text default (1 + 2)::text, l boolean default (not true), m text check (m in ('a (b', 'c') and length(m) > 1 + 1), n int check ((n + 1) is not null), o date default current_date - 7, q int check (coalesce(q, 0 + 1) = 1), r boolean default ((1 > 2) is true), s text default 'a''( b');
+select a.attname, pg_get_expr(d.adbin, d.adrelid, true) from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum order by a.attnum;
+select conname, pg_get_constraintdef(oid, true) from pg_constraint where conrelid = 'p'::regclass order by 1;
+select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = 'p'::regclass order by 1;
+create index p1 on p (a, (a + 1), lower(b || 'x')) where a > 0 and b <> 'q';
+create unique index p2 on p ((c * 2 + 1), upper(b)) where d is null;
+select pg_get_indexdef(indexrelid, 0, true) from pg_index where indrelid = 'p'::regclass order by 1;
+select pg_get_indexdef('p1'::regclass, 2, true), pg_get_indexdef('p1'::regclass, 3, true), pg_get_indexdef('p1'::regclass, 2, false);
