@@ -19,7 +19,7 @@ import {
 } from '../engine/record-port.ts';
 import type { ComputedKeys, IndexAccess, TableAccess } from '../engine/table-access.ts';
 import { tableRules } from '../sql/bind/table-rules.ts';
-import { RowRulesPlan } from '../sql/exec/modify.ts';
+import { RowRulesPlan } from '../sql/exec/row-rules.ts';
 import { ExecState, newRow } from '../sql/exec/state.ts';
 import { Planner } from '../sql/plan/planner.ts';
 import type { SqlSession } from '../sql/session/sql-session.ts';

@@ -2,7 +2,7 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
-import { ModifyOperator } from '../exec/modify.ts';
+import { ModifyOperator } from '../exec/modify-operator.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
 import type { ColumnId, Logical } from '../plan/logical.ts';

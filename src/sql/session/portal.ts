@@ -7,7 +7,7 @@
 import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
-import { ModifyOperator } from '../exec/modify.ts';
+import { ModifyOperator } from '../exec/modify-operator.ts';
 import { type Operator, type PlanNode, pointAt, startPlan } from '../exec/operator.ts';
 import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';

@@ -1,0 +1,475 @@
+/**
+ * How INSERT, UPDATE and DELETE run.
+ *
+ * A change runs to its end when its first batch is asked for; RETURNING rows wait in a row buffer. Each new row is a wide
+ * record of the table's live columns: built, completed with generated columns, checked, then written by the engine.
+ *
+ * Before an old row is changed its newest version is locked. If that is not the version that the snapshot saw:
+ *   READ COMMITTED   the statement's conditions are evaluated again over the newest version and the saved columns of the
+ *                    other tables; the row is changed if they still hold
+ *   REPEATABLE READ  40001
+ * A row whose key another transaction changed is followed to its new key. Afterwards foreign keys are seen to.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { Catalog, IndexObject } from '../../engine/catalog.ts';
+import { type BulkAppender, NEED, NONE, ROW_NO_KEY_UPDATE, ROW_UPDATE, RowBuffer } from '../../engine/record-port.ts';
+import { type TableAccess, TableWriter } from '../../engine/table-access.ts';
+import type { SqlValue } from '../types/contracts.ts';
+import { columnCopier } from './copy.ts';
+import { ForeignKeyWork } from './foreign-keys.ts';
+import { HashTable } from './hash-table.ts';
+import type { DeleteOptions, InsertOptions, ModifyPlan, UpdateOptions } from './modify.ts';
+import { BATCH_ROWS, evaluateRow, Operator, pointAt, pointSecond, startPlan } from './operator.ts';
+import { RowHolder } from './row-holder.ts';
+import { Env, type ExecState } from './state.ts';
+import { uniqueViolation } from './violations.ts';
+
+/** A batch of at least this many rows is worth building leaves for. */
+const BULK_ROWS = 32;
+
+/** The number of rows that a change affected, for its command tag. */
+export interface Affected {
+  affected: number;
+}
+
+export class ModifyOperator extends Operator implements Affected {
+  affected = 0;
+  readonly #plan: ModifyPlan;
+  readonly #access: TableAccess;
+  readonly #input: Operator;
+  /** Points to input rows (0) or, while checking, to the new row. */
+  readonly #env: Env;
+  readonly #returnEnv: Env;
+  readonly #out: RowBuffer;
+  /** New rows and old rows, one batch of input at a time. */
+  readonly #new: RowBuffer;
+  readonly #old: RowBuffer;
+  readonly #merged: RowBuffer;
+  readonly #holder: RowHolder;
+  readonly #done: HashTable;
+  #writer: TableWriter | undefined;
+  #foreign: ForeignKeyWork | undefined;
+  #catalog: Catalog | undefined;
+  #ran = false;
+  #delivered = 0;
+  readonly #batch: RowBuffer;
+
+  constructor(state: ExecState, plan: ModifyPlan) {
+    super(state);
+    this.#plan = plan;
+    this.#access = plan.options.access;
+    this.#holder = new RowHolder(state, plan.options.access.table.tree);
+    this.#input = startPlan(plan.options.input, state);
+    this.#env = new Env(state);
+    this.#returnEnv = new Env(state);
+    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+    this.#batch = new RowBuffer(plan.shape.layout, state.memory);
+    this.#new = new RowBuffer(this.#access.wideLayout, state.memory);
+    this.#old = new RowBuffer(this.#access.wideLayout, state.memory);
+    this.#merged = new RowBuffer(plan.options.input.shape.layout, state.memory);
+    this.#done = new HashTable(state.memory);
+  }
+
+  *open(): Task<void> {
+    const { session } = this.state;
+    const { table } = this.#access;
+    if (this.#access.primaryParts === undefined) yield* session.database.rowIds.load(table.tree, session.transaction);
+    if (this.#writer === undefined)
+      this.#writer = new TableWriter(
+        session.store,
+        session.transaction,
+        this.#access,
+        () => session.database.rowIds.take(table.tree),
+        this.#plan.rules.computedKeys(this.state),
+      );
+    else this.#writer.enter(session.transaction);
+    if (this.#foreign === undefined || this.#catalog !== session.catalog) {
+      this.#foreign = new ForeignKeyWork(this.state, table);
+      this.#catalog = session.catalog;
+    }
+    this.#ran = false;
+    this.#delivered = 0;
+    this.affected = 0;
+    this.#out.clear();
+    this.#done.clear();
+    yield* this.#input.open();
+  }
+
+  *next(): Task<RowBuffer | undefined> {
+    if (!this.#ran) yield* this.#run();
+    const batch = this.#batch;
+    batch.clear();
+    while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) {
+      const address = this.#out.index[this.#delivered++]!;
+      const chunk = address >>> 13;
+      batch.appendRow(this.#out.chunks[chunk]!, this.#out.views[chunk]!, (address & 8191) << 3);
+    }
+    this.producedRows += batch.count;
+    return batch.count === 0 ? undefined : batch;
+  }
+
+  *#run(): Task<void> {
+    const { options } = this.#plan;
+    const { session } = this.state;
+    const appends = this.#plan.appendsOnly && !this.#foreign!.concerned;
+    let bulk: BulkAppender | undefined;
+    for (;;) {
+      const rows = yield* this.#input.next();
+      if (rows === undefined) break;
+      if (appends && rows.count >= BULK_ROWS)
+        bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
+      if (bulk !== undefined) {
+        yield* this.#append(rows, bulk);
+        if (this.state.spent(rows.count * 2)) yield this.state.session.slice();
+        continue;
+      }
+      for (let i = 0; i < rows.count; i++) {
+        this.#new.clear();
+        this.#old.clear();
+        if (options.kind === 'insert') yield* this.#insert(rows, i, options);
+        else yield* this.#change(rows, i, options);
+        if (this.state.spent(4)) yield this.state.session.slice();
+      }
+    }
+    if (bulk !== undefined) while (bulk.flush() === NEED) yield this.state.session.need();
+    yield* this.#foreign!.finish();
+    this.#ran = true;
+  }
+
+  /**
+   * Appends a batch leaf by leaf: for tables whose rows need nothing but their key. A row that does not go to the right edge,
+   * or is too large, takes the ordinary way.
+   */
+  *#append(rows: RowBuffer, bulk: BulkAppender): Task<void> {
+    const env = this.#env;
+    const { build, rules, sameColumns } = this.#plan;
+    const writer = this.#writer!;
+    const { session } = this.state;
+    for (let i = 0; i < rows.count; i++) {
+      let source = rows;
+      let row = i;
+      if (!sameColumns) {
+        this.#new.clear();
+        pointAt(env, rows, i);
+        yield* evaluateRow(
+          env,
+          () => {
+            this.#new.start();
+            build!(env, this.#new);
+            this.#new.finish();
+          },
+          () => this.#new.abandon(),
+        );
+        source = this.#new;
+        row = 0;
+      }
+      pointAt(env, source, row);
+      rules.checkNotNull(env);
+      let status = writer.append(bulk, env.b0, env.v0, env.r0);
+      while (status === NEED) {
+        yield session.need();
+        status = writer.append(bulk, env.b0, env.v0, env.r0);
+      }
+      if (status === NONE) {
+        while (bulk.flush() === NEED) yield session.need();
+        if (sameColumns) {
+          this.#new.clear();
+          this.#new.appendRow(env.b0, env.v0, env.r0);
+        }
+        const conflict = yield* writer.insert(this.#new, this.#new.index[0]!);
+        if (conflict !== undefined) throw yield* this.#duplicate(0, conflict);
+      }
+      this.affected++;
+    }
+  }
+
+  // ── insert ──
+
+  *#insert(rows: RowBuffer, i: number, options: InsertOptions): Task<void> {
+    const number = yield* this.#buildNew(rows, i);
+    const writer = this.#writer!;
+    const address = this.#new.index[number]!;
+    if (options.onConflict !== undefined) {
+      yield* this.#insertOrResolve(rows, i, number, options.onConflict);
+      return;
+    }
+    const conflict = yield* writer.insert(this.#new, address);
+    if (conflict !== undefined) throw yield* this.#duplicate(number, conflict);
+    yield* this.#wrote(rows, i, number, undefined);
+  }
+
+  *#buildNew(rows: RowBuffer, i: number): Task<number> {
+    const env = this.#env;
+    const { build, rules } = this.#plan;
+    pointAt(env, rows, i);
+    yield* evaluateRow(
+      env,
+      () => {
+        this.#new.start();
+        build!(env, this.#new);
+        this.#new.finish();
+      },
+      () => this.#new.abandon(),
+    );
+    const number = yield* rules.complete(env, this.#new, this.#new.count - 1);
+    yield* rules.check(env, this.#new, number);
+    return number;
+  }
+
+  *#duplicate(number: number, index: IndexObject): Task<Error> {
+    const env = this.#env;
+    pointAt(env, this.#new, number);
+    const keys = yield* evaluateRow(env, () => this.#plan.rules.keyValues(env, index));
+    return uniqueViolation(this.state.session.catalog, this.#access.table, index, keys, this.state.context);
+  }
+
+  *#insertOrResolve(
+    rows: RowBuffer,
+    i: number,
+    number: number,
+    conflict: NonNullable<InsertOptions['onConflict']>,
+  ): Task<void> {
+    const { session, snapshot } = this.state;
+    const writer = this.#writer!;
+    const address = this.#new.index[number]!;
+    const all = [this.#access.primaryIndex, ...this.#access.secondary.map((s) => s.index)].filter(
+      (x): x is IndexObject => x?.unique === true,
+    );
+    const arbiters = conflict.arbiters.length > 0 ? conflict.arbiters : all;
+    for (;;) {
+      const found = yield* writer.findConflict(this.#new, address, arbiters);
+      if (found === undefined) {
+        const mark = session.transaction.mark();
+        const violated = yield* writer.insert(this.#new, address);
+        if (violated === undefined) {
+          this.#remember(writer.key.bytes, writer.key.length);
+          yield* this.#wrote(rows, i, number, undefined);
+          return;
+        }
+        if (!arbiters.includes(violated)) throw yield* this.#duplicate(number, violated);
+        // Another transaction was faster between the look and the insert.
+        yield* session.transaction.rollbackTo(mark);
+        continue;
+      }
+      if (this.#plan.conflictBuild === undefined) {
+        // A row that the transaction's snapshot does not see must not decide silently what it does.
+        const unseen = writer.conflictSeq !== Number.POSITIVE_INFINITY && writer.conflictSeq > snapshot.commitSeq;
+        if (unseen && session.isolation === 'repeatable read') throw concurrentUpdate();
+        return;
+      }
+      if (yield* this.#updateExisting(rows, i, number)) return;
+    }
+  }
+
+  #remember(key: Uint8Array, length: number): boolean {
+    const before = this.#done.count;
+    return this.#done.findOrAdd(key, length) === before;
+  }
+
+  /** ON CONFLICT DO UPDATE of the row at `conflictKey`; false when it went away meanwhile. */
+  *#updateExisting(rows: RowBuffer, i: number, number: number): Task<boolean> {
+    const { session, snapshot } = this.state;
+    const writer = this.#writer!;
+    const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
+    const status = yield* this.#holder.lock(key, key.length, ROW_UPDATE);
+    if (status === NONE) return false;
+    if (
+      this.#holder.row.commitSeq !== Number.POSITIVE_INFINITY &&
+      this.#holder.row.commitSeq > snapshot.commitSeq &&
+      session.isolation === 'repeatable read'
+    )
+      throw concurrentUpdate();
+    if (!this.#remember(key, key.length)) {
+      throw fail('cardinality_violation', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
+        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+      });
+    }
+    this.#access.toWide(this.#holder.row.view, this.#holder.row.bytes, this.#holder.row.start, this.#old);
+    const old = this.#old.count - 1;
+    const env = this.#env;
+    pointAt(env, this.#old, old);
+    pointSecond(env, this.#new, this.#new.index[number]!);
+    const made = yield* this.#holder.holding(ROW_UPDATE, key, this.#conflictRow());
+    if (made === undefined) return true;
+    const address = this.#new.index[made]!;
+    const change = writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, address);
+    const violated = yield* this.#holder.holding(ROW_UPDATE, key, change);
+    if (violated !== undefined) throw yield* this.#duplicate(made, violated);
+    yield* this.#wrote(rows, i, made, old);
+    return true;
+  }
+
+  /** Makes what DO UPDATE writes; undefined where its condition does not hold. */
+  *#conflictRow(): Task<number | undefined> {
+    const env = this.#env;
+    const plan = this.#plan;
+    if (plan.conflictWhere !== undefined && (yield* evaluateRow(env, () => plan.conflictWhere!(env))) !== true)
+      return undefined;
+    yield* evaluateRow(
+      env,
+      () => {
+        this.#new.start();
+        plan.conflictBuild!(env, this.#new);
+        this.#new.finish();
+      },
+      () => this.#new.abandon(),
+    );
+    const made = yield* plan.rules.complete(env, this.#new, this.#new.count - 1);
+    yield* plan.rules.check(env, this.#new, made);
+    return made;
+  }
+
+  // ── update and delete ──
+
+  *#change(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): Task<void> {
+    const env = this.#env;
+    const { session, snapshot } = this.state;
+    pointAt(env, rows, i);
+    const shape = options.input.shape;
+    const { layout } = shape;
+    const variable = layout.variableIndex[shape.require(options.key)]!;
+    if (layout.isNull(shape.require(options.key), env.b0, env.r0)) return;
+    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
+    const key = env.b0.slice(from, env.r0 + layout.variableEnd(variable, env.v0, env.r0));
+    if (options.mayRepeat && !this.#remember(key, key.length)) return;
+    const mode = options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
+    const status = yield* this.#holder.lock(key, key.length, mode);
+    const seq = this.#holder.row.commitSeq;
+    const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
+    if (newer && session.isolation === 'repeatable read')
+      throw status === NONE ? concurrentDelete() : concurrentUpdate();
+    if (status === NONE) return;
+    const rowKey = this.#holder.followed.bytes.slice(0, this.#holder.followed.length);
+    let source = rows;
+    let row = i;
+    if (newer) {
+      row = this.#mergeNewest(rows, i, options);
+      source = this.#merged;
+      const { recheck } = this.#plan;
+      pointAt(env, source, row);
+      const holds = recheck === undefined ? undefined : evaluateRow(env, () => recheck(env));
+      if (holds !== undefined && (yield* this.#holder.holding(mode, rowKey, holds)) !== true) return;
+    }
+    pointAt(env, source, row);
+    this.#old.start();
+    this.#oldCopy(env, this.#old);
+    this.#old.finish();
+    const old = this.#old.count - 1;
+    if (options.kind === 'delete') {
+      const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, rowKey, rowKey.length);
+      yield* this.#holder.holding(mode, rowKey, removal);
+      yield* this.#removed(source, row, old);
+      return;
+    }
+    const number = yield* this.#holder.holding(mode, rowKey, this.#buildNew(source, row));
+    const address = this.#new.index[number]!;
+    const change = this.#writer!.update(this.#old, this.#old.index[old]!, rowKey, rowKey.length, this.#new, address);
+    const violated = yield* this.#holder.holding(mode, rowKey, change);
+    if (violated !== undefined) throw yield* this.#duplicate(number, violated);
+    yield* this.#wrote(source, row, number, old);
+  }
+
+  /** Copies the target's live columns of an input row into a wide row. */
+  get #oldCopy(): (env: Env, out: RowBuffer) => void {
+    if (this.#copyOld === undefined) {
+      const options = this.#plan.options as UpdateOptions | DeleteOptions;
+      const input = options.input.shape;
+      const copies = options.target.map((id, to) => columnCopier(input, input.require(id), this.#plan.rules.shape, to));
+      this.#copyOld = (env, out) => {
+        for (const copy of copies) copy(env.v0, env.b0, env.r0, out);
+      };
+    }
+    return this.#copyOld;
+  }
+  #copyOld: ((env: Env, out: RowBuffer) => void) | undefined;
+
+  /** The input row with the target's columns taken from the newest version. @returns its number in `#merged`. */
+  #mergeNewest(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): number {
+    const input = options.input.shape;
+    this.#access.toWide(this.#holder.row.view, this.#holder.row.bytes, this.#holder.row.start, this.#old);
+    const newest = this.#old.index[this.#old.count - 1]!;
+    const chunk = newest >>> 13;
+    const saved = rows.index[i]!;
+    const out = this.#merged;
+    out.clear();
+    out.start();
+    input.columns.forEach((column, to) => {
+      const target = options.target.indexOf(column.id);
+      if (target >= 0)
+        columnCopier(this.#plan.rules.shape, target, input, to)(
+          this.#old.views[chunk]!,
+          this.#old.chunks[chunk]!,
+          (newest & 8191) << 3,
+          out,
+        );
+      else
+        columnCopier(input, to, input, to)(
+          rows.views[saved >>> 13]!,
+          rows.chunks[saved >>> 13]!,
+          (saved & 8191) << 3,
+          out,
+        );
+    });
+    out.finish();
+    this.#old.clear();
+    return 0;
+  }
+
+  // ── afterwards ──
+
+  *#wrote(rows: RowBuffer, i: number, number: number, old: number | undefined): Task<void> {
+    this.affected++;
+    const env = this.#returnEnv;
+    if (this.#foreign!.concerned) {
+      const before = old === undefined ? undefined : yield* this.#valuesOf(this.#old, old);
+      this.#foreign!.written(yield* this.#valuesOf(this.#new, number), before);
+    }
+    if (this.#plan.returning === undefined) return;
+    pointAt(env, this.#new, number);
+    pointSecond(env, rows, rows.index[i]!);
+    yield* this.#return(env);
+  }
+
+  *#removed(rows: RowBuffer, i: number, old: number): Task<void> {
+    this.affected++;
+    const env = this.#returnEnv;
+    if (this.#foreign!.concerned) this.#foreign!.removed(yield* this.#valuesOf(this.#old, old));
+    if (this.#plan.returning === undefined) return;
+    pointAt(env, this.#old, old);
+    pointSecond(env, rows, rows.index[i]!);
+    yield* this.#return(env);
+  }
+
+  *#valuesOf(rows: RowBuffer, row: number): Task<SqlValue[]> {
+    const env = this.#returnEnv;
+    pointAt(env, rows, row);
+    return yield* evaluateRow(env, () => this.#plan.rules.values(env));
+  }
+
+  *#return(env: Env): Task<void> {
+    yield* evaluateRow(
+      env,
+      () => {
+        this.#out.start();
+        this.#plan.returning!(env, this.#out);
+        this.#out.finish();
+      },
+      () => this.#out.abandon(),
+    );
+  }
+
+  close(): void {
+    this.#input.close();
+    for (const buffer of [this.#out, this.#batch, this.#new, this.#old, this.#merged]) buffer.release();
+    this.#done.clear();
+  }
+}
+
+function concurrentUpdate(): Error {
+  return fail('serialization_failure', 'could not serialize access due to concurrent update');
+}
+
+function concurrentDelete(): Error {
+  return fail('serialization_failure', 'could not serialize access due to concurrent delete');
+}
