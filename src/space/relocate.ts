@@ -46,8 +46,12 @@ export class Relocation {
     this.#move = new PageMove(open.parts.core, open.parts.btree);
   }
 
-  /** Moves what stands on a page of a space's extent: OK (it is free now), NONE (again), NO_TARGET, NOT_MOVABLE, NEED. */
-  movePage(space: Space, pgno: number): number {
+  /**
+   * Moves what stands on a page of a space's extent: OK (it is free now), NONE (again), NO_TARGET, NOT_MOVABLE, NEED.
+   *
+   * @param findTarget - puts `space.available` to an extent at hand that takes the page; the first one below the ceiling by default.
+   */
+  movePage(space: Space, pgno: number, findTarget = (): number => space.available.findAtHand(0)): number {
     const { parts, map, upward } = this.#open;
     const { core, catalog } = parts;
     const { available, owner } = space;
@@ -72,7 +76,7 @@ export class Relocation {
       if (located !== OK) return located === NEED ? NEED : NOT_MOVABLE;
     }
     if (catalog.locate(owner) < 0) return NEED;
-    const target = available.findAtHand(0);
+    const target = findTarget();
     if (target !== OK) return target === NEED ? NEED : NO_TARGET;
     const { last, pages, state } = available;
     const room = available.room(last);

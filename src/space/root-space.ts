@@ -41,8 +41,7 @@ export class RootSpace {
   /** Trimmed pages that have their place on disk again, and only wait for the group that says so. */
   #reservedFirst = 0;
   #reservedLast = -1;
-  /** The range whose hole is being punched now; any other that is marked so was left behind by a crash and is trimmed. */
-  trimmingFirst = 0;
+  /** Last page of the range whose hole is being punched now; any other that is marked so was left by a crash and is trimmed. */
   trimmingLast = -1;
   /** Pages that became free here since somebody looked: what realtime trimming waits for. */
   freed = 0;

@@ -122,25 +122,32 @@ export class Trimmer {
       if (status === TAKEN) return true;
       if (status === NEED) yield core.need;
     }
-    this.#root.trimmingFirst = first;
+    // Until it is settled the range is nobody's; when an error ends this, it counts as trimmed.
     this.#root.trimmingLast = last;
-    let punched = true;
     try {
       while (core.log.durable < core.log.tail) yield core.log.flushRequest();
-      const end = pageOffset(last + 1, core.pageBytes);
-      for (let at = pageOffset(first, core.pageBytes); at < end && punched; at += PIECE_BYTES) {
-        yield this.#punch(at, Math.min(PIECE_BYTES, end - at), (possible) => {
-          punched = possible;
-        });
+      const punched = yield* this.#punchAll(first, last);
+      for (;;) {
+        const status = this.#settle(first, last, punched);
+        if (status === OK) return punched;
+        if (status === NEED) yield core.need;
       }
     } finally {
       this.#root.trimmingLast = -1;
     }
-    for (;;) {
-      const status = this.#settle(first, last, punched);
-      if (status === OK) return punched;
-      if (status === NEED) yield core.need;
+  }
+
+  /** Punches the range in pieces; false as soon as the file system cannot. */
+  *#punchAll(first: number, last: number): Task<boolean> {
+    const { pageBytes } = this.#parts.core;
+    const end = pageOffset(last + 1, pageBytes);
+    let punched = true;
+    for (let at = pageOffset(first, pageBytes); at < end && punched; at += PIECE_BYTES) {
+      yield this.#punch(at, Math.min(PIECE_BYTES, end - at), (possible) => {
+        punched = possible;
+      });
     }
+    return punched;
   }
 
   #punch(offset: number, length: number, told: (possible: boolean) => void): Request {

@@ -85,6 +85,25 @@ export class BTree {
     }
   }
 
+  /** Goes down by a key as far as a level: the frame there (of the root, when that is lower), or −1 with the request left. */
+  descendToLevelOf(tree: Tree, key: Uint8Array, level: number): number {
+    const cache = this.#core.cache;
+    let pgno = tree.root;
+    for (let depth = 0; ; depth++) {
+      const frame = cache.frameOf(pgno);
+      if (frame < 0) {
+        this.#core.wantPage(pgno);
+        return -1;
+      }
+      this.pgnos[depth] = pgno;
+      this.depth = depth;
+      const view = cache.views[frame]!;
+      if (view.getUint8(PAGE_LEVEL_AT) <= level) return frame;
+      this.slots[depth] = searchBranch(cache.bytes[frame]!, view, key, key.length);
+      pgno = childAt(view, this.slots[depth]!);
+    }
+  }
+
   /** After a descent: the first key that the leaf to the right covers; undefined at the right edge. */
   separatorAfter(): Uint8Array | undefined {
     const { cache } = this.#core;

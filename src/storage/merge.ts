@@ -64,11 +64,26 @@ export class Merge {
 
   /** Joins the leaf that covers a key with a neighbour, if that fits: OK = joined, NONE = nothing to join, NEED. */
   tryAt(tree: Tree, key: Uint8Array, keyBytes: number): number {
+    return this.#try(tree, key, keyBytes, () => this.#choose(tree, this.#btree.depth));
+  }
+
+  /** As {@link tryAt}, for the branches above the leaf, from the lowest up. */
+  tryBranches(tree: Tree, key: Uint8Array, keyBytes: number): number {
+    return this.#try(tree, key, keyBytes, () => {
+      for (let depth = this.#btree.depth - 1; depth >= 0; depth--) {
+        const pair = depth === 0 ? this.#onlyChild() : this.#choose(tree, depth);
+        if (pair !== NONE) return pair;
+      }
+      return NONE;
+    });
+  }
+
+  #try(tree: Tree, key: Uint8Array, keyBytes: number, choose: () => Pair | number): number {
     const core = this.#core;
     for (let prepared = 0; ; ) {
       if (core.reserve() === NEED) return NEED;
       if (this.#btree.descend(tree, key, keyBytes) < 0) return NEED;
-      const pair = this.#choose(tree, this.#btree.depth);
+      const pair = choose();
       if (typeof pair === 'number') return pair;
       const victim = core.cache.pgnoOf(pair.right);
       if (victim === prepared) {
@@ -79,6 +94,14 @@ export class Merge {
       if (core.allocator.prepareGive(tree, victim) === NEED) return NEED;
       prepared = victim;
     }
+  }
+
+  /** A root with one child, which can take its content. */
+  #onlyChild(): Pair | number {
+    const { cache } = this.#core;
+    const root = cache.peek(this.#btree.pgnos[0]!);
+    if (this.#btree.depth === 0 || slotCount(cache.views[root]!) > 1) return NONE;
+    return { parent: root, left: root, right: cache.peek(this.#btree.pgnos[1]!), slot: 0, collapse: true };
   }
 
   #choose(tree: Tree, depth: number): Pair | number {

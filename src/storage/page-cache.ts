@@ -74,6 +74,8 @@ export class PageCache {
   #freeCount = 0;
   #hand = 0;
   #dirtyCount = 0;
+  /** Pages that could not be read when a request for them was answered, and that nobody has made anew or asked for since. */
+  readonly #doubtful: Set<number> = new Set();
   readonly #out: Uint8Array;
   readonly #outView: DataView;
   /** Pages read from and written to disk, for statistics. */
@@ -147,6 +149,7 @@ export class PageCache {
     const resident = this.peek(pgno);
     if (resident >= 0) return resident;
     assert(this.#freeCount > 0, 'no free frame: reserve before apply');
+    this.#doubtful.delete(pgno);
     const frame = this.#free[--this.#freeCount]!;
     this.#growTo(pgno);
     this.#frames[pgno] = frame + 1;
@@ -173,10 +176,21 @@ export class PageCache {
     this.#free[this.#freeCount++] = frame;
   }
 
-  /** A request that brings a page in: for a point access, or (`usage` 0) for a scan, which will not come back to it. */
+  /**
+   * A request that brings a page in: for a point access, or (`usage` 0) for a scan, which will not come back to it.
+   *
+   * When it is answered the page may have been freed, and its place on disk may be gone: so the first time that a page cannot
+   * be read is no error yet. Who still wants it then asks again, and hears that it is damaged.
+   */
   pageRequest(pgno: number, usage = 1): Request {
+    const mustBeGood = this.#doubtful.has(pgno);
     const load = (): void => {
-      this.#usage[this.load(pgno)] = usage;
+      if (mustBeGood) this.load(pgno);
+      else if (this.loadAny(pgno) !== PAGE_GOOD) {
+        this.#doubtful.add(pgno);
+        return;
+      }
+      this.#usage[this.peek(pgno)] = usage;
     };
     return new StoreRequest(REQUEST_PAGE, this.#clock, load, (done) => {
       const read = (error?: unknown): void => {

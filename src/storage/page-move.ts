@@ -45,15 +45,19 @@ export class PageMove {
     if (frame < 0) return this.#core.wantPage(pgno);
     const view = cache.views[frame]!;
     if (view.getUint32(PAGE_TREE_AT, true) !== tree.id) return NONE;
+    place.parent = 0;
+    place.slot = 0;
+    if (tree.root === pgno) return OK;
+    const level = view.getUint8(PAGE_LEVEL_AT);
+    const found = this.#findParent(tree, pgno, level, place);
+    const status = found === NONE ? this.#searchParent(tree, pgno, level, place) : found;
+    if (status !== OK) return status;
+    // Only now: a page that was freed still says whose it was, and its neighbours may be gone from the disk.
     for (const at of [PAGE_PREV_AT, PAGE_NEXT_AT]) {
       const neighbour = view.getUint32(at, true);
       if (neighbour !== 0 && cache.frameOf(neighbour) < 0) return this.#core.wantPage(neighbour);
     }
-    place.parent = 0;
-    place.slot = 0;
-    if (tree.root === pgno) return OK;
-    const found = this.#findParent(tree, pgno, view.getUint8(PAGE_LEVEL_AT), place);
-    return found === NONE ? this.#searchParent(tree, pgno, view.getUint8(PAGE_LEVEL_AT), place) : found;
+    return OK;
   }
 
   /** Puts the page at `to`. Inside a group, right after `locate`; `setRoot` records a new root page of the tree. */

@@ -108,6 +108,18 @@ export class Purge {
     return true;
   }
 
+  /** Removes and cuts what may go from a leaf, for whoever is about to rewrite it; false when that is nothing. */
+  reclaimLeaf(tree: Tree, frame: number): boolean {
+    if (this.#collect(tree, frame) === 0) return false;
+    this.#apply(frame);
+    return true;
+  }
+
+  /** Joins branches on the way to a key that together fill little more than one: OK = joined, NONE, NEED. */
+  mergeBranches(tree: Tree, key: Uint8Array): number {
+    return this.#merge.tryBranches(tree, key, key.length);
+  }
+
   #mergeStep(): number {
     const sparse = this.#sparse[this.#sparse.length - 1];
     if (sparse === undefined) return this.#sweepStep();

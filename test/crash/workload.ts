@@ -9,6 +9,7 @@
 import { ManualClock } from '../../src/base/clock.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
+import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
@@ -170,6 +171,7 @@ export class CrashWorkload {
     while (prng.chance(0.5) && runNow(store.background()));
     if (prng.chance(0.1) && this.#file !== undefined) runNow(this.#file.space.trimmer.trim());
     if (prng.chance(0.05) && this.#file !== undefined) runNow(this.#file.shorten());
+    if (prng.chance(0.1)) this.#reorganize();
     const t = store.begin(1);
     t.durable = prng.chance(0.95);
     let state = copyState(this.#state);
@@ -194,6 +196,14 @@ export class CrashWorkload {
     if (!t.durable) store.parts.core.log.flushNow();
     this.#state = state;
     this.#pending = undefined;
+  }
+
+  /** Reorganizes a tree, wholly or a part of it. */
+  #reorganize(): void {
+    const trees = [...this.#state.tables.keys()];
+    if (this.#file === undefined || trees.length === 0) return;
+    const pagesMax = this.#prng.chance(0.5) ? this.#prng.below(20) : undefined;
+    runNow(new Reorganizer(this.#file, this.#prng.pick(trees), { lobCompaction: true, pagesMax }).run());
   }
 
   #change(store: FileStore, t: Transaction, state: State): void {

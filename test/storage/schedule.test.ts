@@ -2,12 +2,14 @@
  * Law 3 at work: many tasks on one store, a random one goes on at each suspension, and everything clean is evicted then.
  *
  * Bank: transfers between accounts under row locks while readers sum all accounts in one snapshot; rows come and go beside
- * the accounts, so that pages split, are purged and merge all the time; and now and then the file is trimmed and shortened.
+ * the accounts, so that pages split, are purged and merge all the time; and now and then the tree is
+ * reorganized, and the file trimmed and shortened.
  */
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { REQUEST_ROW_LOCK, type Request, runNow, type Task } from '../../src/base/task.ts';
+import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
@@ -118,8 +120,9 @@ function* sum(store: FileStore, tree: TextTree, prng: Prng, backward: boolean): 
   expect(total).toBe(ACCOUNTS * START);
 }
 
-/** Frees space, gives it back and moves pages to the front of the file, while the others are in the middle of theirs. */
-function* movePages(opened: DatabaseFile): Task<void> {
+/** Compacts and orders the tree, gives space back and moves pages to the front of the file, while the others are in the middle of theirs. */
+function* movePages(opened: DatabaseFile, tree: TextTree): Task<void> {
+  yield* new Reorganizer(opened, tree.tree, { lobCompaction: true }).run();
   yield* opened.space.trimmer.trim();
   yield* opened.shorten();
 }
@@ -191,7 +194,7 @@ test('readers see a constant sum while everything moves, splits and is evicted',
       schedule.add(transfer(store, tree, prng, 1000 + i));
       if (i % 4 === 0) schedule.add(churn(store, tree, prng, 5000 + i));
       if (i % 4 === 1) schedule.add(sum(store, tree, prng, i % 8 === 1));
-      if (i % 10 === 2) schedule.add(movePages(opened));
+      if (i % 10 === 2) schedule.add(movePages(opened, tree));
       for (let n = prng.below(60); n > 0 && !schedule.isDone; n--) schedule.step();
       if (prng.chance(0.5)) runNow(store.background());
       if (prng.chance(0.05)) runNow(store.checkpoint());

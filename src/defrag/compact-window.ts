@@ -1,0 +1,267 @@
+/**
+ * Compaction, one step: rows of up to eight neighbouring leaves move left until one leaf is empty.
+ *
+ *   window   eight leaves in the order of keys, under one parent, from the leaf that covers the cursor's key
+ *   run      the shortest stretch of the window whose rows fit one page less, filled up to the fill factor; a leaf that is
+ *            fuller than that is left alone and ends a stretch. Nothing is moved that does not free a page
+ *   step     one group: the leaves of the run but the last get their new content, the last is given back, the parent gets
+ *            the new separators
+ *
+ * Flagged nodes that nobody can see any more are purged on the way; the others, and slack, travel along. The step is the
+ * one of `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
+ */
+import { assert } from '../base/assert.ts';
+import { NEED, NONE, OK } from '../storage/contracts.ts';
+import {
+  CHILD_BYTES,
+  NODE_CAPACITY_AT,
+  PAGE_FREE_AT,
+  PAGE_NEWEST_AT,
+  PAGE_NEXT_AT,
+  PAGE_PREV_AT,
+  readU64,
+  usableBytes,
+  writeU64,
+} from '../storage/layout.ts';
+import {
+  childAt,
+  commonBytes,
+  copyKey,
+  initPage,
+  nodeAt,
+  nodeBytes,
+  slotCount,
+  storedKeyBytes,
+} from '../storage/page.ts';
+import { appendNodes } from '../storage/page-build.ts';
+import type { StoreParts } from '../storage/store.ts';
+import type { Tree } from '../storage/tree.ts';
+
+/** Leaves that are looked at together. */
+export const WINDOW_PAGES = 8;
+const CHILD = new Uint8Array(CHILD_BYTES);
+const CHILD_VIEW = new DataView(CHILD.buffer);
+
+/** A part of a leaf that goes into one new page. */
+interface Piece {
+  readonly frame: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export class WindowCompactor {
+  readonly #parts: StoreParts;
+  /** The new contents of a run's leaves, and the separators before them (the first has none). */
+  readonly #pages: Uint8Array[] = [];
+  readonly #views: DataView[] = [];
+  readonly #separators: Uint8Array[] = [];
+  #built = 0;
+  readonly #first = new Uint8Array(8192);
+  readonly #key = new Uint8Array(8192);
+  readonly #last = new Uint8Array(8192);
+  /** After a step: the first key of the next leaf, undefined at the end of the tree. */
+  next: Uint8Array | undefined;
+  /** Pages whose content was rewritten, and pages freed. */
+  rewritten = 0;
+  freed = 0;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    for (let i = 0; i < WINDOW_PAGES; i++) {
+      const page = new Uint8Array(parts.core.pageBytes);
+      this.#pages.push(page);
+      this.#views.push(new DataView(page.buffer));
+    }
+  }
+
+  /** Tries to free one page from the leaf on that covers `from`: OK (freed: try again there), NONE (nothing to do here), NEED. */
+  step(tree: Tree, from: Uint8Array, fillPercent: number): number {
+    const { core, btree, purge } = this.#parts;
+    const capacity = Math.floor((usableBytes(core.pageBytes) * fillPercent) / 100);
+    for (let prepared = 0; ; ) {
+      if (core.reserve() === NEED) return NEED;
+      if (btree.descend(tree, from, from.length) < 0) return NEED;
+      this.next = btree.separatorAfter();
+      if (btree.depth === 0) return NONE;
+      const parent = core.cache.peek(btree.pgnos[btree.depth - 1]!);
+      const slot = btree.slots[btree.depth - 1]!;
+      const frames = this.#window(parent, slot);
+      if (frames === undefined) return NEED;
+      if (frames.some((frame) => purge.reclaimLeaf(tree, frame))) continue;
+      const run = this.#choose(tree, parent, slot, frames, capacity);
+      if (run === undefined) return NONE;
+      const victim = core.cache.pgnoOf(frames[run.to]!);
+      const after = core.cache.views[frames[run.to]!]!.getUint32(PAGE_NEXT_AT, true);
+      if (after !== 0 && core.cache.frameOf(after) < 0) return core.wantPage(after);
+      if (victim === prepared) {
+        this.#apply(tree, parent, slot, frames, run.from, run.to);
+        return OK;
+      }
+      if (core.allocator.prepareGive(tree, victim) === NEED) return NEED;
+      prepared = victim;
+    }
+  }
+
+  /** The leaves of the window; undefined when one is not resident, with the request left. */
+  #window(parent: number, slot: number): number[] | undefined {
+    const { cache } = this.#parts.core;
+    const view = cache.views[parent]!;
+    const end = Math.min(slotCount(view), slot + WINDOW_PAGES);
+    const frames: number[] = [];
+    for (let i = slot; i < end; i++) {
+      const pgno = childAt(view, i);
+      const frame = cache.frameOf(pgno);
+      if (frame < 0) {
+        this.#parts.core.wantPage(pgno);
+        return undefined;
+      }
+      frames.push(frame);
+    }
+    return frames;
+  }
+
+  /** The shortest stretch that fits one page less, the leftmost of these; its new pages are built. */
+  #choose(
+    tree: Tree,
+    parent: number,
+    slot: number,
+    frames: readonly number[],
+    capacity: number,
+  ): { from: number; to: number } | undefined {
+    const { cache, pageBytes } = this.#parts.core;
+    const usable = usableBytes(pageBytes);
+    const used = frames.map((frame) => usable - cache.views[frame]!.getUint16(PAGE_FREE_AT, true));
+    for (let length = 2; length <= frames.length; length++) {
+      for (let from = 0; from + length <= frames.length; from++) {
+        const stretch = used.slice(from, from + length);
+        if (stretch.some((bytes) => bytes > capacity)) continue;
+        if (stretch.reduce((sum, bytes) => sum + bytes, 0) > capacity * (length - 1)) continue;
+        const run = { from, to: from + length - 1 };
+        if (this.#build(tree, frames, run.from, run.to, capacity) && this.#fitsParent(parent, slot, run.from, run.to))
+          return run;
+      }
+    }
+    return undefined;
+  }
+
+  /** Packs the rows of leaves from … to into one page less; false when they do not fit, or fit even fewer. */
+  #build(tree: Tree, frames: readonly number[], from: number, to: number, capacity: number): boolean {
+    const { cache } = this.#parts.core;
+    this.#built = 0;
+    this.#separators.length = 0;
+    let pieces: Piece[] = [];
+    let count = 0;
+    let full = 0;
+    let shared = 0;
+    let previousBytes = 0;
+    for (let i = from; i <= to; i++) {
+      const frame = frames[i]!;
+      const bytes = cache.bytes[frame]!;
+      const view = cache.views[frame]!;
+      let start = 0;
+      for (let slot = 0; slot < slotCount(view); slot++) {
+        const keyBytes = copyKey(bytes, view, slot, this.#key);
+        const node = nodeBytes(view.getUint16(nodeAt(view, slot) + NODE_CAPACITY_AT, true), keyBytes);
+        let prefix = count === 0 ? keyBytes : Math.min(shared, commonBytes(this.#first, shared, this.#key, keyBytes));
+        if (count > 0 && full + node - (count + 1) * prefix + prefix > capacity) {
+          if (slot > start) pieces.push({ frame, from: start, to: slot });
+          if (!this.#close(tree, frames, from, to, pieces, shared)) return false;
+          this.#separate(previousBytes, keyBytes);
+          pieces = [];
+          start = slot;
+          count = 0;
+          full = 0;
+          prefix = keyBytes;
+        }
+        if (count === 0) this.#first.set(this.#key.subarray(0, keyBytes));
+        shared = prefix;
+        count++;
+        full += node;
+        this.#last.set(this.#key.subarray(0, keyBytes));
+        previousBytes = keyBytes;
+      }
+      if (slotCount(view) > start) pieces.push({ frame, from: start, to: slotCount(view) });
+    }
+    if (!this.#close(tree, frames, from, to, pieces, shared)) return false;
+    return this.#built === to - from;
+  }
+
+  /** Makes the next new page out of its pieces; false when the run has no page left for it. */
+  #close(
+    tree: Tree,
+    frames: readonly number[],
+    from: number,
+    to: number,
+    pieces: readonly Piece[],
+    shared: number,
+  ): boolean {
+    const { cache } = this.#parts.core;
+    if (this.#built === to - from) return false;
+    const page = this.#pages[this.#built]!;
+    const view = this.#views[this.#built]!;
+    initPage(page, view, cache.pgnoOf(frames[from + this.#built]!), tree.id, 0, this.#first, shared);
+    for (const piece of pieces) {
+      appendNodes(page, view, cache.bytes[piece.frame]!, cache.views[piece.frame]!, piece.from, piece.to);
+    }
+    this.#built++;
+    return true;
+  }
+
+  /** The shortest key between the last row of a page and the first of the next one. */
+  #separate(previousBytes: number, keyBytes: number): void {
+    const bytes = Math.min(keyBytes, commonBytes(this.#last, previousBytes, this.#key, keyBytes) + 1);
+    this.#separators.push(this.#key.slice(0, bytes));
+  }
+
+  /** Does the parent have room for the new separators, once the old ones are gone? */
+  #fitsParent(parent: number, slot: number, from: number, to: number): boolean {
+    const { cache } = this.#parts.core;
+    const bytes = cache.bytes[parent]!;
+    const view = cache.views[parent]!;
+    let free = view.getUint16(PAGE_FREE_AT, true);
+    for (let i = from + 1; i <= to; i++) {
+      const keyBytes = copyKey(bytes, view, slot + i, this.#last);
+      free += nodeBytes(CHILD_BYTES, storedKeyBytes(bytes, view, this.#last, keyBytes));
+    }
+    for (const separator of this.#separators) {
+      free -= nodeBytes(CHILD_BYTES, storedKeyBytes(bytes, view, separator, separator.length));
+    }
+    return free >= 0;
+  }
+
+  #apply(tree: Tree, parent: number, slot: number, frames: readonly number[], from: number, to: number): void {
+    const { cache, group, allocator } = this.#parts.core;
+    const run = frames.slice(from, to + 1);
+    const pgnos = run.map((frame) => cache.pgnoOf(frame));
+    const newest = Math.max(...run.map((frame) => readU64(cache.views[frame]!, PAGE_NEWEST_AT)));
+    const before = cache.views[run[0]!]!.getUint32(PAGE_PREV_AT, true);
+    const after = cache.views[run[run.length - 1]!]!.getUint32(PAGE_NEXT_AT, true);
+    const kept = pgnos.slice(0, -1);
+    group.begin();
+    for (const [i, pgno] of kept.entries()) {
+      const view = this.#views[i]!;
+      writeU64(view, PAGE_NEWEST_AT, newest);
+      view.setUint32(PAGE_PREV_AT, i === 0 ? before : kept[i - 1]!, true);
+      view.setUint32(PAGE_NEXT_AT, kept[i + 1] ?? after, true);
+      const frame = cache.peek(pgno);
+      cache.bytes[frame]!.set(this.#pages[i]!);
+      group.newPage(frame);
+    }
+    if (after !== 0) group.linkPrevious(cache.peek(after), kept[kept.length - 1]!);
+    const removed: number[] = [];
+    for (let i = to; i > from; i--) removed.push(slot + i);
+    group.reclaim(parent, removed, []);
+    for (const [i, separator] of this.#separators.entries()) {
+      CHILD_VIEW.setUint32(0, kept[i + 1]!, true);
+      group.insertNode(parent, slot + from + 1 + i, separator, separator.length, CHILD, 0, CHILD_BYTES);
+    }
+    const victim = pgnos[pgnos.length - 1];
+    assert(victim !== undefined, 'a run has pages');
+    allocator.give(tree, victim);
+    group.end();
+    tree.pages--;
+    tree.leaves--;
+    this.rewritten += kept.length;
+    this.freed++;
+  }
+}
