@@ -12,3 +12,14 @@ export const FILL_FACTS = `insert into facts
 
 export const SCAN = 'select sum(amount) from facts where val < 300';
 export const GROUP = 'select grp, sum(amount), count(*) from facts group by grp';
+
+/** 46 million pairs that nobody reads; rows by key; groups by two columns; what a projection computes. */
+export const JOIN_PAIRS =
+  'select count(*) from facts a join facts b on a.grp = b.grp where a.id <= 66000 and b.id <= 66000';
+export const JOIN_KEYS = 'select count(*), sum(a.amount), max(b.val) from facts a join facts b on a.id = b.amount';
+export const JOIN_GROUPS =
+  'select b.grp, count(*), sum(a.amount) from facts a join facts b on a.id = b.amount group by b.grp';
+export const GROUP_PAIRS =
+  'select count(*) from (select grp, val, count(*), sum(amount) from facts group by grp, val offset 0) s';
+export const PROJECT =
+  'select sum(x), max(grp) from (select val * 2 + amount as x, grp from facts offset 0) s where grp < 50';

@@ -35,6 +35,8 @@ import { columnReader, type Eval } from './values.ts';
 
 /** Leaves between two looks at the clock. */
 const LEAVES = 16;
+/** Putting a group out is so much more work than reading a row. */
+const GROUP_UNITS = 4;
 
 /** What generated code aggregates. */
 export type FusedInput =
@@ -119,6 +121,7 @@ export class FusedAggregateOperator extends Operator {
       this.producedRows += rows?.count ?? 0;
       return rows;
     }
+    if (this.state.spent(out.count * GROUP_UNITS)) yield this.state.session.slice();
     this.producedRows += out.count;
     return out.count === 0 ? undefined : out;
   }
@@ -129,7 +132,14 @@ export class FusedAggregateOperator extends Operator {
       this.#aside ??= new Partitions(this, this.#plan.children[0]!.shape, 0);
       this.#aside.add(bytes, view, start, groups.key);
     });
-    const groups = new FusedGroups(this.state, code.calls.length, code.kind, this.#plan.groupShape, aside);
+    const groups = new FusedGroups(
+      this.state,
+      code.calls.length,
+      code.kind,
+      this.#plan.groupShape,
+      this.#plan.rows,
+      aside,
+    );
     this.#groups = groups;
     if (!(yield* this.#feed.run(groups))) {
       groups.release();

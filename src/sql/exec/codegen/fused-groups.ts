@@ -34,10 +34,16 @@ export type PutAside = (
 /** Answer of {@link FusedGroups.lookUp}: the row must be put aside. */
 export const NO_ROOM = -2147483648;
 
+/** Key and slots of a group, and the accumulator of a call. */
+const GROUP_BYTES = 12;
+const CALL_BYTES = 16;
+/** Room is made beforehand for at most so many groups. */
+const EXPECTED_MAX = 1 << 20;
+
 export class FusedGroups {
   count = 0;
-  table: Int32Array = new Int32Array(256);
-  keys: Int32Array = new Int32Array(64);
+  table: Int32Array = new Int32Array(0);
+  keys: Int32Array = new Int32Array(0);
   values: Float64Array[];
   counts: Float64Array[];
   readonly objects: SqlValue[][];
@@ -57,8 +63,18 @@ export class FusedGroups {
   #full = false;
   #charged = 0;
 
-  constructor(state: ExecState, calls: number, kind: GroupKind, groupShape: Shape, putAside: PutAside) {
-    const size = kind === 'none' ? 1 : 64;
+  /** @param expected - groups, as far as anybody knows: room that is there from the start need not be moved later. */
+  constructor(
+    state: ExecState,
+    calls: number,
+    kind: GroupKind,
+    groupShape: Shape,
+    expected: number,
+    putAside: PutAside,
+  ) {
+    const bytes = GROUP_BYTES + CALL_BYTES * calls;
+    const affordable = Math.min(expected, EXPECTED_MAX, state.memory.limitBytes / (4 * bytes));
+    const size = kind === 'none' ? 1 : Math.max(64, 1 << (32 - Math.clz32(affordable)));
     this.#state = state;
     this.env = new Env(state);
     this.values = Array.from({ length: calls }, () => new Float64Array(size));
@@ -68,6 +84,11 @@ export class FusedGroups {
     this.#hash = new HashTable(state.memory);
     this.rows = new RowBuffer(groupShape.layout, state.memory);
     this.putAside = putAside;
+    if (kind !== 'none') {
+      this.keys = new Int32Array(size);
+      this.#charge(size * bytes);
+    }
+    if (kind === 'integer') this.table = new Int32Array(Math.max(256, size * 2));
     this.count = kind === 'none' ? 1 : 0;
   }
 
@@ -135,7 +156,7 @@ export class FusedGroups {
       this.keys = widened(this.keys, new Int32Array(size));
       this.values = this.values.map((v) => widened(v, new Float64Array(size)));
       this.counts = this.counts.map((c) => widened(c, new Float64Array(size)));
-      this.#charge(group * (4 + 16 * this.values.length));
+      this.#charge(group * (GROUP_BYTES + CALL_BYTES * this.values.length));
     }
     return group;
   }
@@ -154,7 +175,6 @@ export class FusedGroups {
       while (table[h] !== 0) h = (h + 1) & mask;
       table[h] = group + 1;
     }
-    this.#charge(this.table.length * 4);
     this.table = table;
   }
 
