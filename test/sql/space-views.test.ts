@@ -135,6 +135,8 @@ test('limited has a row for each tree and tells nothing that stands on leaves', 
   expect(await named(`select * from ${STATS}(null, null, null, null, 'default')`)).toEqual(rows);
   expect(await named(`select * from ${STATS}(0, 0, -1, 0, null)`)).toEqual(rows);
   expect(await named(`select * from ${STATS}()`)).toEqual(rows);
+  expect(await named(`select * from ${STATS}(default, default, DEFAULT, default, default)`)).toEqual(rows);
+  expect((await s.failure('select abs(default)')).sqlstate).toBe('42601');
 });
 
 test('detailed has a row for each level of an index, one for a heap and for long values', async () => {

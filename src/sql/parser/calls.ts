@@ -25,11 +25,12 @@ const NO_ARGUMENTS: Arguments = { args: [], star: false, distinct: false, variad
 export function parseNamedCall(c: Cursor): CallExpression {
   return c.nested(() => {
     const name: QualifiedName = c.isFunctionName() ? c.functionName() : c.qualifiedName();
-    return parseModifiers(c, name, parseArguments(c));
+    return parseModifiers(c, name, parseArguments(c, name.schema === 'sys'));
   });
 }
 
-function parseArguments(c: Cursor): Arguments {
+/** @param takesDefault - SQL Server's functions take DEFAULT for an argument; it is the same as NULL. */
+function parseArguments(c: Cursor, takesDefault: boolean): Arguments {
   c.expectPunctuation(OPEN);
   if (c.acceptPunctuation(CLOSE)) return NO_ARGUMENTS;
   if (c.isStar && c.isPunctuation(CLOSE, 1)) {
@@ -46,11 +47,17 @@ function parseArguments(c: Cursor): Arguments {
       c.at++;
       variadic = true;
     }
-    args.push(parseArgument(c));
+    args.push(takesDefault && c.is('default') ? defaultArgument(c) : parseArgument(c));
   } while (c.acceptPunctuation(COMMA));
   const orderBy = c.acceptAll('order', 'by') ? c.list(() => parseSortItem(c)) : [];
   c.expectPunctuation(CLOSE);
   return { args, star: false, distinct, variadic, orderBy };
+}
+
+function defaultArgument(c: Cursor): CallArgument {
+  const at = c.offset;
+  c.expect('default');
+  return { name: null, value: { kind: 'literal', at, literal: 'null', text: '', slot: -1 } };
 }
 
 function parseArgument(c: Cursor): CallArgument {
