@@ -8,8 +8,8 @@ import type { Task } from '../base/task.ts';
 import type { Core } from '../storage/core.ts';
 import { PAGE_FREE_AT, PAGE_TREE_AT, usableBytes } from '../storage/layout.ts';
 import { PAGE_GOOD } from '../storage/page-cache.ts';
-import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
+import { Pace } from './pace.ts';
 import { EXTENT_FIELDS } from './space-audit.ts';
 import type { TreeSpace } from './space-report.ts';
 
@@ -20,13 +20,13 @@ export function* freePages(core: Core, tree: Tree, space: TreeSpace): Task<numbe
   const list: number[] = [];
   const { ownedExtents, availableExtents } = space;
   let free = 0;
-  let seen = 0;
+  const pace = new Pace(core, PAGES_PER_SLICE);
   tree.users++;
   try {
     for (let i = 0; i < ownedExtents.length; i += EXTENT_FIELDS) {
       const end = ownedExtents[i]! + ownedExtents[i + 1]!;
       for (let pgno = ownedExtents[i]!; pgno < end; pgno++) {
-        if (++seen % PAGES_PER_SLICE === 0) yield sliceRequest(core);
+        if (pace.isOver()) yield pace.slice();
         while (free < availableExtents.length && availableExtents[free]! + availableExtents[free + 1]! <= pgno)
           free += EXTENT_FIELDS;
         if (free < availableExtents.length && availableExtents[free]! <= pgno) {

@@ -11,8 +11,8 @@ import type { Task } from '../base/task.ts';
 import type { Core } from '../storage/core.ts';
 import { keyBytesMax, PAGE_LEVEL_AT, PAGE_LSN_AT, PAGE_NEXT_AT, PAGE_TREE_AT, readU64 } from '../storage/layout.ts';
 import { childAt, copyKey, searchBranch, slotCount } from '../storage/page.ts';
-import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
+import { Pace } from './pace.ts';
 
 /** Frames that a descent takes at most, with one to spare. */
 const DESCENT_FRAMES = 8;
@@ -29,20 +29,21 @@ export class LevelCursor {
   readonly #key: Uint8Array;
   #keyBytes = -1;
   #lsn = 0;
-  #pages = 0;
+  readonly #pace: Pace;
   #done = false;
 
   constructor(core: Core, tree: Tree, level: number) {
     this.#core = core;
     this.#tree = tree;
     this.#level = level;
+    this.#pace = new Pace(core, PAGES_PER_SLICE);
     this.#key = new Uint8Array(keyBytesMax(core.pageBytes));
   }
 
   /** The frame of the next page, valid until the next suspension; −1 behind the last one. */
   *next(): Task<number> {
     const { cache } = this.#core;
-    if (++this.#pages % PAGES_PER_SLICE === 0) yield sliceRequest(this.#core);
+    if (this.#pace.isOver()) yield this.#pace.slice();
     // From here to the answer nothing waits, so no number of a page can have become another's.
     while (!cache.ensureFree(DESCENT_FRAMES)) yield cache.cleaning();
     return this.#step();

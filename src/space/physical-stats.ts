@@ -24,9 +24,9 @@ import {
 import { childAt, copyKey, nodeAt, slotCount } from '../storage/page.ts';
 import { PAGE_GOOD } from '../storage/page-cache.ts';
 import type { RowVersions } from '../storage/row-versions.ts';
-import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
 import { LevelCursor, rootLevel } from './level-cursor.ts';
+import { Pace } from './pace.ts';
 import { PageOrder } from './page-order.ts';
 
 export type StatsMode = 'limited' | 'sampled' | 'detailed';
@@ -193,8 +193,9 @@ function* sample(
 ): Task<PageContent> {
   const { core } = source;
   const content = new Content(source, tree);
+  const pace = new Pace(core, SAMPLES_PER_SLICE);
   for (let i = 0; i < leaves.count; i += step) {
-    if ((i / step + 1) % SAMPLES_PER_SLICE === 0) yield sliceRequest(core);
+    if (pace.isOver()) yield pace.slice();
     while (!core.cache.ensureFree(1)) yield core.cache.cleaning();
     const pgno = leaves.at(i);
     // The list is older than this moment: the page may have become anything, also a hole.

@@ -179,7 +179,7 @@ test('databases, objects and indexes are named by id or by name', async () => {
   const clustered = await named(`select index_id from ${STATS}('test', 'book', 'book_pkey', null, null)`);
   expect(clustered).toEqual([{ index_id: '1' }, { index_id: '1' }]);
   // Named arguments are as good, and what is left out is NULL.
-  expect(await named(`select * from ${STATS}(database_id => 'test', object_id => 'book', index_id => 2)`)).toEqual(
+  expect(await named(`select * from ${STATS}(database => 'test', object => 'book', index => 2)`)).toEqual(
     expected,
   );
 });

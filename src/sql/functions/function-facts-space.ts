@@ -5,7 +5,7 @@
 export const SPACE_FUNCTION_FACTS = `
 ${[
   'dm_db_index_physical_stats 14100:any,any,any,int4,text:record:vR',
-  'database_id,object_id,index_id,partition_number,mode',
+  'database,object,index,partition,mode',
   [
     'database_id=int4,object_id=int4,index_id=int4,partition_number=int4,index_type_desc=text,alloc_unit_type_desc=text',
     'index_depth=int2,index_level=int2,avg_fragmentation_in_percent=float8,fragment_count=int8',
