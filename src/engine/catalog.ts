@@ -109,6 +109,8 @@ export interface IndexObject extends ObjectBase {
   readonly include: readonly number[];
   readonly predicate?: string;
   readonly options: readonly string[];
+  /** False: `SET (ALLOW_PAGE_LOCKS = OFF)`, which keeps REORGANIZE away. */
+  readonly pageLocks?: false;
   /** Oid of the constraint that it implements, 0 = none. */
   readonly constraint: Oid;
 }

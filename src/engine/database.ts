@@ -24,6 +24,7 @@ import {
   type TableObject,
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
+import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
@@ -50,6 +51,8 @@ export class Database {
   readonly sequences: Sequences;
   /** What there is to know about the file's space. */
   readonly space: SpaceFacts;
+  /** Long work on its trees. */
+  readonly maintenance: Maintenance;
   #catalog: Catalog = new Catalog([], 0);
   #accesses = new WeakMap<TableObject, TableAccess>();
   /** Open sessions by process id. */
@@ -68,6 +71,7 @@ export class Database {
     this.rowIds = new RowIds(store);
     this.sequences = new Sequences(store);
     this.space = new SpaceFacts(file);
+    this.maintenance = new Maintenance(file, clock);
   }
 
   /** Reads the catalog of an open store, or writes the first one. */

@@ -465,7 +465,7 @@ export interface AlterOwnerStatement {
   readonly owner: Name;
 }
 
-/** `ALTER INDEX { name | ALL } ON table REORGANIZE` or `ALTER INDEX name REORGANIZE`, with partition and LOB options. */
+/** `ALTER INDEX { name | ALL } ON table REORGANIZE`, `ALTER INDEX name REORGANIZE` or `ALTER TABLE name REORGANIZE`. */
 export interface ReorganizeStatement {
   readonly kind: 'reorganize';
   readonly at: number;
@@ -475,6 +475,18 @@ export interface ReorganizeStatement {
   /** Null when not written or ALL; `partitionAll` tells the two apart. */
   readonly partition: { readonly at: number; readonly number: number } | null;
   readonly partitionAll: boolean;
+  /** ALTER TABLE: the rows, too, where no primary key orders them. */
+  readonly wholeTable: boolean;
+  readonly options: readonly Option[];
+}
+
+/** `ALTER INDEX { name | ALL } ON table SET (…)`: SQL Server's settings of indexes. */
+export interface SetIndexOptionsStatement {
+  readonly kind: 'setIndexOptions';
+  readonly at: number;
+  /** Null is ALL. */
+  readonly index: QualifiedName | null;
+  readonly table: QualifiedName;
   readonly options: readonly Option[];
 }
 
@@ -591,6 +603,7 @@ export type DefinitionStatement =
   | RenameStatement
   | SetSchemaStatement
   | ReorganizeStatement
+  | SetIndexOptionsStatement
   | RebuildStatement
   | DropStatement
   | CommentStatement

@@ -1,6 +1,6 @@
 /** ALTER of every kind of object; what is done to columns and tables is in `alter-table.ts`. */
 
-import type { AlterDatabaseStatement, AlterRoleStatement, ObjectKind } from '../ast/definitions.ts';
+import type { AlterDatabaseStatement, AlterRoleStatement, ObjectKind, Option } from '../ast/definitions.ts';
 import type { Name, QualifiedName } from '../ast/names.ts';
 import type { Statement } from '../ast/statements.ts';
 import { parseAlterRelation } from './alter-table.ts';
@@ -8,7 +8,7 @@ import { parseDatabaseOptions, parseRoleOptions } from './create.ts';
 import type { Cursor } from './cursor.ts';
 import { parseObjectKind, refusal } from './drop.ts';
 import { parseIndexMaintenance } from './indexes.ts';
-import { parseOptionValue } from './options.ts';
+import { parseOptionValue, parseStorageOptions } from './options.ts';
 import { parseSequenceOptions } from './sequences.ts';
 import { parseSetting } from './settings.ts';
 
@@ -46,9 +46,15 @@ function parseMaintenance(c: Cursor, at: number): Statement | null {
   const isTarget = isAll ? table !== null : index !== null;
   const statement = isTarget ? parseIndexMaintenance(c, { at, index, table }) : null;
   if (statement !== null) return statement;
+  if (table !== null && c.is('set')) return { kind: 'setIndexOptions', at, index, table, options: parseSetOptions(c) };
   if (table !== null) throw c.syntaxError();
   c.at = start;
   return null;
+}
+
+function parseSetOptions(c: Cursor): Option[] {
+  c.expect('set');
+  return parseStorageOptions(c);
 }
 
 function parseRelation(c: Cursor, object: ObjectKind, at: number): Statement {
@@ -58,6 +64,10 @@ function parseRelation(c: Cursor, object: ObjectKind, at: number): Statement {
   const name = c.qualifiedName();
   if (c.isStar) c.at++;
   if (c.accept('rename')) return parseRename(c, object, name, ifExists, at);
+  if (object === 'table' && c.isBareWord('reorganize')) {
+    const statement = parseIndexMaintenance(c, { at, index: null, table: name }, true);
+    if (statement !== null) return statement;
+  }
   if (c.are('set', 'schema')) {
     c.at += 2;
     return { kind: 'setSchema', at, object, name, ifExists, schema: c.name() };

@@ -68,7 +68,7 @@ interface Target {
 }
 
 /** REORGANIZE or REBUILD behind `ALTER INDEX {name | ALL} [ON table]`; null when neither word stands here. */
-export function parseIndexMaintenance(c: Cursor, target: Target): Statement | null {
+export function parseIndexMaintenance(c: Cursor, target: Target, wholeTable = false): Statement | null {
   const isReorganize = c.isBareWord('reorganize');
   if (!isReorganize && !c.isBareWord('rebuild')) return null;
   c.at++;
@@ -80,7 +80,7 @@ export function parseIndexMaintenance(c: Cursor, target: Target): Statement | nu
     if (!partitionAll) partition = { at: c.offset, number: c.integer() };
   }
   const options: Option[] = parseWithOptions(c);
-  if (isReorganize) return { kind: 'reorganize', ...target, partition, partitionAll, options };
+  if (isReorganize) return { kind: 'reorganize', ...target, partition, partitionAll, wholeTable, options };
   return { kind: 'rebuild', ...target, partition, options };
 }
 

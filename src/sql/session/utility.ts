@@ -19,6 +19,7 @@ import { resizeDatabase } from '../ddl/database-space.ts';
 import { Definer } from '../ddl/definer.ts';
 import { drop, truncate } from '../ddl/drop.ts';
 import { createIndex } from '../ddl/indexes.ts';
+import { reorganize, setIndexOptions } from '../ddl/reorganize.ts';
 import { alterSequence, createSequence } from '../ddl/sequences.ts';
 import { alterOwner, comment, createSchema, rename, setSchema } from '../ddl/small-statements.ts';
 import { createView } from '../ddl/views.ts';
@@ -72,6 +73,7 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
   'rename',
   'setSchema',
   'reorganize',
+  'setIndexOptions',
   'rebuild',
   'drop',
   'comment',
@@ -497,6 +499,12 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
       forbidBlock(sql, 'CREATE DATABASE');
       yield promised(() => sql.instance.createDatabase(s.name.text));
       break;
+    case 'reorganize':
+      yield* reorganize(d, s);
+      break;
+    case 'setIndexOptions':
+      yield* setIndexOptions(d, s);
+      break;
     case 'resizeDatabase': {
       forbidBlock(sql, `ALTER DATABASE ${s.action.toUpperCase()}`);
       let database = sql.engine.database;
@@ -540,6 +548,7 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   alterDatabase: 'ALTER DATABASE',
   resizeDatabase: 'ALTER DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
+  setIndexOptions: 'ALTER INDEX',
   rebuild: 'ALTER INDEX REBUILD',
   comment: 'COMMENT',
   truncate: 'TRUNCATE TABLE',

@@ -10,6 +10,7 @@ import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
 import { informationSchema } from './information-schema.ts';
 import { objectCatalogs } from './object-catalogs.ts';
+import { PROGRESS_RELATIONS, progressViews } from './progress-views.ts';
 import { registryCatalogs } from './registry-catalogs.ts';
 import { serverViews } from './server-views.ts';
 import { SPACE_RELATIONS, spaceViews } from './space-views.ts';
@@ -26,9 +27,12 @@ export function allViews(): readonly ViewDefinition[] {
       ...registryCatalogs(),
       ...serverViews(),
       ...informationSchema(),
+      ...progressViews(),
     ]);
     const gatherers = new Map(spaceViews());
-    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS].map((line) => definitionOf(line, makers, gatherers));
+    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS].map((line) =>
+      definitionOf(line, makers, gatherers),
+    );
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
   }

@@ -1,0 +1,232 @@
+/**
+ * `ALTER INDEX { name | ALL } ON table REORGANIZE [PARTITION = n | ALL] [WITH (LOB_COMPACTION = ON | OFF, …)]`, and the shorter
+ * `ALTER INDEX name REORGANIZE` and `ALTER TABLE name REORGANIZE` (everything of a table, its rows without primary key too).
+ *
+ * It runs beside all other work and holds no lock between its steps. Inside a transaction block it warns, takes the table for
+ * itself until the transaction ends, and a rollback does not put pages back. Messages name SQL Server's number in the detail.
+ */
+import type { Task } from '../../base/task.ts';
+import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
+import type { Option, ReorganizeStatement, SetIndexOptionsStatement } from '../ast/definitions.ts';
+import type { Definer } from './definer.ts';
+
+interface ReorganizeSettings {
+  lobCompaction: boolean;
+  durationMs: number | undefined;
+  pagesMax: number | undefined;
+  verbose: boolean;
+}
+
+const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, '': 60_000, min: 60_000, minutes: 60_000, h: 3_600_000 };
+
+/** @throws 42P01, 42704, 42809, 22023, 55000, 55006, 57014 */
+export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
+  const settings = readOptions(d, s.options);
+  const table = tableOf(d, s);
+  const targets = targetsOf(d, s, table);
+  refusePartition(d, s, table, targets);
+  refuseLocked(d, s, targets);
+  const { maintenance } = d.engine.database;
+  for (const target of targets) maintenance.requireFree(target);
+  if (d.sql.block.state === 'block') {
+    d.sql.warn('REORGANIZE inside a transaction block keeps the table locked until the transaction ends');
+    yield* d.lock(table.oid, 8);
+  }
+  const began = maintenance.nowMs();
+  for (const [done, target] of targets.entries()) {
+    const left = settings.durationMs === undefined ? undefined : settings.durationMs - (maintenance.nowMs() - began);
+    const report = yield* maintenance.reorganize(
+      target,
+      {
+        lobCompaction: settings.lobCompaction && target.tree === table.tree,
+        durationMs: left === undefined ? undefined : Math.max(0, left),
+        pagesMax: settings.pagesMax,
+      },
+      { treesTotal: targets.length, treesDone: done },
+    );
+    if (settings.verbose) tell(d, target, report);
+  }
+}
+
+function tell(d: Definer, target: WorkTarget, r: ReorganizeReport): void {
+  const long =
+    r.lobExtentsSparse === 0
+      ? ''
+      : `; long values: ${r.lobExtentsDrained} of ${r.lobExtentsSparse} sparse extents emptied, ${r.lobPagesMoved} pages moved`;
+  const ends = { done: '', time: ' (time is up)', pages: ' (page limit reached)', gone: ' (it was dropped meanwhile)' };
+  d.sql.tell(
+    `"${target.name}": ${r.scanned} pages scanned, ${r.moved} moved, ${r.removed} removed${long}${ends[r.reason]}`,
+  );
+}
+
+/** `ALTER INDEX { name | ALL } ON table SET (ALLOW_PAGE_LOCKS = ON | OFF, ALLOW_ROW_LOCKS = ON)`. @throws 22023, 0A000 */
+export function* setIndexOptions(d: Definer, s: SetIndexOptionsStatement): Task<void> {
+  const table = tableOf(d, s);
+  const targets = targetsOf(d, { ...s, wholeTable: false }, table);
+  yield* d.lock(table.oid, 4);
+  for (const option of s.options) {
+    const isOn = onOff(d, option);
+    if (option.namespace === null && option.name === 'allow_row_locks') {
+      if (!isOn) throw d.unsupported('ALLOW_ROW_LOCKS = OFF', option.at);
+    } else if (option.namespace === null && option.name === 'allow_page_locks') {
+      for (const target of targets) {
+        const index = d.catalog.object(target.index);
+        if (index?.kind !== 'index') continue;
+        const { pageLocks: _, ...rest } = index;
+        const next = isOn ? rest : { ...rest, pageLocks: false as const };
+        yield* d.put({ ...next, version: index.version + 1 });
+      }
+    } else {
+      throw d.error(
+        'invalid_parameter_value',
+        `"${option.name}" is not a recognized ALTER INDEX SET option`,
+        option.at,
+        {
+          detail: 'Msg 155. Options are ALLOW_PAGE_LOCKS and ALLOW_ROW_LOCKS.',
+          hint: 'ALTER INDEX name SET (…) without ON takes storage options.',
+        },
+      );
+    }
+  }
+  yield* d.putTable(d.catalog.table(table.oid));
+}
+
+// ── options ──
+
+function readOptions(d: Definer, options: readonly Option[]): ReorganizeSettings {
+  const settings: ReorganizeSettings = {
+    lobCompaction: true,
+    durationMs: undefined,
+    pagesMax: undefined,
+    verbose: false,
+  };
+  for (const option of options) {
+    switch (option.namespace === null ? option.name : '') {
+      case 'lob_compaction':
+        settings.lobCompaction = onOff(d, option);
+        break;
+      case 'compress_all_row_groups':
+        onOff(d, option);
+        d.sql.tell('COMPRESS_ALL_ROW_GROUPS has no effect: rows are not stored by column');
+        break;
+      case 'verbose':
+        settings.verbose = option.value === null || onOff(d, option);
+        break;
+      case 'max_duration':
+        settings.durationMs = duration(d, option);
+        break;
+      case 'max_pages':
+        settings.pagesMax = positive(d, option);
+        break;
+      default:
+        throw d.error(
+          'invalid_parameter_value',
+          `"${option.name}" is not a recognized ALTER INDEX REORGANIZE option`,
+          option.at,
+          { detail: 'Msg 155. Options are LOB_COMPACTION, MAX_DURATION, MAX_PAGES and VERBOSE.' },
+        );
+    }
+  }
+  return settings;
+}
+
+function onOff(d: Definer, option: Option): boolean {
+  const text = option.value?.kind === 'word' ? option.value.text : '';
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw d.error('invalid_parameter_value', `${option.name.toUpperCase()} is ON or OFF`, option.value?.at ?? option.at, {
+    detail: 'Msg 153.',
+  });
+}
+
+/** Minutes, as SQL Server counts MAX_DURATION, unless a unit is written. */
+function duration(d: Definer, option: Option): number {
+  const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|minutes|h|)$/i.exec(option.value?.text ?? '');
+  const unit = match === null ? undefined : MS[match[2]!.toLowerCase()];
+  if (match !== null && unit !== undefined) return Number(match[1]) * unit;
+  throw d.error(
+    'invalid_parameter_value',
+    'MAX_DURATION is a number of minutes, or has a unit: ms, s, min, h',
+    option.at,
+  );
+}
+
+function positive(d: Definer, option: Option): number {
+  const value = Number(option.value?.text ?? '');
+  if (Number.isInteger(value) && value > 0) return value;
+  throw d.error('invalid_parameter_value', `${option.name.toUpperCase()} is a positive number of pages`, option.at);
+}
+
+// ── targets ──
+
+function tableOf(d: Definer, s: Pick<ReorganizeStatement, 'at' | 'index' | 'table'>): TableObject {
+  if (s.table !== null) {
+    const found = d.findRelation(s.table);
+    if (found === undefined) {
+      throw d.error('undefined_table', `relation "${d.shown(s.table)}" does not exist`, s.table.at, {
+        detail: 'Msg 1088.',
+      });
+    }
+    return d.table(s.table);
+  }
+  const { index } = s;
+  const found = index === null ? undefined : d.findRelation(index);
+  if (index === null || found === undefined)
+    throw d.error('undefined_object', `index "${index === null ? '' : d.shown(index)}" does not exist`, s.at);
+  if (found.kind !== 'index') throw d.error('wrong_object_type', `"${found.name}" is not an index`, index.at);
+  return d.catalog.table(found.table);
+}
+
+function targetsOf(d: Definer, s: Pick<ReorganizeStatement, 'index' | 'wholeTable'>, table: TableObject): WorkTarget[] {
+  const indexes = d.catalog.indexesOf(table.oid);
+  const owner = d.engine.processId;
+  const target = (index: IndexObject): WorkTarget => ({
+    tree: index.oid === table.primaryIndex ? table.tree : index.tree,
+    table: table.oid,
+    index: index.oid,
+    name: index.name,
+    owner,
+  });
+  if (s.index !== null) {
+    const name = s.index.name;
+    const index = indexes.find((i) => i.name === name);
+    if (index === undefined) {
+      throw d.error('undefined_object', `index "${name}" for table "${table.name}" does not exist`, s.index.at, {
+        detail: 'Msg 2727.',
+      });
+    }
+    return [target(index)];
+  }
+  const clustered = indexes.filter((i) => i.oid === table.primaryIndex);
+  const others = indexes.filter((i) => i.oid !== table.primaryIndex);
+  const targets = [...clustered, ...others].map(target);
+  // The rows of a table without primary key belong to no index; ALTER TABLE means them too.
+  if (s.wholeTable && clustered.length === 0)
+    targets.unshift({ tree: table.tree, table: table.oid, index: 0, name: table.name, owner });
+  return targets;
+}
+
+function refusePartition(d: Definer, s: ReorganizeStatement, table: TableObject, targets: readonly WorkTarget[]): void {
+  if (s.partition === null) return;
+  const name = targets[0]?.name ?? table.name;
+  throw d.error('wrong_object_type', `"${name}" is not partitioned`, s.partition.at, {
+    detail: s.index === null ? 'Msg 7735.' : 'Msg 7729.',
+  });
+}
+
+/** An index whose pages must not be locked cannot be reorganized; then ALL does nothing either. */
+function refuseLocked(d: Definer, s: ReorganizeStatement, targets: readonly WorkTarget[]): void {
+  for (const target of targets) {
+    const index = d.catalog.object(target.index);
+    if (index?.kind !== 'index' || index.pageLocks !== false) continue;
+    throw d.error(
+      'object_not_in_prerequisite_state',
+      `index "${index.name}" cannot be reorganized: page locks are off`,
+      s.at,
+      {
+        detail: 'Msg 2552.',
+        hint: `ALTER INDEX ${index.name} SET (ALLOW_PAGE_LOCKS = ON)`,
+      },
+    );
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Views of long work under way: `pg_stat_progress_reorganize` in PostgreSQL's manner, `sys.dm_exec_requests` in SQL Server's,
+ * both read from the one registry of the engine (`engine/maintenance.ts`).
+ */
+import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
+import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
+
+/** As in `catalog-relations.ts`. */
+export const PROGRESS_RELATIONS: readonly string[] = [
+  '14020|pg_catalog|pg_stat_progress_reorganize|v|pid int4, datid oid, datname name, relid oid, index_relid oid, ' +
+    'partition_number int4, phase text, pages_total int8, pages_done int8, pages_scanned int8, pages_moved int8, ' +
+    'pages_removed int8, indexes_total int8, indexes_done int8, percent_complete float8, started_at timestamptz',
+  '14021|sys|dm_exec_requests|v|session_id int2, request_id int4, start_time timestamptz, status text, command text, ' +
+    'sql_handle bytea, statement_start_offset int4, statement_end_offset int4, database_id oid, user_id oid, ' +
+    'connection_id uuid, blocking_session_id int2, wait_type text, wait_time int4, last_wait_type text, ' +
+    'wait_resource text, open_transaction_count int4, transaction_id int8, percent_complete float4, ' +
+    'estimated_completion_time int8, cpu_time int4, total_elapsed_time int4, reads int8, writes int8, ' +
+    'logical_reads int8, transaction_isolation_level int2, lock_timeout int4, deadlock_priority int4, row_count int8, ' +
+    'is_resumable bool, dop int4',
+];
+
+const OWNER = 10;
+/** Microseconds from 1970 to PostgreSQL's epoch, 2000-01-01. */
+const EPOCH_MICROS = 946_684_800_000_000;
+
+export function progressViews(): [string, RowMaker][] {
+  return [
+    ['pg_catalog.pg_stat_progress_reorganize', reorganizeRows],
+    ['sys.dm_exec_requests', requestRows],
+  ];
+}
+
+function* works({
+  session,
+}: ViewSource): Iterable<{ readonly work: Work; readonly database: string; readonly oid: number }> {
+  for (const database of session.instance.databases())
+    for (const work of database.maintenance.works) yield { work, database: database.name, oid: database.oid };
+}
+
+function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, database, oid } of works(source)) {
+    yield {
+      pid: work.owner,
+      datid: oid,
+      datname: database,
+      relid: work.table,
+      index_relid: work.index,
+      partition_number: 1,
+      phase: work.phase,
+      pages_total: work.workTotal,
+      pages_done: work.workDone,
+      pages_scanned: work.scanned,
+      pages_moved: work.moved,
+      pages_removed: work.removed,
+      indexes_total: work.treesTotal,
+      indexes_done: work.treesDone,
+      percent_complete: percentOf(work),
+      started_at: work.startedWallMicros - EPOCH_MICROS,
+    };
+  }
+}
+
+/** Whoever asks, and whoever does long work; as SQL Server, which lists what is executing. */
+function* requestRows(source: ViewSource): Iterable<NamedRow> {
+  const { session } = source;
+  const nowMs = session.engine.database.maintenance.nowMs();
+  const common = { request_id: 0, user_id: OWNER, blocking_session_id: 0, wait_time: 0, is_resumable: false, dop: 1 };
+  yield {
+    ...common,
+    session_id: session.engine.processId,
+    status: 'running',
+    command: 'SELECT',
+    database_id: session.engine.database.oid,
+    open_transaction_count: session.block.state === 'block' ? 1 : 0,
+    percent_complete: 0,
+    estimated_completion_time: 0,
+    total_elapsed_time: 0,
+  };
+  for (const { work, oid } of works(source)) {
+    if (work.owner === session.engine.processId) continue;
+    yield {
+      ...common,
+      session_id: work.owner,
+      start_time: work.startedWallMicros - EPOCH_MICROS,
+      status: 'running',
+      command: work.command,
+      database_id: oid,
+      open_transaction_count: 0,
+      percent_complete: percentOf(work),
+      estimated_completion_time: remainingMs(work, nowMs),
+      total_elapsed_time: Math.round(nowMs - work.startedMs),
+    };
+  }
+}
