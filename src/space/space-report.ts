@@ -31,17 +31,20 @@ import {
   TREE_OWNED_ID_AT,
   TREE_PRIMARY_PAGES_AT,
   TREE_RESERVE_SLOTS,
+  TREE_ROW_BYTES,
 } from '../storage/layout.ts';
 import { copyKey, nodeAt, slotCount } from '../storage/page.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
 import { LevelCursor, rootLevel } from './level-cursor.ts';
 import type { DatabaseFile } from './open-database-file.ts';
+import { Pace } from './pace.ts';
 import { EXTENT_FIELDS } from './space-audit.ts';
 import { reserveAt } from './tree-space.ts';
 
 const ROUNDS_MAX = 32;
 const EXTENTS_PER_SLICE = 4096;
+const TREES_PER_SLICE = 256;
 /** A row of a space tree has a key of four bytes. */
 const KEY_BYTES = 4;
 
@@ -105,7 +108,7 @@ export interface SpaceReport {
 interface Tally {
   readonly tree: Tree;
   readonly root: number;
-  readonly row: Uint8Array;
+  readonly row: DataView;
   /** End of the log when it was begun: while that stands, nothing has changed. */
   readonly tail: number;
   /** The pages that were read, and their LSNs then. */
@@ -131,11 +134,12 @@ export function* spaceReport(file: DatabaseFile): Task<SpaceReport> {
 export function* treeSpace(file: DatabaseFile, id: TreeId): Task<TreeSpace | undefined> {
   const { core } = file.store.parts;
   const isUnder = (tree: Tree): boolean => {
-    for (let at: Tree | undefined = tree; at !== undefined && at.id !== ROOT_TREE; at = core.trees.get(at.parent))
-      if (at.id === id) return true;
+    for (let at = tree.parent; at !== ROOT_TREE; at = core.trees.get(at)?.parent ?? ROOT_TREE)
+      if (at === id) return true;
     return false;
   };
-  const trees = yield* settledSpaces(core, file, () => reportedTrees(core).filter(isUnder));
+  const family = (): Tree[] => [...core.trees.values()].filter((tree) => tree.id === id || isUnder(tree));
+  const trees = yield* settledSpaces(core, file, family);
   return trees.find(({ tree }) => tree === id);
 }
 
@@ -170,7 +174,9 @@ function* tallyAll(
 ): Task<Map<TreeId, Tally>> {
   const { core } = file.store.parts;
   const tallies = new Map<TreeId, Tally>();
+  const pace = new Pace(core, TREES_PER_SLICE);
   for (const tree of trees) {
+    if (pace.isOver()) yield pace.slice();
     const known = before.get(tree.id);
     if (known?.tree === tree && isCurrent(core, known)) tallies.set(tree.id, known);
     else if (core.trees.get(tree.id) === tree) tallies.set(tree.id, yield* tally(file, tree));
@@ -181,7 +187,9 @@ function* tallyAll(
 function isCurrent(core: Core, known: Tally | undefined): boolean {
   if (known === undefined) return false;
   if (core.log.tail === known.tail) return true;
-  if (known.root !== known.tree.root || known.row.some((b, i) => b !== known.tree.row[i])) return false;
+  if (known.root !== known.tree.root) return false;
+  for (let at = 0; at < TREE_ROW_BYTES; at += 4)
+    if (known.row.getUint32(at) !== known.tree.view.getUint32(at)) return false;
   return known.pages.every((pgno, i) => {
     const frame = core.cache.peek(pgno);
     // Of a page that has left the cache nobody knows whether it changed: it is read again.
@@ -194,7 +202,7 @@ function* tally(file: DatabaseFile, tree: Tree): Task<Tally> {
   const into: Tally = {
     tree,
     root: tree.root,
-    row: tree.row.slice(),
+    row: new DataView(tree.row.slice().buffer),
     tail: core.log.tail,
     pages: [],
     lsns: [],

@@ -46,6 +46,7 @@ export function* physicalStatsRows(
   for (const d of databasesOf(databases, isDatabase, database)) {
     for (const table of tablesOf(d, d === own ? relationOid : (name) => named(d.catalog, name), object)) {
       for (const unit of unitsOf(d, table, index)) {
+        if (d.database.scheduler.sliceOver()) yield d.database.scheduler.slice();
         const stats = yield* d.database.space.stats(unit.tree, statsMode);
         if (stats === undefined) continue;
         const fragmented =

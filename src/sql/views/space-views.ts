@@ -63,7 +63,9 @@ function* spaceRows(source: ViewSource): Task<NamedRow[]> {
   const facts = source.session.engine.database.space;
   const owners = treesOf(source.catalog, facts);
   const rows: NamedRow[] = [];
+  const { engine } = source.session;
   for (const space of trees) {
+    if (engine.sliceOver()) yield engine.slice();
     const leaves = space.kind === 'dropped' || space.used === 0 ? undefined : yield* facts.leaves(space.tree);
     rows.push({
       ...describe(source, space, owners),
