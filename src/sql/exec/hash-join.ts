@@ -223,6 +223,7 @@ export class HashJoinOperator extends Operator {
         yield* (table.env.isWaiting ? table.env : groups.env).finishWait();
         continue;
       }
+      this.producedRows += table.pairs;
       if (this.state.spent(table.work + rows.count)) yield this.state.session.slice();
     }
   }

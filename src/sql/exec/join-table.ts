@@ -35,8 +35,9 @@ export class JoinTable {
   row = 0;
   candidate = -1;
   met = false;
-  /** Candidates tried in the last call. */
+  /** Candidates tried in the last call, and pairs that it aggregated. */
   work = 0;
+  pairs = 0;
   /** For long values on the left. */
   readonly env: Env;
   waited = false;

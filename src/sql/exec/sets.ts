@@ -84,6 +84,12 @@ class LimitOperator extends Operator {
         this.#ended = true;
         break;
       }
+      if (this.#skip === 0 && rows.count < this.#left) {
+        // All of the batch is wanted: it goes on as it is.
+        this.#left -= rows.count;
+        this.producedRows += rows.count;
+        return rows;
+      }
       for (let i = 0; i < rows.count && !this.#ended; i++) {
         if (this.#skip > 0) {
           this.#skip--;

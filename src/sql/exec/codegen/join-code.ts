@@ -265,7 +265,7 @@ function writeProbe(w: CodeWriter, options: JoinOptions, sink: PairSink): boolea
   const once = type === 'semi' || type === 'anti';
   w.line('const { heads, next, hashes, shift, matched } = t;');
   w.line('const build = t.rows, places = build.index;');
-  w.line('let i = t.row, n = t.candidate, met = t.met, work = 0;');
+  w.line('let i = t.row, n = t.candidate, met = t.met, work = 0, pairs = 0;');
   sink.open(w);
   w.open('rows: for (; i < rows.count; i++, n = -1)');
   w.line('const p = rows.index[i], v = rows.views[p >>> 13], b = rows.chunks[p >>> 13], r = (p & 8191) << 3;');
@@ -293,7 +293,7 @@ function writeProbe(w: CodeWriter, options: JoinOptions, sink: PairSink): boolea
   if (once) w.line('n = 0; break;');
   else {
     if (!sink.write(row, 't.row = i; t.candidate = n; t.met = met;')) return false;
-    if (sink.bounded) w.line(`if (out.count >= ${BATCH_ROWS}) { n = next[n - 1]; break rows; }`);
+    w.line(sink.bounded ? `if (out.count >= ${BATCH_ROWS}) { n = next[n - 1]; break rows; }` : 'pairs++;');
   }
   w.close();
   w.close();
@@ -302,7 +302,7 @@ function writeProbe(w: CodeWriter, options: JoinOptions, sink: PairSink): boolea
   if (keys.left.some((k) => 'text' in k.code)) w.line('if (t.waited) t.rowDone();');
   if (sink.bounded) w.line(`if (out.count >= ${BATCH_ROWS}) { i++; n = -1; break; }`);
   w.close();
-  w.line('t.row = i; t.candidate = n; t.met = met; t.work = work;');
+  w.line('t.row = i; t.candidate = n; t.met = met; t.work = work; t.pairs = pairs;');
   sink.close(w);
   return true;
 }
@@ -314,6 +314,7 @@ function writeAlone(row: RowCode, { type }: JoinOptions, sink: PairSink): boolea
   row.absent = true;
   w.open(type === 'semi' ? 'if (met)' : 'if (!met)');
   const done = sink.write(row, 't.row = i; t.candidate = 0; t.met = met;');
+  if (!sink.bounded) w.line('pairs++;');
   w.close();
   row.absent = false;
   return done;
