@@ -13,6 +13,8 @@ import { createInterface } from 'node:readline';
 export interface RivalServer {
   readonly name: string;
   readonly port: number;
+  /** Holds its files until it stops. */
+  readonly directory: string;
   /** The program and its version, as it reports them. */
   readonly version: string;
   stop(): Promise<void>;
@@ -74,7 +76,7 @@ export async function startPostgres(bin: string): Promise<RivalServer> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const version = execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }).trim();
-  return { name: 'PostgreSQL', port, version, stop: () => stopped(child, 'SIGINT', directory) };
+  return { name: 'PostgreSQL', port, directory, version, stop: () => stopped(child, 'SIGINT', directory) };
 }
 
 /** `extentdb serve` with a cache of `cacheMebibytes`. */
@@ -92,7 +94,7 @@ export async function startExtentDB(root: string, cacheMebibytes: number): Promi
     });
   });
   const version = execFileSync(process.execPath, [program, '--version'], { encoding: 'utf8' }).trim();
-  return { name: 'ExtentDB', port, version, stop: () => stopped(child, 'SIGTERM', directory) };
+  return { name: 'ExtentDB', port, directory, version, stop: () => stopped(child, 'SIGTERM', directory) };
 }
 
 async function stopped(child: ChildProcess, signal: NodeJS.Signals, directory: string): Promise<void> {
