@@ -16,6 +16,7 @@ import {
 } from '../space/physical-stats.ts';
 import { EXTENT_FIELDS } from '../space/space-audit.ts';
 import { isTrimmed, type SpaceReport, spaceReport, type TreeSpace, treeSpace } from '../space/space-report.ts';
+import { TreeFamilies } from '../space/tree-families.ts';
 import {
   HINT_APPEND_SEQUENTIAL,
   HINT_DELETE_SEQUENTIAL,
@@ -55,9 +56,11 @@ export interface LeafFacts {
 
 export class SpaceFacts {
   readonly #file: DatabaseFile;
+  readonly #families: TreeFamilies;
 
   constructor(file: DatabaseFile) {
     this.#file = file;
+    this.#families = new TreeFamilies(file.store.parts.core);
   }
 
   get pageBytes(): number {
@@ -81,7 +84,7 @@ export class SpaceFacts {
 
   /** The space of one tree; undefined when it is gone. */
   space(tree: TreeId): Task<TreeSpace | undefined> {
-    return treeSpace(this.#file, tree);
+    return treeSpace(this.#file, this.#families, tree);
   }
 
   /** Order and content of a tree's pages; undefined when it is gone. */

@@ -40,6 +40,7 @@ import { LevelCursor, rootLevel } from './level-cursor.ts';
 import type { DatabaseFile } from './open-database-file.ts';
 import { Pace } from './pace.ts';
 import { EXTENT_FIELDS } from './space-audit.ts';
+import type { TreeFamilies } from './tree-families.ts';
 import { reserveAt } from './tree-space.ts';
 
 const ROUNDS_MAX = 32;
@@ -131,15 +132,9 @@ export function* spaceReport(file: DatabaseFile): Task<SpaceReport> {
 }
 
 /** The space of one tree; only it and the trees that it may have lent to are read. Undefined when it is gone. */
-export function* treeSpace(file: DatabaseFile, id: TreeId): Task<TreeSpace | undefined> {
+export function* treeSpace(file: DatabaseFile, families: TreeFamilies, id: TreeId): Task<TreeSpace | undefined> {
   const { core } = file.store.parts;
-  const isUnder = (tree: Tree): boolean => {
-    for (let at = tree.parent; at !== ROOT_TREE; at = core.trees.get(at)?.parent ?? ROOT_TREE)
-      if (at === id) return true;
-    return false;
-  };
-  const family = (): Tree[] => [...core.trees.values()].filter((tree) => tree.id === id || isUnder(tree));
-  const trees = yield* settledSpaces(core, file, family);
+  const trees = yield* settledSpaces(core, file, () => families.of(id));
   return trees.find(({ tree }) => tree === id);
 }
 

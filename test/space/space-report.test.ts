@@ -11,6 +11,7 @@ import { NodeVfs } from '../../src/io/node-vfs.ts';
 import { freePages } from '../../src/space/free-pages.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { type SpaceReport, spaceReport, treeSpace } from '../../src/space/space-report.ts';
+import { TreeFamilies } from '../../src/space/tree-families.ts';
 import { walkTree } from '../../src/storage/check.ts';
 import {
   HINT_APPEND_SEQUENTIAL,
@@ -93,8 +94,9 @@ test('a table that lends: what its index and long values take from it is theirs'
   expect(of(long.tree)?.kind).toBe('lob');
   expect(of(table.tree)?.lent).toBeGreaterThan(50);
   // One tree by itself says the same.
-  for (const tree of [table, index, long]) expect(runNow(treeSpace(file, tree.tree))).toEqual(of(tree.tree));
-  expect(runNow(treeSpace(file, 4711))).toBeUndefined();
+  for (const tree of [table, index, long])
+    expect(runNow(treeSpace(file, new TreeFamilies(file.store.parts.core), tree.tree))).toEqual(of(tree.tree));
+  expect(runNow(treeSpace(file, new TreeFamilies(file.store.parts.core), 4711))).toBeUndefined();
 });
 
 test('trimmed extents are holes, and the disk space is the length without them', () => {
@@ -130,7 +132,7 @@ test('free bytes are listed in the order of the file, for the tree’s own pages
   const index = makeTree(file, table.tree, LENDING, TREE_INDEX);
   fill(file, index, 0, 100);
   for (const { tree: id } of [table, index]) {
-    const space = runNow(treeSpace(file, id));
+    const space = runNow(treeSpace(file, new TreeFamilies(file.store.parts.core), id));
     if (space === undefined) throw new Error('no space');
     const list = runNow(freePages(file.store.parts.core, file.store.parts.core.tree(id), space));
     const found = new Map<number, number>();
