@@ -11,7 +11,9 @@ import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { Instance } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
+import { PrivateSocket } from '../io/private-socket.ts';
 import { databaseError } from '../server/database-error.ts';
+import { OwnerDoor } from '../server/owner-door.ts';
 import { Server } from '../server/server.ts';
 import type { ShrinkMode } from '../space/open-database-file.ts';
 import { ApiSession } from './api-session.ts';
@@ -155,6 +157,8 @@ export class ExtentDB implements Queryable {
   /** Free sessions; the one used last is used first, so calls made one after another share one. */
   readonly #free: ApiSession[] = [];
   readonly #servers = new Set<Server>();
+  /** Answers other processes that ask about the file. */
+  readonly #door: OwnerDoor;
   /** For statements that answer at once. */
   #immediate: ApiSession | undefined;
   #statements = 0;
@@ -162,6 +166,7 @@ export class ExtentDB implements Queryable {
 
   private constructor(instance: Instance, options: OpenOptions) {
     this.#instance = instance;
+    this.#door = new OwnerDoor(instance, new PrivateSocket());
     this.#options = { user: options.user ?? 'postgres', settings: new Map(Object.entries(options.settings ?? {})) };
   }
 
@@ -182,6 +187,7 @@ export class ExtentDB implements Queryable {
         // Settings that cannot be are told here, not at the first query.
         db.#give(db.#take());
       } catch (error) {
+        await db.#door.close();
         await instance.close();
         throw error;
       }
@@ -298,6 +304,7 @@ export class ExtentDB implements Queryable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#door.close();
     for (const server of this.#servers) await server.close();
     for (const session of this.#sessions) await session.end(fail('admin_shutdown', 'the database is being closed'));
     await this.#instance.close();

@@ -2,31 +2,40 @@
 import { SystemClock } from '../base/clock.ts';
 import { asExtentError, type ExtentError } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
-import { Instance } from '../engine/instance.ts';
+import { Instance, type InstanceOptions } from '../engine/instance.ts';
 import { cancelledByUser, Running } from '../engine/scheduler.ts';
+import { PrivateSocket } from '../io/private-socket.ts';
+import { OwnerDoor } from '../server/owner-door.ts';
 import { StatementTimeout } from '../server/statement-timeout.ts';
 import type { Notice, ResultSink } from '../sql/session/results.ts';
 import { SqlSession } from '../sql/session/sql-session.ts';
 import { hostOptions } from './host.ts';
 
 /** Who works on a file directly. */
-const OWNER = 'postgres';
+export const OWNER = 'postgres';
 
 export class LocalSession {
   readonly #instance: Instance;
   readonly sql: SqlSession;
+  /** Answers other processes that ask about the file. */
+  readonly #door: OwnerDoor;
   readonly #timeout: StatementTimeout;
   #running: Running | undefined;
 
   private constructor(instance: Instance, notice: (notice: Notice) => void) {
     this.#instance = instance;
+    this.#door = new OwnerDoor(instance, new PrivateSocket());
     this.sql = new SqlSession(instance, instance.single.openSession(), { user: OWNER, notice });
     this.#timeout = new StatementTimeout(this.sql, (error) => this.cancel(error));
   }
 
   /** Opens a database file, or makes it. @throws 55006 when another process has it open. */
-  static async open(file: string, notice: (notice: Notice) => void): Promise<LocalSession> {
-    return new LocalSession(await Instance.openFile(file, hostOptions(new SystemClock())), notice);
+  static async open(
+    file: string,
+    notice: (notice: Notice) => void,
+    options: InstanceOptions = hostOptions(new SystemClock()),
+  ): Promise<LocalSession> {
+    return new LocalSession(await Instance.openFile(file, options), notice);
   }
 
   /** Runs a text of statements. @returns its error, after which the session is ready for the next. */
@@ -63,6 +72,7 @@ export class LocalSession {
 
   /** Rolls back what is open and closes the file. */
   async close(): Promise<void> {
+    await this.#door.close();
     await this.#drive(this.sql.close());
     await this.#instance.close();
   }

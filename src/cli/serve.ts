@@ -1,6 +1,8 @@
 /** `extentdb serve`: a directory of databases on a port, until a signal ends it. */
 import { SystemClock } from '../base/clock.ts';
 import { DEFAULT_DATABASE, Instance } from '../engine/instance.ts';
+import { PrivateSocket } from '../io/private-socket.ts';
+import { OwnerDoor } from '../server/owner-door.ts';
 import { Server } from '../server/server.ts';
 import type { ServeCommand } from './arguments.ts';
 import { hostOptions } from './host.ts';
@@ -23,11 +25,13 @@ export async function serve(command: ServeCommand): Promise<number> {
     await instance.close();
     throw error;
   }
+  const door = new OwnerDoor(instance, new PrivateSocket());
   const stopped = signalled();
   process.stdout.write(
     `database system is ready to accept connections: psql -h ${server.host} -p ${server.port} -U postgres\n`,
   );
   await stopped;
+  await door.close();
   await server.close();
   await instance.close();
   return 0;

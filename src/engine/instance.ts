@@ -43,6 +43,9 @@ export class Instance {
   readonly #directory: string | undefined;
   readonly #open = new Map<string, Promise<Database>>();
   readonly #started = new Map<string, Database>();
+  /** Paths of the open files by database. */
+  readonly #files = new Map<string, string>();
+  #onFile: ((path: string, database: string) => void) | undefined;
   readonly #handlers = new Map<number, CancelHandler>();
   #closed = false;
 
@@ -96,6 +99,8 @@ export class Instance {
     );
     const database = await Database.start(name, oidOf(name), file, clock, prng);
     this.#started.set(name, database);
+    this.#files.set(name, path);
+    this.#onFile?.(path, name);
     removeSpillFiles(vfs, path);
     let spills = 0;
     database.newSpillFile = () => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`);
@@ -177,6 +182,7 @@ export class Instance {
     }
     this.#open.delete(name);
     this.#started.delete(name);
+    this.#files.delete(name);
     await database.close();
     const path = this.#path(name);
     const log = `${path}-log`;
@@ -200,6 +206,12 @@ export class Instance {
     const handler = this.#handlers.get(processId);
     handler?.(terminate);
     return handler !== undefined;
+  }
+
+  /** Tells the path and the database of every file that is open, and of each that will be. */
+  watchFiles(hear: (path: string, database: string) => void): void {
+    this.#onFile = hear;
+    for (const [database, path] of this.#files) hear(path, database);
   }
 
   databases(): Iterable<Database> {

@@ -1,10 +1,11 @@
 /**
- * The server: one instance on one port.
+ * The server: one instance on one port, or at one local socket.
  *
  *   listen ──> accept ──> start up (who, which database) ──> Connection ──> closed
  *   close: no new ones, 57P01 to those there are, then the instance's own end
  *
- * Whoever reaches the port from the machine itself is trusted by name; from elsewhere nobody is let in.
+ * Whoever reaches the port from the machine itself is trusted by name; from elsewhere nobody is let in. A local socket is a
+ * file: its rights say who reaches it.
  */
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { asExtentError, fail } from '../base/errors.ts';
@@ -24,22 +25,23 @@ const STARTUP_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 60_000;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 
-export interface ServerOptions {
+/** Where a server listens. Port 0 lets the system choose. A local socket does not keep the process alive. */
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly socket: string };
+
+export type ServerOptions = ListenAddress & {
   readonly instance: Instance;
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
   /** Longest message that a client may send; 64 MiB by default. */
   readonly frameBytesMax?: number;
   /** 100 by default. */
   readonly connectionsMax?: number;
   /** Hears about internal errors. */
   readonly log?: (line: string) => void;
-}
+};
 
 export class Server {
+  /** The address in use; empty for a local socket. */
   readonly host: string;
-  /** The port in use. */
+  /** The port in use; 0 for a local socket. */
   readonly port: number;
   readonly #options: ServerOptions;
   readonly #net: NetServer;
@@ -53,8 +55,8 @@ export class Server {
   private constructor(options: ServerOptions, net: NetServer) {
     this.#options = options;
     this.#net = net;
-    this.host = options.host;
-    this.port = (net.address() as AddressInfo).port;
+    this.host = 'host' in options ? options.host : '';
+    this.port = 'host' in options ? (net.address() as AddressInfo).port : 0;
     const { clock } = options.instance.options;
     this.#starting = new Scheduler(clock);
     this.#outbox = new Outbox(clock);
@@ -72,7 +74,8 @@ export class Server {
     });
     return new Promise((resolve, reject) => {
       net.once('error', reject);
-      net.listen({ host: options.host, port: options.port }, () => {
+      if ('socket' in options) net.unref();
+      net.listen('socket' in options ? { path: options.socket } : { host: options.host, port: options.port }, () => {
         net.off('error', reject);
         resolve(new Server(options, net));
       });
@@ -83,8 +86,13 @@ export class Server {
     return this.#connections.size;
   }
 
+  get #isLocal(): boolean {
+    return 'socket' in this.#options;
+  }
+
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
+    if (this.#isLocal) socket.unref();
     socket.once('close', () => {
       this.#sockets.delete(socket);
     });
@@ -124,7 +132,7 @@ export class Server {
       return;
     }
     if (this.#closing) throw fail('cannot_connect_now', 'the database system is shutting down');
-    if (!LOOPBACK.test(peer.address))
+    if (!this.#isLocal && !LOOPBACK.test(peer.address))
       throw fail('invalid_authorization_specification', `no connection is allowed from host "${peer.address}"`, {
         hint: 'ExtentDB trusts the machine that it runs on and nobody else.',
       });
@@ -172,6 +180,9 @@ export class Server {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    // What is waited for from here on must keep the process alive.
+    this.#net.ref();
+    for (const socket of this.#sockets) socket.ref();
     const stopped = new Promise<void>((resolve) => this.#net.close(() => resolve()));
     const ended = new Promise<void>((resolve) => {
       this.#allClosed = resolve;
