@@ -179,9 +179,7 @@ test('databases, objects and indexes are named by id or by name', async () => {
   const clustered = await named(`select index_id from ${STATS}('test', 'book', 'book_pkey', null, null)`);
   expect(clustered).toEqual([{ index_id: '1' }, { index_id: '1' }]);
   // Named arguments are as good, and what is left out is NULL.
-  expect(await named(`select * from ${STATS}(database => 'test', object => 'book', index => 2)`)).toEqual(
-    expected,
-  );
+  expect(await named(`select * from ${STATS}(database => 'test', object => 'book', index => 2)`)).toEqual(expected);
 });
 
 test.each([
@@ -282,6 +280,50 @@ test('sizes: parts of a table, and what has none', async () => {
   ).toEqual([['0', '0', null]]);
   expect((await s.failure(`select pg_relation_size('book', 'side')`)).sqlstate).toBe('22023');
   expect((await s.failure(`select pg_database_size('nowhere')`)).sqlstate).toBe('3D000');
+});
+
+test('sizes as text, and text as sizes, as PostgreSQL’s own tests have them', async () => {
+  const values = [
+    ['10', '10 bytes'],
+    ['1000', '1000 bytes'],
+    ['1000000', '977 kB'],
+    ['1000000000', '954 MB'],
+    ['1000000000000', '931 GB'],
+    ['1000000000000000', '909 TB'],
+    ['10239', '10239 bytes'],
+    ['10240', '10 kB'],
+    ['10485247', '10239 kB'],
+    ['10485248', '10 MB'],
+    ['10736893951', '10239 MB'],
+    ['10736893952', '10 GB'],
+    ['10994579406847', '10239 GB'],
+    ['10994579406848', '10 TB'],
+    ['11258449312612351', '10239 TB'],
+    ['11258449312612352', '10 PB'],
+  ] as const;
+  for (const [bytes, text] of values) {
+    const minus = `-${text}`;
+    const made = await s.rows(
+      `select pg_size_pretty(${bytes}::int8), pg_size_pretty(-${bytes}::int8), pg_size_pretty(${bytes}::numeric), pg_size_pretty(-${bytes}::numeric)`,
+    );
+    expect(made, bytes).toEqual([[text, minus, text, minus]]);
+  }
+  expect(await s.rows('select pg_size_pretty(10.5), pg_size_pretty(-1000.5), pg_size_pretty(1000000.5)')).toEqual([
+    ['10.5 bytes', '-1000.5 bytes', '977 kB'],
+  ]);
+  const sizes = [
+    ['1', '1'],
+    ['123bytes', '123'],
+    ['1kB', '1024'],
+    [' 1 GB ', '1073741824'],
+    ['1.5 GB ', '1610612736'],
+    ['-.1', '0'],
+    ['1e4 MB', '10485760000'],
+    ['-1 MB', '-1048576'],
+  ] as const;
+  for (const [text, bytes] of sizes) expect(await s.rows(`select pg_size_bytes('${text}')`), text).toEqual([[bytes]]);
+  for (const text of ['1 AB', '1 AB A', '', '9999999999999999999999999 PB'])
+    expect((await s.failure(`select pg_size_bytes('${text}')`)).sqlstate, text).toMatch(/^22/);
 });
 
 test('extent_stats says for each tree of a table how it lies and what maintenance would gain', async () => {

@@ -2,8 +2,8 @@
 
 import { fail } from '../../base/errors.ts';
 import type { Oid, SystemHooks } from '../types/contracts.ts';
-import { type Numeric, numericToInteger, parseNumeric } from '../types/numeric.ts';
-import { multiplyNumeric, roundNumeric } from '../types/numeric-arithmetic.ts';
+import { formatNumeric, type Numeric, numericToInteger, parseNumeric } from '../types/numeric.ts';
+import { multiplyNumeric, roundNumeric, truncateNumeric } from '../types/numeric-arithmetic.ts';
 import { narrow, type WideInteger } from '../types/wide-integer.ts';
 import { contextual, type Definition, pure } from './definition.ts';
 
@@ -16,8 +16,11 @@ interface Unit {
   readonly bits: bigint;
 }
 
+/** From here on sizes are printed in kB. */
+const BYTES_END = 10n * 1024n;
+
 const UNITS: readonly Unit[] = [
-  { name: 'bytes', limit: 10n * 1024n, doubled: false, bits: 0n },
+  { name: 'bytes', limit: BYTES_END, doubled: false, bits: 0n },
   { name: 'kB', limit: 20n * 1024n - 1n, doubled: true, bits: 10n },
   { name: 'MB', limit: 20n * 1024n - 1n, doubled: true, bits: 20n },
   { name: 'GB', limit: 20n * 1024n - 1n, doubled: true, bits: 30n },
@@ -39,6 +42,13 @@ function pretty(value: WideInteger): string {
     size /= 1n << shift;
   }
   return `${size} bytes`;
+}
+
+/** A numeric keeps its fraction while it counts bytes; larger units are integers. */
+function prettyNumeric(value: Numeric): string {
+  const whole = truncateNumeric(value, 0);
+  const bytes = BigInt(numericToInteger(whole) ?? 0);
+  return bytes < BYTES_END && bytes > -BYTES_END ? `${formatNumeric(value)} bytes` : pretty(bytes);
 }
 
 /** Bytes of a text such as `1.5 GB`. @throws `invalid_parameter_value` (22023). */
@@ -72,7 +82,7 @@ export const SIZE_FUNCTIONS: readonly Definition[] = [
     databaseSize(system, system.databaseOid(name), `"${name}"`),
   ),
   pure('pg_size_pretty(int8)', pretty),
-  pure('pg_size_pretty(numeric)', (value: Numeric) => pretty(numericToInteger(value) ?? 0)),
+  pure('pg_size_pretty(numeric)', prettyNumeric),
   pure('pg_size_bytes(text)', bytesOf),
 ];
 
