@@ -34,6 +34,7 @@ export { PostgresInterval } from './api/postgres-interval.ts';
 export type { FieldDef, QueryResult, TypeParsers } from './api/results.ts';
 export { type SqlText, sql } from './api/sql-text.ts';
 export type { RunResult, Statement } from './api/statement.ts';
+export type { DefragmentLimits, DefragmentProgress, DefragmentStop } from './engine/defragmentation.ts';
 export { DatabaseError } from './server/database-error.ts';
 export type { ShrinkMode } from './space/open-database-file.ts';
 export type { Notice } from './sql/session/results.ts';

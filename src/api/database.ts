@@ -9,6 +9,7 @@
 import { SystemClock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
+import type { Defragmentation } from '../engine/defragmentation.ts';
 import { Instance } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
 import { PrivateSocket } from '../io/private-socket.ts';
@@ -282,6 +283,15 @@ export class ExtentDB implements Queryable {
         throw error;
       }
     });
+  }
+
+  /**
+   * The online defragmentation task of this database: `start({ passes, seconds, target, onProgress })`, `stop()`.
+   *
+   * `target` is `database` (default), `space trees`, or one tree. Starting it twice answers `already running`.
+   */
+  get defragment(): Pick<Defragmentation, 'start' | 'stop' | 'whenIdle' | 'progress'> {
+    return this.#instance.single.defragmentation;
   }
 
   /** Serves the file to Postgres clients of this machine. */

@@ -11,6 +11,7 @@
  * one of `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
  */
 import { assert } from '../base/assert.ts';
+import type { Task } from '../base/task.ts';
 import { NEED, NONE, OK } from '../storage/contracts.ts';
 import {
   CHILD_BYTES,
@@ -35,6 +36,7 @@ import {
 } from '../storage/page.ts';
 import { appendNodes } from '../storage/page-build.ts';
 import type { StoreParts } from '../storage/store.ts';
+import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
 
 /** Leaves that are looked at together. */
@@ -263,5 +265,54 @@ export class WindowCompactor {
     tree.leaves--;
     this.rewritten += kept.length;
     this.freed++;
+  }
+}
+
+/** How a window slides over a tree. */
+export interface Slide {
+  /** Where it begins; empty = at the first leaf. */
+  readonly from: Uint8Array;
+  /** Asked before every step: true ends it there. */
+  readonly isOver: () => boolean;
+  /** Told after every step: the key where the next one begins, and whether the window has moved on by a leaf. */
+  readonly stepped: (key: Uint8Array, visited: boolean) => void;
+}
+
+/** Slides the window over a tree to its end. @returns false when it was ended before. */
+export function* slideWindow(
+  parts: StoreParts,
+  compactor: WindowCompactor,
+  tree: Tree,
+  fillPercent: number,
+  { from, isOver, stepped }: Slide,
+): Task<boolean> {
+  const { core } = parts;
+  let key = from;
+  for (let freed = compactor.freed; ; ) {
+    if (isOver()) return false;
+    const status = compactor.step(tree, key, fillPercent);
+    if (status === NEED) {
+      yield core.need;
+      continue;
+    }
+    if (status === OK) stepped(key, false);
+    else {
+      const { next } = compactor;
+      if (freed < compactor.freed) yield* joinBranches(parts, tree, key);
+      freed = compactor.freed;
+      stepped(next ?? key, true);
+      if (next === undefined) return true;
+      key = next;
+    }
+    yield sliceRequest(core);
+  }
+}
+
+/** Branches that lost children are joined before the cursor leaves them. */
+function* joinBranches({ core, purge }: StoreParts, tree: Tree, key: Uint8Array): Task<void> {
+  for (;;) {
+    const status = purge.mergeBranches(tree, key);
+    if (status === NEED) yield core.need;
+    else if (status !== OK) return;
   }
 }

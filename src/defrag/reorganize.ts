@@ -11,18 +11,18 @@
  */
 import type { Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
-import { NEED, OK } from '../storage/contracts.ts';
+import { NEED } from '../storage/contracts.ts';
 import { TREE_LIVE } from '../storage/layout.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
-import { WindowCompactor } from './compact-window.ts';
+import { slideWindow, WindowCompactor } from './compact-window.ts';
 import { drainSparseExtents } from './drain-extents.ts';
 import { END, LeafOrderer } from './order-leaves.ts';
 
 export type ReorganizePhase = 'lob compaction' | 'compaction' | 'ordering' | 'done';
 
-/** Why it ended: all done; time or pages of the budget used up; the tree was dropped meanwhile. */
-export type ReorganizeStop = 'done' | 'time' | 'pages' | 'gone';
+/** Why it ended: all done; time or pages of the budget used up; the caller's wish; the tree was dropped meanwhile. */
+export type ReorganizeStop = 'done' | 'time' | 'pages' | 'stopped' | 'gone';
 
 /** Where a run stands. Work is counted in leaves: once for compaction, once for ordering. */
 export interface ReorganizeProgress {
@@ -40,6 +40,8 @@ export interface ReorganizeOptions {
   readonly durationMs?: number | undefined;
   /** Pages that may be rewritten. */
   readonly pagesMax?: number | undefined;
+  /** Asked before each step: true ends it. */
+  readonly isOver?: (() => boolean) | undefined;
   readonly onProgress?: ((progress: ReorganizeProgress) => void) | undefined;
 }
 
@@ -109,37 +111,19 @@ export class Reorganizer {
   }
 
   *#compact(): Task<ReorganizeStop | undefined> {
-    const { core } = this.#file.store.parts;
-    let key: Uint8Array = new Uint8Array(0);
-    for (let freed = 0; ; ) {
-      const stop = this.#stop();
-      if (stop !== undefined) return stop;
-      const status = this.#compactor.step(this.#tree, key, this.#tree.fillPercent);
-      if (status === NEED) {
-        yield core.need;
-        continue;
-      }
-      if (status !== OK) {
-        this.#scanned++;
+    let stop: ReorganizeStop | undefined;
+    yield* slideWindow(this.#file.store.parts, this.#compactor, this.#tree, this.#tree.fillPercent, {
+      from: new Uint8Array(0),
+      isOver: () => {
+        stop = this.#stop();
+        return stop !== undefined;
+      },
+      stepped: (_key, visited) => {
+        if (visited) this.#scanned++;
         this.#advance();
-        const next = this.#compactor.next;
-        if (freed < this.#compactor.freed) yield* this.#joinBranches(key);
-        freed = this.#compactor.freed;
-        if (next === undefined) return undefined;
-        key = next;
-      } else this.#advance();
-      yield sliceRequest(core);
-    }
-  }
-
-  /** Branches that lost children are joined before the cursor leaves them. */
-  *#joinBranches(key: Uint8Array): Task<void> {
-    const { core, purge } = this.#file.store.parts;
-    for (;;) {
-      const status = purge.mergeBranches(this.#tree, key);
-      if (status === NEED) yield core.need;
-      else if (status !== OK) return;
-    }
+      },
+    });
+    return stop;
   }
 
   *#order(): Task<ReorganizeStop | undefined> {
@@ -163,7 +147,8 @@ export class Reorganizer {
   #stop(): ReorganizeStop | undefined {
     const { core } = this.#file.store.parts;
     if (core.trees.get(this.#tree.id) !== this.#tree || this.#tree.state !== TREE_LIVE) return 'gone';
-    const { durationMs, pagesMax } = this.#options;
+    const { durationMs, pagesMax, isOver } = this.#options;
+    if (isOver?.() === true) return 'stopped';
     if (durationMs !== undefined && core.clock.monotonicMs() - this.#began >= durationMs) return 'time';
     if (pagesMax !== undefined && this.#rewritten >= pagesMax) return 'pages';
     return undefined;

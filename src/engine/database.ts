@@ -24,6 +24,7 @@ import {
   type TableObject,
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
+import { Defragmentation } from './defragmentation.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
@@ -53,6 +54,7 @@ export class Database {
   readonly space: SpaceFacts;
   /** Long work on its trees. */
   readonly maintenance: Maintenance;
+  readonly defragmentation: Defragmentation;
   #catalog: Catalog = new Catalog([], 0);
   #accesses = new WeakMap<TableObject, TableAccess>();
   /** Open sessions by process id. */
@@ -72,6 +74,7 @@ export class Database {
     this.sequences = new Sequences(store);
     this.space = new SpaceFacts(file);
     this.maintenance = new Maintenance(file, clock);
+    this.defragmentation = new Defragmentation(file, clock, this.scheduler);
   }
 
   /** Reads the catalog of an open store, or writes the first one. */
@@ -169,6 +172,7 @@ export class Database {
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
+    await this.defragmentation.stop();
     await this.#background;
     await runTask(this.sequences.settle());
     await this.store.close();

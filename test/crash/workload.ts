@@ -9,6 +9,7 @@
 import { ManualClock } from '../../src/base/clock.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
+import { DefragmentPass, PASS_BEGIN } from '../../src/defrag/defragment-pass.ts';
 import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
@@ -198,8 +199,14 @@ export class CrashWorkload {
     this.#pending = undefined;
   }
 
-  /** Reorganizes a tree, wholly or a part of it. */
+  /** Reorganizes a tree, wholly or a part of it, or runs a pass over the database and its space trees. */
   #reorganize(): void {
+    if (this.#file !== undefined && this.#prng.chance(0.3)) {
+      const target = this.#prng.pick(['database', 'space trees'] as const);
+      const isOver = (): boolean => this.#prng.chance(0.02);
+      runNow(new DefragmentPass(this.#file, target, PASS_BEGIN, isOver, () => {}).run());
+      return;
+    }
     const trees = [...this.#state.tables.keys()];
     if (this.#file === undefined || trees.length === 0) return;
     const pagesMax = this.#prng.chance(0.5) ? this.#prng.below(20) : undefined;

@@ -54,7 +54,13 @@ function tell(d: Definer, target: WorkTarget, r: ReorganizeReport): void {
     r.lobExtentsSparse === 0
       ? ''
       : `; long values: ${r.lobExtentsDrained} of ${r.lobExtentsSparse} sparse extents emptied, ${r.lobPagesMoved} pages moved`;
-  const ends = { done: '', time: ' (time is up)', pages: ' (page limit reached)', gone: ' (it was dropped meanwhile)' };
+  const ends = {
+    done: '',
+    time: ' (time is up)',
+    pages: ' (page limit reached)',
+    stopped: ' (stopped)',
+    gone: ' (it was dropped meanwhile)',
+  };
   d.sql.tell(
     `"${target.name}": ${r.scanned} pages scanned, ${r.moved} moved, ${r.removed} removed${long}${ends[r.reason]}`,
   );

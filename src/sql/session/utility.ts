@@ -17,6 +17,7 @@ import { analyze, vacuum } from '../ddl/analyze.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
 import { resizeDatabase } from '../ddl/database-space.ts';
 import { Definer } from '../ddl/definer.ts';
+import { callColumns, callProcedure } from '../ddl/defragment.ts';
 import { drop, truncate } from '../ddl/drop.ts';
 import { createIndex } from '../ddl/indexes.ts';
 import { reorganize, setIndexOptions } from '../ddl/reorganize.ts';
@@ -40,6 +41,8 @@ export function utilityColumns(sql: SqlSession, statement: Statement): readonly 
       const prepared = sql.prepared.get(statement.name.text);
       return prepared?.planned === undefined || prepared.planned.columns.length === 0 ? null : prepared.planned.columns;
     }
+    case 'callProcedure':
+      return callColumns(statement);
     case 'fetch':
       return sql.portals.get(statement.cursor.text)?.prepared.planned?.columns ?? null;
     default:
@@ -505,6 +508,9 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'setIndexOptions':
       yield* setIndexOptions(d, s);
       break;
+    case 'callProcedure':
+      yield* callProcedure(sql, s, text, sink);
+      return;
     case 'resizeDatabase': {
       forbidBlock(sql, `ALTER DATABASE ${s.action.toUpperCase()}`);
       let database = sql.engine.database;

@@ -1,0 +1,269 @@
+/**
+ * The online defragmentation task of a database, with the semantics of JetDefragment2.
+ *
+ *   idle ──start──> pass ⇄ pause between passes ──stop, limit, close──> idle
+ *
+ * At most one per database; a second start and a stop while idle are warnings, not errors. It works in the background and gives way
+ * after every step. What a pass has reached is kept in the catalog tree, outside transactions: at each stop, and every so many
+ * pages; a later start, also after a restart or a crash, goes on there. Such a resumed pass does not count toward the limit: only
+ * complete passes from the beginning do.
+ */
+import type { Clock } from '../base/clock.ts';
+import { fail } from '../base/errors.ts';
+import { REQUEST_TIMER, type Request, type Task } from '../base/task.ts';
+import {
+  DefragmentPass,
+  type DefragmentTarget,
+  PASS_BEGIN,
+  type PassCounts,
+  type PassPosition,
+} from '../defrag/defragment-pass.ts';
+import { Reorganizer } from '../defrag/reorganize.ts';
+import type { DatabaseFile } from '../space/open-database-file.ts';
+import { CATALOG_TREE, OK, type TreeId } from '../storage/contracts.ts';
+import { attempt, emptyRow } from './attempt.ts';
+import { Running, type Scheduler } from './scheduler.ts';
+
+/** What the task may do (JET_paramEnableOnlineDefrag): nothing, the space trees only, or everything. */
+export type DefragmentMode = 'off' | 'space trees' | 'all';
+
+export interface DefragmentLimits {
+  /** Complete passes; undefined or 0 = no limit. */
+  readonly passes?: number | undefined;
+  /** Seconds; undefined, 0 or negative = no limit. */
+  readonly seconds?: number | undefined;
+  /** The whole database, its space trees only, or one tree, which is also put in order (JET_bitDefragmentBTree). */
+  readonly target?: DefragmentTarget | { readonly tree: TreeId } | undefined;
+  /** Called regularly while it works, and once at the end with `done` true. What it throws ends nothing. */
+  readonly onProgress?: ((progress: DefragmentProgress) => void) | undefined;
+}
+
+export interface DefragmentProgress extends PassCounts {
+  /** Complete passes so far, and whole seconds since the start. */
+  readonly passes: number;
+  readonly seconds: number;
+  readonly done: boolean;
+}
+
+export type DefragmentStart = 'started' | 'already running' | 'disabled';
+
+/** What a stop tells: passes and seconds of the task that ran; zeros when none did. */
+export interface DefragmentStop {
+  readonly wasRunning: boolean;
+  readonly passes: number;
+  readonly seconds: number;
+}
+
+/** Key of the position in the catalog tree: object 0, part 1. */
+const POSITION_KEY = Uint8Array.of(0, 0, 0, 0, 0, 1);
+const SAVE_EVERY_PAGES = 500;
+const TELL_EVERY_PAGES = 64;
+const PAUSE_MS = 60_000;
+
+export class Defragmentation {
+  readonly #file: DatabaseFile;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  mode: DefragmentMode = 'all';
+  #stopping = false;
+  #wake: (() => void) | undefined;
+  #ended: Promise<void> | undefined;
+  #startedMs = 0;
+  #passes = 0;
+  #counts: PassCounts = { visited: 0, freed: 0 };
+  /** What ended the last task, if it was an error. */
+  failure: unknown;
+
+  constructor(file: DatabaseFile, clock: Clock, scheduler: Scheduler) {
+    this.#file = file;
+    this.#clock = clock;
+    this.#scheduler = scheduler;
+  }
+
+  get isRunning(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  get progress(): DefragmentProgress {
+    return { ...this.#counts, passes: this.#passes, seconds: this.#seconds, done: !this.isRunning };
+  }
+
+  get #seconds(): number {
+    return Math.floor((this.#clock.monotonicMs() - this.#startedMs) / 1000);
+  }
+
+  /** @throws 25006 read-only, 57P03 while closing */
+  start(limits: DefragmentLimits): DefragmentStart {
+    if (this.mode === 'off') return 'disabled';
+    if (this.#file.store.parts.core.readOnly) throw fail('read_only_sql_transaction', 'the database is open read-only');
+    if (this.#file.store.isClosed) throw fail('cannot_connect_now', 'the database is closing');
+    if (this.#ended !== undefined) return 'already running';
+    this.#stopping = false;
+    this.#passes = 0;
+    this.#counts = { visited: 0, freed: 0 };
+    this.#startedMs = this.#clock.monotonicMs();
+    this.failure = undefined;
+    this.#ended = new Promise((resolve) => {
+      const end = (error?: unknown): void => {
+        this.failure = error;
+        this.#ended = undefined;
+        this.#tell(limits, true);
+        resolve();
+      };
+      this.#clock.soon(() => this.#scheduler.run(this.#work(limits), new Running(), () => end(), end));
+    });
+    return 'started';
+  }
+
+  /** Ends when no task runs. */
+  async whenIdle(): Promise<void> {
+    await this.#ended;
+  }
+
+  /** Stops the task and waits for it; nothing is written by it afterwards. */
+  async stop(): Promise<DefragmentStop> {
+    const ended = this.#ended;
+    if (ended === undefined) return { wasRunning: false, passes: 0, seconds: 0 };
+    this.#stopping = true;
+    this.#wake?.();
+    await ended;
+    return { wasRunning: true, passes: this.#passes, seconds: this.#seconds };
+  }
+
+  *#work(limits: DefragmentLimits): Task<void> {
+    if (this.mode === 'space trees') yield* this.#passesOver(limits, 'space trees');
+    else if (typeof limits.target === 'object') yield* this.#oneTree(limits, limits.target.tree);
+    else yield* this.#passesOver(limits, limits.target ?? 'database');
+  }
+
+  *#oneTree(limits: DefragmentLimits, tree: TreeId): Task<void> {
+    const report = yield* new Reorganizer(this.#file, tree, {
+      lobCompaction: true,
+      isOver: () => this.#isOver(limits),
+      onProgress: ({ scanned, removed }) => {
+        this.#counts = { visited: scanned, freed: removed };
+      },
+    }).run();
+    if (report.reason === 'done') this.#passes++;
+  }
+
+  *#passesOver(limits: DefragmentLimits, target: DefragmentTarget): Task<void> {
+    // The space trees are few: they are walked from the beginning each time.
+    let position = target === 'database' ? yield* this.#load() : PASS_BEGIN;
+    const passesMax = limits.passes === undefined || limits.passes <= 0 ? Number.POSITIVE_INFINITY : limits.passes;
+    for (;;) {
+      const whole = position.tree === PASS_BEGIN.tree;
+      const pass = this.#pass(limits, target, position);
+      const before = this.#counts;
+      let saved = 0;
+      const task = pass.run();
+      let complete = false;
+      for (let step = task.next(); ; step = task.next()) {
+        if (step.done === true) {
+          complete = step.value;
+          break;
+        }
+        yield step.value;
+        if (target === 'database' && pass.counts.visited - saved >= SAVE_EVERY_PAGES) {
+          saved = pass.counts.visited;
+          yield* this.#save(pass.position);
+        }
+      }
+      this.#counts = { visited: before.visited + pass.counts.visited, freed: before.freed + pass.counts.freed };
+      if (target === 'database') yield* this.#save(pass.position);
+      if (!complete) return;
+      if (whole) this.#passes++;
+      this.#tell(limits, false);
+      if (this.#passes >= passesMax || this.#isOver(limits)) return;
+      position = PASS_BEGIN;
+      // Without a limit of passes it goes on for good: then there is no hurry.
+      if (passesMax === Number.POSITIVE_INFINITY) yield this.#pause(limits);
+      if (this.#isOver(limits)) return;
+    }
+  }
+
+  #pass(limits: DefragmentLimits, target: DefragmentTarget, position: PassPosition): DefragmentPass {
+    const before = this.#counts;
+    let told = 0;
+    return new DefragmentPass(
+      this.#file,
+      target,
+      position,
+      () => this.#isOver(limits),
+      (_, counts) => {
+        this.#counts = { visited: before.visited + counts.visited, freed: before.freed + counts.freed };
+        if (counts.visited - told < TELL_EVERY_PAGES) return;
+        told = counts.visited;
+        this.#tell(limits, false);
+      },
+    );
+  }
+
+  #isOver({ seconds }: DefragmentLimits): boolean {
+    if (this.#stopping || this.#file.store.isClosed) return true;
+    const limit = seconds === undefined || seconds <= 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
+    return this.#clock.monotonicMs() - this.#startedMs >= limit;
+  }
+
+  #tell(limits: DefragmentLimits, done: boolean): void {
+    try {
+      limits.onProgress?.({ ...this.progress, done });
+    } catch (error) {
+      // The caller's trouble, which must not end the work: it is kept for whoever asks.
+      this.failure ??= error;
+    }
+  }
+
+  /** The pause between passes, which a stop ends; never longer than the time that is left. */
+  #pause({ seconds }: DefragmentLimits): Request {
+    const left =
+      seconds === undefined || seconds <= 0 ? PAUSE_MS : seconds * 1000 - (this.#clock.monotonicMs() - this.#startedMs);
+    return {
+      kind: REQUEST_TIMER,
+      start: (resume) => {
+        const go = (): void => {
+          this.#wake = undefined;
+          timer.cancel();
+          resume();
+        };
+        const timer = this.#clock.after(Math.max(0, Math.min(PAUSE_MS, left)), go);
+        this.#wake = go;
+        return () => {
+          this.#wake = undefined;
+          timer.cancel();
+        };
+      },
+      answerNow: () => {},
+    };
+  }
+
+  *#load(): Task<PassPosition> {
+    const { store } = this.#file;
+    const t = store.begin(0);
+    const snapshot = t.snapshot();
+    const row = emptyRow();
+    try {
+      const found = yield* attempt(store, () =>
+        store.find(CATALOG_TREE, POSITION_KEY, POSITION_KEY.length, snapshot, row),
+      );
+      if (found !== OK) return PASS_BEGIN;
+      return {
+        tree: row.view.getUint32(row.start, true),
+        key: row.bytes.slice(row.start + 4, row.start + row.length),
+      };
+    } finally {
+      t.release(snapshot);
+      yield* t.commit();
+    }
+  }
+
+  *#save({ tree, key }: PassPosition): Task<void> {
+    const { store } = this.#file;
+    const record = new Uint8Array(4 + key.length);
+    new DataView(record.buffer).setUint32(0, tree, true);
+    record.set(key, 4);
+    yield* attempt(store, () =>
+      store.putNow(CATALOG_TREE, POSITION_KEY, POSITION_KEY.length, record, 0, record.length),
+    );
+  }
+}
