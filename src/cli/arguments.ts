@@ -25,10 +25,27 @@ export interface FileCommand<K extends 'shell' | 'check' | 'trim'> {
   readonly file: string;
 }
 
+export interface SpaceCommand {
+  readonly kind: 'space';
+  readonly file: string;
+  readonly json: boolean;
+}
+
+export interface MapCommand {
+  readonly kind: 'map';
+  readonly file: string;
+  /** Show how full pages are, not whose. */
+  readonly fill: boolean;
+  /** Undefined = the terminal's. */
+  readonly width: number | undefined;
+}
+
 export type Command =
   | { readonly kind: 'help' | 'version' }
   | ServeCommand
   | RunCommand
+  | SpaceCommand
+  | MapCommand
   | FileCommand<'shell'>
   | FileCommand<'check'>
   | FileCommand<'trim'>;
@@ -45,6 +62,10 @@ const SERVE = {
   cache: { type: 'string' },
   shrink: { type: 'string' },
 } as const;
+
+const SPACE = { ...COMMON, json: { type: 'boolean' } } as const;
+const MAP = { ...COMMON, fill: { type: 'boolean' }, width: { type: 'string' } } as const;
+const MAP_WIDTHS = { min: 20, max: 1000 } as const;
 
 /** @throws UsageError */
 export function parseCommand(words: readonly string[]): Command {
@@ -69,6 +90,9 @@ export function parseCommand(words: readonly string[]): Command {
       const files = positionalsOf(rest, ['FILE.extent'], name);
       return files === undefined ? { kind: 'help' } : { kind: name, file: files[0]! };
     }
+    case 'space':
+    case 'map':
+      return picture(name, rest);
     default:
       throw new UsageError(`there is no command "${name}"`);
   }
@@ -88,6 +112,28 @@ function serveCommand(words: readonly string[]): Command {
     cacheBytes: typeof cache === 'string' ? mebibytes(cache) : undefined,
     shrink: typeof shrink === 'string' ? shrinkMode(shrink) : undefined,
   };
+}
+
+function picture(kind: 'space' | 'map', words: readonly string[]): Command {
+  const { values, positionals } = parsed(words, kind === 'space' ? SPACE : MAP);
+  if (values['help'] === true) return { kind: 'help' };
+  const [file] = exactly(positionals, ['FILE.extent'], kind);
+  const { width } = values;
+  return kind === 'space'
+    ? { kind, file: file!, json: values['json'] === true }
+    : {
+        kind,
+        file: file!,
+        fill: values['fill'] === true,
+        width: typeof width === 'string' ? columns(width) : undefined,
+      };
+}
+
+function columns(text: string): number {
+  const width = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (width < MAP_WIDTHS.min || width > MAP_WIDTHS.max)
+    throw new UsageError(`--width wants columns from ${MAP_WIDTHS.min} to ${MAP_WIDTHS.max}, not "${text}"`);
+  return width;
 }
 
 function portNumber(text: string): number {
@@ -111,7 +157,10 @@ function shrinkMode(text: string): ShrinkMode {
 /** Exactly the named arguments; undefined when help was asked for. */
 function positionalsOf(words: readonly string[], names: readonly string[], command: string): string[] | undefined {
   const { values, positionals } = parsed(words, COMMON);
-  if (values['help'] === true) return undefined;
+  return values['help'] === true ? undefined : exactly(positionals, names, command);
+}
+
+function exactly(positionals: string[], names: readonly string[], command: string): string[] {
   if (positionals.length < names.length) throw new UsageError(`${command} wants ${names[positionals.length]}`);
   if (positionals.length > names.length)
     throw new UsageError(`${command} takes no argument "${positionals[names.length]}"`);

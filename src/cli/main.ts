@@ -6,9 +6,11 @@
 import { ExtentError } from '../base/errors.ts';
 import { parseCommand, UsageError } from './arguments.ts';
 import { check } from './check.ts';
+import { map } from './map.ts';
 import { runScript } from './run.ts';
 import { serve } from './serve.ts';
 import { shell } from './shell.ts';
+import { space } from './space.ts';
 import { trim } from './trim.ts';
 import { USAGE, version } from './usage.ts';
 
@@ -24,7 +26,7 @@ export async function run(words: readonly string[]): Promise<void> {
     }
     const text =
       error instanceof ExtentError || (error instanceof Error && 'syscall' in error)
-        ? error.message
+        ? error.message + (error instanceof ExtentError && error.hint !== undefined ? `\nHint: ${error.hint}` : '')
         : error instanceof Error
           ? (error.stack ?? error.message)
           : String(error);
@@ -50,6 +52,10 @@ async function execute(words: readonly string[]): Promise<number> {
       return shell(command);
     case 'check':
       return check(command);
+    case 'space':
+      return space(command);
+    case 'map':
+      return map(command);
     case 'trim':
       return trim(command);
   }

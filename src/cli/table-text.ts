@@ -17,7 +17,7 @@ export interface TableColumn {
 
 export function tableText(columns: readonly TableColumn[], rows: readonly (readonly (string | null)[])[]): string {
   const cells = rows.map((row) => row.map((value) => (value ?? '').split('\n')));
-  const widths = columns.map((c, i) => Math.max(width(c.name), widest(cells, i)));
+  const widths = columns.map((c, i) => Math.max(displayWidth(c.name), widest(cells, i)));
   const head = columns.map((c, i) => ` ${centred(c.name, widths[i]!)} `).join('|');
   const rule = widths.map((w) => '-'.repeat(w + 2)).join('+');
   const lines = columns.length === 0 ? ['--'] : [head, rule];
@@ -37,25 +37,25 @@ export function tableText(columns: readonly TableColumn[], rows: readonly (reado
 
 function widest(cells: readonly (readonly (readonly string[])[])[], column: number): number {
   let most = 0;
-  for (const row of cells) for (const line of row[column]!) most = Math.max(most, width(line));
+  for (const row of cells) for (const line of row[column]!) most = Math.max(most, displayWidth(line));
   return most;
 }
 
 /** One line of a cell; a plus says that the value goes on. */
 function cellText(cell: readonly string[], line: number, columnWidth: number, right: boolean): string {
   const text = cell[line] ?? '';
-  const blanks = ' '.repeat(columnWidth - width(text));
+  const blanks = ' '.repeat(columnWidth - displayWidth(text));
   return ` ${right ? blanks + text : text + blanks}${line + 1 < cell.length ? '+' : ' '}`;
 }
 
 function centred(text: string, columnWidth: number): string {
-  const blanks = columnWidth - width(text);
+  const blanks = columnWidth - displayWidth(text);
   const before = blanks >> 1;
   return ' '.repeat(before) + text + ' '.repeat(blanks - before);
 }
 
 /** Columns of a terminal that a text takes: characters of East Asian scripts and pictures take two, marks none. */
-function width(text: string): number {
+export function displayWidth(text: string): number {
   let columns = 0;
   for (const character of text) {
     if (/\p{Mark}/u.test(character)) continue;
@@ -84,7 +84,7 @@ function pointer(statement: string, position: number): [string, string] {
   const number = before.split('\n').length;
   const label = `LINE ${number}: `;
   const line = statement.split('\n')[number - 1] ?? '';
-  const column = width(before.slice(before.lastIndexOf('\n') + 1));
+  const column = displayWidth(before.slice(before.lastIndexOf('\n') + 1));
   return [label + line.replaceAll('\t', ' '), ' '.repeat(label.length + column) + '^'];
 }
 

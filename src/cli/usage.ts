@@ -16,6 +16,8 @@ Usage:
   extentdb run FILE.extent SCRIPT.sql                 run a script on one database file ("-" reads standard input)
   extentdb shell FILE.extent                          type statements against one database file
   extentdb check FILE.extent                          prove that a database file is sound
+  extentdb space FILE.extent [--json]                 show what takes the file's space, as a tree or as JSON
+  extentdb map FILE.extent [--fill] [--width N]       draw the file: whose its pages are, or how full
   extentdb trim FILE.extent                           give the disk space of free extents back, by holes
   extentdb --help | --version
 
