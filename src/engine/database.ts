@@ -33,6 +33,7 @@ import { Session } from './session.ts';
 import { SpaceFacts } from './space-facts.ts';
 import type { SpillFile } from './spill-file.ts';
 import { TableAccess } from './table-access.ts';
+import { ThresholdMaintenance } from './threshold-maintenance.ts';
 
 /** Process-wide numbering of sessions, which clients see as process ids. */
 let lastProcessId = 0;
@@ -55,6 +56,8 @@ export class Database {
   /** Long work on its trees. */
   readonly maintenance: Maintenance;
   readonly defragmentation: Defragmentation;
+  /** Trees that are reorganized by themselves. */
+  readonly thresholds: ThresholdMaintenance;
   #catalog: Catalog = new Catalog([], 0);
   #accesses = new WeakMap<TableObject, TableAccess>();
   /** Open sessions by process id. */
@@ -75,6 +78,7 @@ export class Database {
     this.space = new SpaceFacts(file);
     this.maintenance = new Maintenance(file, clock);
     this.defragmentation = new Defragmentation(file, clock, this.scheduler);
+    this.thresholds = new ThresholdMaintenance(file, this.maintenance, this.scheduler, clock);
   }
 
   /** Reads the catalog of an open store, or writes the first one. */
@@ -147,7 +151,7 @@ export class Database {
   runBackground(then: (more: boolean) => void): void {
     this.#background = new Promise((resolve) => {
       this.scheduler.run(
-        this.file.background(),
+        this.#backgroundStep(),
         new Running(),
         (more) => {
           resolve();
@@ -159,6 +163,13 @@ export class Database {
         },
       );
     });
+  }
+
+  /** The file's own work first; when there is none, a look at the trees that want maintenance. */
+  *#backgroundStep(): Task<boolean> {
+    if (yield* this.file.background()) return true;
+    if (!this.closing) yield* this.thresholds.look();
+    return false;
   }
 
   /** Does all the background work that there is now. */
@@ -173,6 +184,7 @@ export class Database {
     if (this.closing) return;
     this.closing = true;
     await this.defragmentation.stop();
+    await this.thresholds.stop();
     await this.#background;
     await runTask(this.sequences.settle());
     await this.store.close();

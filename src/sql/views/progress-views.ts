@@ -3,6 +3,8 @@
  * both read from the one registry of the engine (`engine/maintenance.ts`).
  */
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
+import { treesOf } from '../../engine/space-facts.ts';
+import { displayName } from '../session/names.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 
 /** As in `catalog-relations.ts`. */
@@ -17,6 +19,9 @@ export const PROGRESS_RELATIONS: readonly string[] = [
     'estimated_completion_time int8, cpu_time int4, total_elapsed_time int4, reads int8, writes int8, ' +
     'logical_reads int8, transaction_isolation_level int2, lock_timeout int4, deadlock_priority int4, row_count int8, ' +
     'is_resumable bool, dop int4',
+  '14022|extentdb|maintenance|v|tree int8, object text, state text, reason text, density_before float8, ' +
+    'density_after float8, queued_at timestamptz, started_at timestamptz, ended_at timestamptz, pages_scanned int8, ' +
+    'pages_moved int8, pages_removed int8, error text',
 ];
 
 const OWNER = 10;
@@ -27,6 +32,7 @@ export function progressViews(): [string, RowMaker][] {
   return [
     ['pg_catalog.pg_stat_progress_reorganize', reorganizeRows],
     ['sys.dm_exec_requests', requestRows],
+    ['extentdb.maintenance', maintenanceRows],
   ];
 }
 
@@ -56,6 +62,31 @@ function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
       indexes_done: work.treesDone,
       percent_complete: percentOf(work),
       started_at: work.startedWallMicros - EPOCH_MICROS,
+    };
+  }
+}
+
+/** What maintenance by threshold has queued, does and did in this database since it was opened. */
+function* maintenanceRows({ session, catalog }: ViewSource): Iterable<NamedRow> {
+  const { database } = session.engine;
+  const owners = treesOf(catalog, database.space);
+  const at = (micros: number | undefined): number | null => (micros === undefined ? null : micros - EPOCH_MICROS);
+  for (const e of database.thresholds.entries) {
+    const owner = owners.get(e.tree);
+    yield {
+      tree: e.tree,
+      object: owner === undefined ? null : displayName(catalog, session.context.schemas, owner.object),
+      state: e.state,
+      reason: e.reason,
+      density_before: e.densityBefore,
+      density_after: e.densityAfter ?? null,
+      queued_at: at(e.queuedMicros),
+      started_at: at(e.startedMicros),
+      ended_at: at(e.endedMicros),
+      pages_scanned: e.report?.scanned ?? null,
+      pages_moved: e.report?.moved ?? null,
+      pages_removed: e.report?.removed ?? null,
+      error: e.error ?? null,
     };
   }
 }
