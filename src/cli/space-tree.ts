@@ -171,10 +171,10 @@ function flat(node: SpaceNode, first: string, further: string, on: Terminal): { 
 /** What is used, kept and available of a line, in proportion to the file. */
 function barText({ owned, used, kept }: SpaceNode, whole: number, width: number, on: Terminal): string {
   if (whole <= 0 || owned <= 0) return '';
-  const cell = (size: number): number => Math.round((Math.max(0, Math.min(size, whole)) / whole) * width);
-  const all = Math.max(1, cell(owned));
-  const upToUsed = Math.min(all, used > 0 ? Math.max(1, cell(used)) : 0);
-  const upToKept = Math.min(all, Math.max(upToUsed, cell(used + kept)));
+  const all = Math.max(1, Math.min(width, Math.round((owned / whole) * width)));
+  const upTo = (size: number): number => Math.max(0, Math.min(all, Math.round((size / owned) * all)));
+  const upToUsed = used > 0 ? Math.max(1, upTo(used)) : 0;
+  const upToKept = Math.max(upToUsed, upTo(used + kept));
   const [full, half, light] = on.hasUnicode ? ['█', '▒', '░'] : ['#', '+', '.'];
   return (
     painted(on, '36', full.repeat(upToUsed)) +
