@@ -8,7 +8,7 @@
  * disk that the part took beyond what was there before it. Logs are counted apart. Every figure goes to bench/results/.
  */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -42,6 +42,8 @@ function measure(directory: string, isLog: (path: string) => boolean): Disk {
   let length = 0;
   let log = 0;
   const visit = (folder: string): void => {
+    // A folder may go while it is read: the log's does when the database is closed.
+    if (!existsSync(folder)) return;
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) visit(path);

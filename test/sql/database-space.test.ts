@@ -139,3 +139,23 @@ test('a full disk stops RESIZE with 53100, and the session goes on', async () =>
   expect(await s.failure("alter database test resize to '100 MB'")).toMatchObject({ sqlstate: '53100' });
   expect(await s.rows('select 1')).toEqual([['1']]);
 });
+
+test('a failed index build and a load that rolls back give everything back', async () => {
+  await start('on');
+  await s.run(`
+    create table t (id int primary key, n int, v text);
+    insert into t select i, i % 5000, repeat('x', 100) from generate_series(1, 20000) i`);
+  const settle = (): void => {
+    while (runNow(instance.single.file.store.background()));
+  };
+  settle();
+  const free = async (): Promise<number> =>
+    Number((await s.rows('select free_bytes - file_bytes from extentdb.file_space'))[0]?.[0]);
+  const before = await free();
+  expect(await s.failure('create unique index on t (n)')).toMatchObject({ sqlstate: '23505' });
+  settle();
+  expect(await free()).toBe(before);
+  await s.run(`begin; create table u as select * from t; create index on u (v); rollback`);
+  settle();
+  expect(await free()).toBe(before);
+});
