@@ -27,6 +27,7 @@ import {
   readU64,
 } from './layout.ts';
 import { verifyPage } from './page-check.ts';
+import { ReadAhead, RUN_PAGES } from './read-ahead.ts';
 import { StoreRequest } from './store-request.ts';
 
 const SLAB_BYTES = 1 << 20;
@@ -78,8 +79,11 @@ export class PageCache {
   readonly #doubtful: Set<number> = new Set();
   readonly #out: Uint8Array;
   readonly #outView: DataView;
-  /** Pages read from and written to disk, for statistics. */
+  readonly #readAhead = new ReadAhead();
+  #run: Uint8Array | undefined;
+  /** Pages read from and written to disk, and reads of the file, for statistics. */
   reads = 0;
+  readCalls = 0;
   writes = 0;
 
   constructor(file: VfsFile, clock: Clock, log: LogFlush, fileId: Uint8Array, pageBytes: number, cacheBytes: number) {
@@ -185,6 +189,7 @@ export class PageCache {
   pageRequest(pgno: number, usage = 1): Request {
     const mustBeGood = this.#doubtful.has(pgno);
     const load = (): void => {
+      if (usage === 0 && this.peek(pgno) < 0) this.#readRun(pgno, this.#readAhead.runAt(pgno));
       if (mustBeGood) this.load(pgno);
       else if (this.loadAny(pgno) !== PAGE_GOOD) {
         this.#doubtful.add(pgno);
@@ -200,6 +205,23 @@ export class PageCache {
       if (this.ensureFree(1)) read();
       else this.#log.requestFlush(read);
     });
+  }
+
+  /** Reads a page and those that lie beside it at once; what is no good page, or resident already, is left out. */
+  #readRun(pgno: number, count: number): void {
+    const pages = Math.abs(count);
+    if (pages < 2 || !this.ensureFree(pages)) return;
+    const first = count > 0 ? pgno : pgno - pages + 1;
+    this.#run ??= new Uint8Array(RUN_PAGES * this.pageBytes);
+    const got = this.#file.read(this.#run, 0, pages * this.pageBytes, pageOffset(first, this.pageBytes));
+    this.readCalls++;
+    for (let i = 0; (i + 1) * this.pageBytes <= got; i++) {
+      if (first + i < 1 || this.peek(first + i) >= 0) continue;
+      const frame = this.takeFrame(first + i);
+      this.bytes[frame]!.set(this.#run.subarray(i * this.pageBytes, (i + 1) * this.pageBytes));
+      this.reads++;
+      if (this.#judge(first + i, frame) !== PAGE_GOOD) this.drop(first + i);
+    }
   }
 
   /** A request after which at least `CLEAN_BATCH` more frames can be freed. */
@@ -297,6 +319,7 @@ export class PageCache {
       throw error;
     }
     this.reads++;
+    this.readCalls++;
     return frame;
   }
 
