@@ -1,0 +1,190 @@
+/**
+ * Reorganizing while it is used: four clients read and update all along, the table has lost two thirds of its rows in random order.
+ *
+ *   npm run bench:churn -- [--rows 300000] [--seconds 5]
+ *
+ * Prints what `ALTER TABLE … REORGANIZE` did to disk, order, log and the clients' 99th percentile, beside what VACUUM FULL does to
+ * PostgreSQL's clients and VACUUM to SQLite's. Every figure is printed, also those that miss their bound.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { postgresPrograms, type RivalServer, startExtentDB, startPostgres } from '../compare/servers.ts';
+
+const CLIENTS = 4;
+const { values } = parseArgs({
+  options: { rows: { type: 'string', default: '300000' }, seconds: { type: 'string', default: '5' } },
+});
+const ROWS = Number(values.rows);
+const SECONDS = Number(values.seconds);
+
+function bytesIn(directory: string, wanted: (path: string) => boolean): number {
+  let sum = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !wanted(path)) continue;
+    sum += (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+  }
+  return sum;
+}
+
+/** Clients that read and update random rows until told to stop; latencies in milliseconds. */
+class Load {
+  readonly #server: RivalServer;
+  readonly #clients: pg.Client[] = [];
+  #latencies: number[] = [];
+  #running = true;
+  #done: Promise<unknown> = Promise.resolve();
+
+  constructor(server: RivalServer) {
+    this.#server = server;
+  }
+
+  async start(): Promise<void> {
+    for (let i = 0; i < CLIENTS; i++) this.#clients.push(await connect(this.#server));
+    this.#done = Promise.all(this.#clients.map((client) => this.#loop(client)));
+  }
+
+  async #loop(client: pg.Client): Promise<void> {
+    for (let n = 0; this.#running; n++) {
+      const id = 1 + Math.floor(Math.random() * ROWS);
+      const began = performance.now();
+      if (n % 2 === 0) await client.query({ name: 'r', text: 'select v from t where id = $1', values: [id] });
+      else await client.query({ name: 'u', text: 'update t set n = n + 1 where id = $1', values: [id] });
+      this.#latencies.push(performance.now() - began);
+    }
+  }
+
+  /** The 99th percentile and the longest of what was seen since the last call. */
+  take(): { p99: number; longest: number; count: number } {
+    const sorted = this.#latencies.sort((a, b) => a - b);
+    this.#latencies = [];
+    return {
+      p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+      longest: sorted[sorted.length - 1] ?? 0,
+      count: sorted.length,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+    for (const client of this.#clients) await client.end();
+  }
+}
+
+async function connect(server: RivalServer): Promise<pg.Client> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database: 'postgres' });
+  await client.connect();
+  return client;
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function wear(client: pg.Client): Promise<void> {
+  await client.query('create table t (id int primary key, n int not null, v text not null)');
+  await client.query('create index t_n on t (n)');
+  for (let from = 0; from < 10; from++) {
+    await client.query(
+      `insert into t select i, (i::int8 * 7919 % 99991)::int, repeat('x', 100) || i from
+       (select (g::int8 * 104729 % ${ROWS})::int + 1 as i from generate_series(${from}, ${ROWS - 1}, 10) g) s`,
+    );
+  }
+  await client.query('delete from t where n % 3 <> 0');
+  await client.query('checkpoint');
+}
+
+/** Runs the work beside the load and reports the clients before and during it. */
+async function beside(
+  server: RivalServer,
+  data: () => number,
+  work: (client: pg.Client) => Promise<void>,
+): Promise<string[]> {
+  const client = await connect(server);
+  const load = new Load(server);
+  await load.start();
+  await sleep(SECONDS * 1000);
+  const before = load.take();
+  const size = data();
+  let peak = size;
+  const poll = setInterval(() => {
+    peak = Math.max(peak, data());
+  }, 10);
+  const began = performance.now();
+  await work(client);
+  const ms = performance.now() - began;
+  const during = load.take();
+  clearInterval(poll);
+  await load.stop();
+  await client.query('checkpoint');
+  await sleep(1500);
+  await client.end();
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return [
+    `time ${Math.round(ms)} ms; on disk ${mib(size)} → ${mib(data())}; peak extra ${mib(peak - size)} (${((100 * (peak - size)) / size).toFixed(1)} %)`,
+    `clients: ${before.count} calls before, p99 ${before.p99.toFixed(2)} ms, longest ${before.longest.toFixed(1)} ms`,
+    `         ${during.count} calls during, p99 ${during.p99.toFixed(2)} ms (${(during.p99 / before.p99).toFixed(2)} ×), longest ${during.longest.toFixed(1)} ms`,
+  ];
+}
+
+async function extentdb(): Promise<void> {
+  const server = await startExtentDB(process.cwd(), 256);
+  const client = await connect(server);
+  await wear(client);
+  await sleep(1500);
+  const stats = `select round(avg_fragmentation_in_percent::numeric, 1) as frag, fragment_count as fragments, page_count as pages,
+    round(avg_page_space_used_in_percent::numeric, 1) as fill from sys.dm_db_index_physical_stats(current_database(), 't', null, null, 'DETAILED')
+    where index_level = 0 and alloc_unit_type_desc = 'IN_ROW_DATA'`;
+  const show = async (): Promise<string> =>
+    (await client.query(stats)).rows
+      .map((r) => `${r.pages} leaves, ${r.fill} % full, ${r.frag} % out of order, ${r.fragments} fragments`)
+      .join('; ');
+  process.stdout.write(`ExtentDB\n  before: ${await show()}\n`);
+  const isLog = (path: string): boolean => path.includes('-log/');
+  const lines = await beside(
+    server,
+    () => bytesIn(server.directory, (path) => !isLog(path)),
+    async (c) => {
+      await c.query('alter table t reorganize');
+    },
+  );
+  for (const line of lines) process.stdout.write(`  ${line}\n`);
+  process.stdout.write(
+    `  after: ${await show()}\n  log beside it: ${(bytesIn(server.directory, isLog) / 2 ** 20).toFixed(1)} MiB\n`,
+  );
+  await client.query('create table packed (id int primary key, n int not null, v text not null)');
+  await client.query('insert into packed select * from t order by id');
+  await client.query('create index packed_n on packed (n)');
+  const sizes = await client.query(
+    "select pg_total_relation_size('t') as worn, pg_total_relation_size('packed') as packed",
+  );
+  const { worn, packed } = sizes.rows[0];
+  process.stdout.write(`  size beside a sorted copy: ${(Number(worn) / Number(packed)).toFixed(2)} ×\n`);
+  await client.end();
+  await server.stop();
+}
+
+async function postgres(): Promise<void> {
+  const programs = postgresPrograms();
+  if (programs === undefined) {
+    process.stdout.write('PostgreSQL 15 is not installed: left out.\n');
+    return;
+  }
+  const server = await startPostgres(programs);
+  const client = await connect(server);
+  await wear(client);
+  await client.end();
+  const data = (): number => bytesIn(join(server.directory, 'data'), (path) => !path.includes('/pg_wal/'));
+  process.stdout.write('PostgreSQL, VACUUM FULL\n');
+  for (const line of await beside(server, data, async (c) => {
+    await c.query('vacuum full t');
+  }))
+    process.stdout.write(`  ${line}\n`);
+  await server.stop();
+}
+
+process.stdout.write(`${ROWS} rows, ${CLIENTS} clients, ${cpus()[0]?.model ?? ''}, Node ${process.version}\n`);
+await extentdb();
+await postgres();
