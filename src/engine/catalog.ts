@@ -81,6 +81,8 @@ export interface TableObject extends ObjectBase {
   readonly layouts: readonly LayoutObject[];
   /** The index object whose tree is the table's own: rows are keyed by it. Undefined = keyed by the hidden row id. */
   readonly primaryIndex?: Oid;
+  /** The index that CLUSTER last ordered the rows by; it may be gone. */
+  readonly clusteredBy?: Oid;
   /** pg_class.reloptions as `name=value`. */
   readonly options: readonly string[];
   readonly rowType: Oid;
@@ -111,6 +113,8 @@ export interface IndexObject extends ObjectBase {
   readonly options: readonly string[];
   /** False: `SET (ALLOW_PAGE_LOCKS = OFF)`, which keeps REORGANIZE away. */
   readonly pageLocks?: false;
+  /** True: `ALTER INDEX … DISABLE`. Its tree is empty, nobody writes or reads it, and it makes nothing unique. */
+  readonly disabled?: true;
   /** Oid of the constraint that it implements, 0 = none. */
   readonly constraint: Oid;
 }
@@ -289,6 +293,11 @@ export class Catalog {
     const object = this.#byOid.get(oid);
     if (object?.kind !== 'table') throw fail('undefined_table', `could not open relation with OID ${oid}`);
     return object;
+  }
+
+  /** Indexes that are kept and used: all but disabled ones. */
+  liveIndexesOf(table: Oid): readonly IndexObject[] {
+    return this.indexesOf(table).filter((index) => index.disabled !== true);
   }
 
   /** Indexes of a table, the primary one first. */

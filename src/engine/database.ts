@@ -60,6 +60,7 @@ export class Database {
   readonly thresholds: ThresholdMaintenance;
   #catalog: Catalog = new Catalog([], 0);
   #accesses = new WeakMap<TableObject, TableAccess>();
+  readonly #rewrites = new Map<Oid, number>();
   /** Open sessions by process id. */
   readonly sessions = new Map<number, Session>();
 
@@ -107,8 +108,8 @@ export class Database {
     return this.#catalog;
   }
 
-  /** Makes a committed transaction's catalog changes visible to all. */
-  publish(changes: ReadonlyMap<Oid, CatalogObject | undefined>): void {
+  /** Makes a committed transaction's catalog changes visible to all. @param rewritten - tables that were rebuilt. */
+  publish(changes: ReadonlyMap<Oid, CatalogObject | undefined>, rewritten: ReadonlySet<Oid> = new Set()): void {
     const put: CatalogObject[] = [];
     const removed: Oid[] = [];
     for (const [oid, object] of changes) {
@@ -116,6 +117,13 @@ export class Database {
       else put.push(object);
     }
     this.#catalog = this.#catalog.changed(put, removed);
+    for (const table of rewritten) this.#rewrites.set(table, this.#catalog.version);
+    for (const oid of removed) this.#rewrites.delete(oid);
+  }
+
+  /** Version of the catalog with which a table was last rebuilt, since the database was opened; 0 = never. */
+  rewrittenAt(table: Oid): number {
+    return this.#rewrites.get(table) ?? 0;
   }
 
   /** The prepared description of a table; every change to a table's indexes makes a new table object. */

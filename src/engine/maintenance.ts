@@ -9,6 +9,7 @@
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
+import { slideWindow, WindowCompactor } from '../defrag/compact-window.ts';
 import {
   type ReorganizeOptions,
   type ReorganizeProgress,
@@ -17,6 +18,8 @@ import {
 } from '../defrag/reorganize.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import type { TreeId } from '../storage/contracts.ts';
+import { TREE_LIVE } from '../storage/layout.ts';
+import type { Tree } from '../storage/tree.ts';
 import type { Oid } from './catalog.ts';
 
 export type { ReorganizeReport, ReorganizeStop } from '../defrag/reorganize.ts';
@@ -60,10 +63,54 @@ export function remainingMs(work: Work, nowMs: number): number {
   return percent === 0 ? 0 : Math.round(((nowMs - work.startedMs) * (100 - percent)) / percent);
 }
 
+/** Leaves that a compaction looked at, and those that it freed. */
+export interface CompactReport {
+  readonly scanned: number;
+  readonly removed: number;
+}
+
+/** Work that somebody else carries out and reports here: a rebuild. */
+export class TrackedWork {
+  readonly #tell: (work: Work | undefined) => void;
+  #work: Work;
+
+  constructor(work: Work, tell: (work: Work | undefined) => void) {
+    this.#work = work;
+    this.#tell = tell;
+    tell(work);
+  }
+
+  /** Goes on to a phase; `scanned` and `moved` count rows here. */
+  enter(phase: string, change: Partial<Pick<Work, 'index' | 'treesDone'>> = {}): void {
+    this.#change({ phase, ...change });
+  }
+
+  /** So many rows were read, written or both. */
+  advance({ read = 0, written = 0 }: { readonly read?: number; readonly written?: number }): void {
+    const { workDone, workTotal, scanned, moved } = this.#work;
+    this.#change({
+      scanned: scanned + read,
+      moved: moved + written,
+      workDone: Math.min(workDone + read + written, workTotal),
+    });
+  }
+
+  end(): void {
+    this.#tell(undefined);
+  }
+
+  #change(change: Partial<Work>): void {
+    this.#work = { ...this.#work, ...change };
+    this.#tell(this.#work);
+  }
+}
+
 export class Maintenance {
   readonly #file: DatabaseFile;
   readonly #clock: Clock;
   readonly #running = new Map<TreeId, Work>();
+  /** Rebuilds by their tree. One may begin while the tree is reorganized: that ends when the tree is gone. */
+  readonly #rebuilds = new Map<TreeId, Work>();
 
   constructor(file: DatabaseFile, clock: Clock) {
     this.#file = file;
@@ -72,19 +119,49 @@ export class Maintenance {
 
   /** What is under way, in the order in which it began. */
   get works(): Iterable<Work> {
-    return this.#running.values();
+    return [...this.#running.values(), ...this.#rebuilds.values()];
   }
 
   nowMs(): number {
     return this.#clock.monotonicMs();
   }
 
-  /** @throws `object_in_use` (55006) when the tree is being reorganized by somebody else. */
+  /** @throws `object_in_use` (55006) when the tree is being reorganized or rebuilt by somebody else. */
   requireFree(target: WorkTarget): void {
+    const rebuild = this.#rebuilds.get(target.tree);
+    if (rebuild !== undefined) {
+      throw fail('object_in_use', `"${target.name}" is being rebuilt`, {
+        detail: `Msg 2551. The session with process id ${rebuild.owner} rebuilds it.`,
+      });
+    }
     const work = this.#running.get(target.tree);
     if (work === undefined) return;
     throw fail('object_in_use', `"${target.name}" is already being reorganized`, {
       detail: `Msg 2550. The session with process id ${work.owner} reorganizes it.`,
+    });
+  }
+
+  /** Shows a rebuild until its `end`; meanwhile the tree cannot be reorganized. The caller holds the table's lock. */
+  track(
+    target: WorkTarget,
+    command: string,
+    place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal'>,
+  ): TrackedWork {
+    const begun: Work = {
+      ...target,
+      ...place,
+      command,
+      startedMs: this.#clock.monotonicMs(),
+      startedWallMicros: this.#clock.wallMicros(),
+      workDone: 0,
+      scanned: 0,
+      moved: 0,
+      removed: 0,
+      treesDone: 0,
+    };
+    return new TrackedWork(begun, (work) => {
+      if (work === undefined) this.#rebuilds.delete(target.tree);
+      else this.#rebuilds.set(target.tree, work);
     });
   }
 
@@ -111,5 +188,60 @@ export class Maintenance {
     } finally {
       this.#running.delete(target.tree);
     }
+  }
+  /**
+   * One pass of compaction over a tree and its long values: rows that nobody sees are purged and leaves joined, no order
+   * changes. Cancelling the task keeps what was done. @throws 55006
+   */
+  *compact(target: WorkTarget, command: string, longValues: boolean): Task<CompactReport> {
+    this.requireFree(target);
+    const { core } = this.#file.store.parts;
+    const tree = core.trees.get(target.tree);
+    if (tree === undefined) return { scanned: 0, removed: 0 };
+    const long = longValues && tree.longTree !== 0 ? core.trees.get(tree.longTree) : undefined;
+    const total = Math.max(1, tree.leaves + (long?.leaves ?? 0));
+    const begun = {
+      ...target,
+      command,
+      startedMs: this.#clock.monotonicMs(),
+      startedWallMicros: this.#clock.wallMicros(),
+      phase: 'compaction',
+      workTotal: total,
+      moved: 0,
+      treesTotal: 1,
+      treesDone: 0,
+    };
+    const compactor = new WindowCompactor(this.#file.store.parts);
+    let scanned = 0;
+    const tell = (): void => {
+      this.#running.set(target.tree, {
+        ...begun,
+        workDone: Math.min(scanned, total),
+        scanned,
+        removed: compactor.freed,
+      });
+    };
+    tell();
+    try {
+      for (const each of long === undefined ? [tree] : [tree, long]) {
+        yield* this.#slide(each, compactor, () => {
+          scanned++;
+          tell();
+        });
+      }
+      return { scanned, removed: compactor.freed };
+    } finally {
+      this.#running.delete(target.tree);
+    }
+  }
+
+  *#slide(tree: Tree, compactor: WindowCompactor, visited: () => void): Task<void> {
+    yield* slideWindow(this.#file.store.parts, compactor, tree, tree.fillPercent, {
+      from: new Uint8Array(0),
+      isOver: () => tree.state !== TREE_LIVE,
+      stepped: (_key, isVisit) => {
+        if (isVisit) visited();
+      },
+    });
   }
 }

@@ -35,6 +35,10 @@ export class Session {
   durable = true;
   #transaction: Transaction | undefined;
   #repeatable: Snapshot | undefined;
+  /** Version of the published catalog when {@link #repeatable} was taken. */
+  #repeatableCatalog = 0;
+  /** Tables that this transaction has rebuilt. */
+  readonly #rewritten = new Set<Oid>();
   /** Catalog objects changed by this transaction; undefined = removed. */
   #changes = new Map<Oid, CatalogObject | undefined>();
   #catalog: Catalog | undefined;
@@ -88,7 +92,7 @@ export class Session {
   *commit(): Task<void> {
     const t = this.transaction;
     this.#releaseRepeatable();
-    if (this.#changes.size > 0) t.onVisible = () => this.database.publish(this.#changes);
+    if (this.#changes.size > 0) t.onVisible = () => this.database.publish(this.#changes, this.#rewritten);
     yield* t.commit();
     this.#end();
   }
@@ -103,6 +107,7 @@ export class Session {
   #end(): void {
     this.#transaction = undefined;
     this.#changes = new Map();
+    this.#rewritten.clear();
     this.#catalog = undefined;
   }
 
@@ -115,9 +120,29 @@ export class Session {
   snapshot(): Snapshot {
     const t = this.transaction;
     if (this.isolation === 'read committed') return t.snapshot();
-    if (this.#repeatable === undefined) this.#repeatable = t.snapshot();
+    if (this.#repeatable === undefined) {
+      this.#repeatable = t.snapshot();
+      this.#repeatableCatalog = this.database.catalog.version;
+    }
     const { commitSeq, oldestOpen } = this.#repeatable;
     return { commitSeq, oldestOpen, transaction: t, command: t.command };
+  }
+
+  /** Notes that a table, or an index of it, was built anew from its rows; snapshots of before cannot see through that. */
+  rewrote(table: Oid): void {
+    this.#rewritten.add(table);
+  }
+
+  /**
+   * The trees of a rebuilt table hold the rows of then, and no older versions.
+   *
+   * @throws 40001 when the transaction's snapshot is older than that.
+   */
+  requireReadable(table: Oid): void {
+    if (this.#repeatable === undefined || this.database.rewrittenAt(table) <= this.#repeatableCatalog) return;
+    throw fail('serialization_failure', 'could not serialize access due to a concurrent rebuild of the table', {
+      hint: 'Run the transaction again.',
+    });
   }
 
   release(snapshot: Snapshot): void {

@@ -83,7 +83,7 @@ export class TableAccess {
       const columns = layout.columns.map((number) => table.columns.find((c) => c.number === number)!.physical);
       this.#older.set(layout.number, new RecordLayout(layout.number, columns, false));
     }
-    const indexes = catalog.indexesOf(table.oid);
+    const indexes = catalog.liveIndexesOf(table.oid);
     this.primaryIndex = indexes.find((i) => i.oid === table.primaryIndex);
     this.primaryParts = this.primaryIndex === undefined ? undefined : this.#parts(this.primaryIndex, false);
     this.secondary = indexes
@@ -451,6 +451,26 @@ export class TableWriter {
     return undefined;
   }
 
+  /**
+   * Inserts a row of a table without secondary indexes, on the spot. An attempt: OK, EXISTS, NEED, or NONE for a row that is
+   * too large. Unless it is OK nothing was inserted, and {@link insert} has to be run.
+   */
+  insertNow(rows: RowBuffer, address: number): number {
+    const { access, key } = this;
+    if (access.secondary.length > 0) return NONE;
+    const chunk = rows.chunkOf(address);
+    const bytes = rows.chunks[chunk]!;
+    const view = rows.views[chunk]!;
+    const start = rows.offsetOf(address);
+    const length = access.toStored(bytes, view, start);
+    if (length < 0) return NONE;
+    key.length = 0;
+    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
+    else access.appendPrimaryKey(key, bytes, view, start);
+    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
+    return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+  }
+
   #checkKeyLength(key: KeyWriter, name: string): void {
     const max = this.#store.keyBytesMax;
     if (key.length > max)
@@ -536,6 +556,30 @@ export class TableWriter {
     }
     yield* this.#removeLongValues(before, after);
     return undefined;
+  }
+
+  /**
+   * Replaces a row that keeps its key, in a table without secondary indexes, on the spot; the old row must have no long values.
+   * An attempt: OK, NEED, or NONE for a row that is not like that. Unless it is OK nothing was changed, and {@link update} has
+   * to be run.
+   */
+  updateNow(oldKey: Uint8Array, oldKeyLength: number, rows: RowBuffer, address: number): number {
+    const { access } = this;
+    if (access.secondary.length > 0) return NONE;
+    const chunk = rows.chunkOf(address);
+    const bytes = rows.chunks[chunk]!;
+    const view = rows.views[chunk]!;
+    const start = rows.offsetOf(address);
+    if (access.primaryParts !== undefined) {
+      const key = this.#newKey;
+      key.length = 0;
+      access.appendPrimaryKey(key, bytes, view, start);
+      if (compareKeys(key.bytes, 0, key.length, oldKey, 0, oldKeyLength) !== 0) return NONE;
+    }
+    const length = access.toStored(bytes, view, start);
+    if (length < 0) return NONE;
+    const { tree } = access.table;
+    return this.#store.update(this.#t, tree, oldKey, oldKeyLength, access.stored, 0, length, ROW_NO_KEY_UPDATE);
   }
 
   /** True when columns of a unique index change: then the row is locked as FOR UPDATE, not FOR NO KEY UPDATE. */

@@ -91,11 +91,11 @@ export class Trimmer {
           continue;
         }
         const inner = granules(first, last, core.pageBytes);
-        const pages = inner.last - inner.first + 1;
-        unaligned += last - first + 1 - Math.max(0, pages);
-        if (pages <= 0 || !possible) continue;
-        const done = mayTrim && (yield* this.#extent(inner.first, inner.last));
-        possible = done || !mayTrim;
+        const pages = Math.max(0, inner.last - inner.first + 1);
+        unaligned += last - first + 1 - pages;
+        const tries: boolean = pages > 0 && possible && mayTrim;
+        const done: boolean = tries && (yield* this.#extent(inner.first, inner.last));
+        possible &&= done || !tries;
         extents.push({
           first,
           last,

@@ -490,10 +490,11 @@ export interface SetIndexOptionsStatement {
   readonly options: readonly Option[];
 }
 
-/** `ALTER INDEX { name | ALL } ON table REBUILD …`: recognised to be refused or carried out as REINDEX. */
+/** `ALTER INDEX { name | ALL } ON table { REBUILD … | DISABLE }`, `ALTER INDEX name { REBUILD … | DISABLE }`. */
 export interface RebuildStatement {
   readonly kind: 'rebuild';
   readonly at: number;
+  readonly disable: boolean;
   readonly index: QualifiedName | null;
   readonly table: QualifiedName | null;
   readonly partition: { readonly at: number; readonly number: number } | null;
@@ -570,6 +571,16 @@ export interface ReindexStatement {
   readonly options: readonly Option[];
 }
 
+/** `CLUSTER [table [USING index]]`; without an index the one that the table was clustered by last. */
+export interface ClusterStatement {
+  readonly kind: 'cluster';
+  readonly at: number;
+  /** Null is every table that has been clustered. */
+  readonly table: QualifiedName | null;
+  readonly index: Name | null;
+  readonly options: readonly Option[];
+}
+
 /** What PostgreSQL has and ExtentDB does not: `what` reads as `CREATE FUNCTION`. */
 export interface UnsupportedStatement {
   readonly kind: 'unsupported';
@@ -609,5 +620,6 @@ export type DefinitionStatement =
   | CommentStatement
   | GrantStatement
   | ReindexStatement
+  | ClusterStatement
   | CallStatement
   | UnsupportedStatement;

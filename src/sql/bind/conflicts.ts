@@ -62,6 +62,11 @@ function bindArbiters(b: Binding, clause: OnConflictClause, table: TableObject, 
         undefined,
       );
     }
+    if (index.disabled === true) {
+      throw b.error('object_not_in_prerequisite_state', `index "${index.name}" is disabled`, target.name.at, {
+        hint: `ALTER INDEX ${index.name} ON ${table.name} REBUILD`,
+      });
+    }
     return [index];
   }
   const level = new Level(null);
@@ -76,7 +81,7 @@ function bindArbiters(b: Binding, clause: OnConflictClause, table: TableObject, 
       ? undefined
       : inClause(level, 'index', () => coerceToBoolean(b, bindExpression(b, level, target.where!), 'WHERE'));
   const matching = catalog
-    .indexesOf(table.oid)
+    .liveIndexesOf(table.oid)
     .filter((index) => index.unique && infers(b, table, row, index, wanted, condition));
   if (matching.length === 0) {
     throw b.error(

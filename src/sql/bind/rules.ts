@@ -53,7 +53,7 @@ export function bindRules(b: Binding, table: TableObject, row: readonly Column[]
     ];
   });
   const indexes = catalog
-    .indexesOf(table.oid)
+    .liveIndexesOf(table.oid)
     .filter(isComputed)
     .map((index) => ({ index, ...bindIndex(b, table, row, index) }));
   return { row, checks, generated, indexes };

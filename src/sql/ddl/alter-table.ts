@@ -404,7 +404,7 @@ function* addConstraint(
     return;
   }
   if (c.kind === 'foreignKey') {
-    const constraint = yield* makeForeignKey(d, table, c, c.columns, (t) => d.catalog.indexesOf(t.oid), new Set());
+    const constraint = yield* makeForeignKey(d, table, c, c.columns, (t) => d.catalog.liveIndexesOf(t.oid), new Set());
     yield* d.put(constraint);
     yield* d.putTable(table);
     if (constraint.validated) yield* validate(d, d.catalog.table(table.oid), constraint);

@@ -5,6 +5,7 @@
 import { assert, broken } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { TrackedWork } from '../../engine/maintenance.ts';
 import { KeyWriter, NEED, NONE, type RowBuffer } from '../../engine/record-port.ts';
 import { type IndexAccess, TableAccess } from '../../engine/table-access.ts';
 import { compileEval } from '../exec/evaluate.ts';
@@ -34,11 +35,19 @@ export interface TableReader {
   close(): void;
 }
 
+/** A column to sort by. */
+export interface RowOrder {
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
 /**
- * Reads all rows of a table, sorted by the columns whose numbers `order` gives. Columns get fresh ids; the row key is the last
+ * Reads all rows of a table that are committed now, or are the transaction's own, sorted by `order`. The snapshot is a fresh
+ * one even in REPEATABLE READ: what is built from it must hold for everybody. Columns get fresh ids; the row key is the last
  * column.
  */
-export function readTable(d: Definer, table: TableObject, order: readonly number[] = []): TableReader {
+export function readTable(d: Definer, table: TableObject, order: readonly RowOrder[] = []): TableReader {
   const { engine } = d;
   const live = table.columns.filter((c) => !c.dropped);
   const columns: Column[] = live.map((c, i) => ({ id: i + 1, name: c.name, type: c.type, typmod: c.typmod }));
@@ -55,13 +64,14 @@ export function readTable(d: Definer, table: TableObject, order: readonly number
     planner.plan(scan as Logical, new Set(scan.columns.map((c) => c.id)), []),
     scan.columns,
   );
-  const keys = order.map((number) => ({
-    expr: columnRef(columns[live.findIndex((c) => c.number === number)]!),
-    descending: false,
-    nullsFirst: false,
+  const keys = order.map(({ column, descending, nullsFirst }) => ({
+    expr: columnRef(columns[live.findIndex((c) => c.number === column)]!),
+    descending,
+    nullsFirst,
   }));
   const plan = keys.length === 0 ? unsorted : new SortPlan(unsorted, keys, planner.scope, []);
-  const snapshot = engine.snapshot();
+  const { transaction } = engine;
+  const snapshot = transaction.snapshot();
   const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, {
     runInternal: () => never(),
     defer: () => false,
@@ -73,7 +83,7 @@ export function readTable(d: Definer, table: TableObject, order: readonly number
     columns,
     keyPosition: live.length,
     close() {
-      engine.release(snapshot);
+      transaction.release(snapshot);
     },
   };
 }
@@ -115,12 +125,13 @@ function writeKey(env: Env, index: IndexObject, { values, predicate }: Keys, key
   return key.length;
 }
 
-/** Fills a new index. @throws 23505 with the duplicate's values. */
+/** Fills a new index, and reports to `work`. @throws 23505 with the duplicate's values. */
 export function* buildIndex(
   d: Definer,
   table: TableObject,
   index: IndexObject,
   rules: RowRules | undefined,
+  work?: TrackedWork,
 ): Task<void> {
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
@@ -130,14 +141,15 @@ export function* buildIndex(
   const prefixes: number[] = [];
   try {
     const keys = keysOf(access, indexAccess, reader, rules);
-    yield* gatherKeys(reader, sorter, prefixes, access, indexAccess, keys);
+    yield* gatherKeys(reader, sorter, prefixes, access, indexAccess, keys, work);
     yield* sorter.sort();
-    yield* append(d, table, index, keys, reader, sorter, prefixes);
+    yield* append(d, table, index, keys, reader, sorter, prefixes, work);
   } finally {
     reader.operator.close();
     reader.close();
     sorter.release();
   }
+  d.engine.rewrote(table.oid);
 }
 
 function* gatherKeys(
@@ -147,6 +159,7 @@ function* gatherKeys(
   access: TableAccess,
   index: IndexAccess,
   keys: Keys,
+  work: TrackedWork | undefined,
 ): Task<void> {
   const env = new Env(reader.state);
   const key = new KeyWriter();
@@ -165,6 +178,7 @@ function* gatherKeys(
       key.append(own, 0, own.length);
       sorter.add(env, key);
     }
+    work?.advance({ read: rows.count });
     if (reader.state.spent(rows.count)) yield reader.state.session.slice();
   }
 }
@@ -177,6 +191,7 @@ function* append(
   reader: TableReader,
   sorter: Sorter,
   prefixes: readonly number[],
+  work: TrackedWork | undefined,
 ): Task<void> {
   const { store, transaction } = d.engine;
   const appender = store.appender(transaction, index.tree);
@@ -197,7 +212,9 @@ function* append(
       assert(status !== NONE, 'index keys are not ascending');
       break;
     }
-    if ((i & 255) === 255 && reader.state.spent(256)) yield reader.state.session.slice();
+    if ((i & 255) !== 255) continue;
+    work?.advance({ written: 256 });
+    if (reader.state.spent(256)) yield reader.state.session.slice();
   }
   while (appender.flush() === NEED) yield store.need;
 }

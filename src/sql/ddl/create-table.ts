@@ -282,7 +282,7 @@ function* finishTable(
   for (const c of columns) for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, pending));
   for (const check of tableChecks) constraints.push(yield* makeCheck(d, table, check, pending));
   const indexesOf = (t: TableObject): readonly IndexObject[] =>
-    t.oid === table.oid ? indexes : d.catalog.indexesOf(t.oid);
+    t.oid === table.oid ? indexes : d.catalog.liveIndexesOf(t.oid);
   for (const c of columns)
     for (const f of c.foreign)
       constraints.push(yield* makeForeignKey(d, table, f, [{ text: c.column.name, at: f.at }], indexesOf, pending));

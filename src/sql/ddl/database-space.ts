@@ -5,12 +5,14 @@
  *   RESIZE [TO less]  free extents of the database root give their disk space back, by holes; the file keeps its length
  *   SHRINK [TO size]  pages move to the front and the tail is cut off
  *
- * What happened is told in notices: a line per extent, as `esentutl -z -t` prints them, then the totals.
+ * What happened is told in notices: a line per extent, as `esentutl -z -t` prints them, then the totals. `extentdb.trim()` does
+ * what RESIZE without a size does, and returns rows instead.
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Database } from '../../engine/database.ts';
 import type { ResizeDatabaseStatement } from '../ast/definitions.ts';
+import type { SpaceRow } from '../types/contracts.ts';
 import type { Definer } from './definer.ts';
 import { readSize, SIZE_UNITS } from './space-option-table.ts';
 
@@ -23,13 +25,32 @@ export function* resizeDatabase(d: Definer, s: ResizeDatabaseStatement, database
     d.sql.tell(`database "${database.name}" has ${file.bytes} bytes now`);
     return;
   }
-  if (file.shrink === 'off') {
-    throw fail('object_not_in_prerequisite_state', 'giving space back to the file system is switched off', {
-      hint: 'Start with shrink = on or realtime.',
-    });
-  }
+  requireShrink(database);
   if (s.action === 'shrink') yield* shrink(d, database, bytes);
   else if (bytes < file.bytes) yield* trim(d, database);
+}
+
+/** @throws 55000 */
+function requireShrink({ file }: Database): void {
+  if (file.shrink !== 'off') return;
+  throw fail('object_not_in_prerequisite_state', 'giving space back to the file system is switched off', {
+    hint: 'Start with shrink = on or realtime.',
+  });
+}
+
+/** What `extentdb.trim()` does: RESIZE without a size, with a row for each free extent of the root. @throws 55000 */
+export function* trimRows(database: Database): Task<SpaceRow[]> {
+  requireShrink(database);
+  const { extents } = yield* database.file.space.trimmer.trim();
+  return extents.map((e) => [
+    e.first,
+    e.last - e.first + 1,
+    e.alignedPages === 0 ? null : e.alignedFirst,
+    e.alignedPages,
+    e.before,
+    e.after,
+    e.after - e.before,
+  ]);
 }
 
 function sizeOf(d: Definer, s: ResizeDatabaseStatement, database: Database): number {

@@ -19,7 +19,7 @@ import type { TruncateStatement } from '../ast/statements.ts';
 import { displayName } from '../session/names.ts';
 import type { Definer } from './definer.ts';
 import { restartSequence } from './sequences.ts';
-import { newIndexTree, newTableTree, primaryOptions } from './tree-space.ts';
+import { indexTreeFor, newTableTree, primaryOptions } from './tree-space.ts';
 
 /** Words for an object in messages. */
 export function describe(d: Definer, object: CatalogObject): string {
@@ -317,7 +317,7 @@ export function* emptyTable(d: Definer, table: TableObject): Task<TableObject> {
   const tree = yield* newTableTree(d, table.options, primaryOptions(d, table));
   for (const index of d.catalog.indexesOf(table.oid)) {
     const clustered = index.oid === table.primaryIndex;
-    const own = clustered ? tree : yield* newIndexTree(d, tree, index.options);
+    const own = clustered ? tree : yield* indexTreeFor(d, tree, index);
     yield* d.put({ ...index, tree: own, version: index.version + 1 } satisfies IndexObject);
     if (!clustered) yield* store.dropTree(transaction, index.tree);
   }

@@ -1,9 +1,10 @@
 /**
  * Rebuilding a table: all rows are read in key order, changed, and written into new trees. For a new primary key, a new
- * type, a volatile default, VACUUM-like rewrites. The old trees are dropped with the transaction.
+ * type, a volatile default, VACUUM FULL and its kin. The old trees are dropped with the transaction.
  */
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { TrackedWork } from '../../engine/maintenance.ts';
 import { NEED, NONE, type RowBuffer, RowBuffer as Rows } from '../../engine/record-port.ts';
 import { TableAccess, TableWriter } from '../../engine/table-access.ts';
 import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
@@ -15,9 +16,11 @@ import { columnReader, columnWriter, type Eval, typeEntry } from '../exec/values
 import { notNullViolation, uniqueViolation } from '../exec/violations.ts';
 import type { ColumnId } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { buildIndex, readTable, type TableReader } from './build-index.ts';
+import { buildIndex, type RowOrder, readTable, type TableReader } from './build-index.ts';
 import type { Definer } from './definer.ts';
-import { newIndexTree, newTableTree, primaryOptions } from './tree-space.ts';
+import { indexTreeFor, newTableTree, primaryOptions } from './tree-space.ts';
+
+const LAYOUT_NUMBER_MAX = 0xffff;
 
 /** A conversion of one column: an expression over the old table's columns. */
 export interface ColumnChange {
@@ -29,6 +32,13 @@ export interface ColumnChange {
 export interface NewPrimary {
   readonly index: IndexObject;
   readonly constraint: ConstraintObject;
+}
+
+/** How a rebuild goes beyond what it changes. */
+export interface RebuildCourse {
+  /** The order in which rows are written; undefined = that of their keys. Rows without primary key get their ids in it. */
+  readonly order?: readonly RowOrder[];
+  readonly work?: TrackedWork;
 }
 
 /**
@@ -43,9 +53,12 @@ export function* rebuildTable(
   change: (row: SqlValue[]) => SqlValue[],
   column?: ColumnChange,
   primary?: NewPrimary,
+  { order, work }: RebuildCourse = {},
 ): Task<void> {
   const { store, transaction } = d.engine;
-  const number = Math.max(...after.layouts.map((l) => l.number)) + 1;
+  const newest = Math.max(...after.layouts.map((l) => l.number));
+  // New trees hold rows of one layout only, so numbers may begin anew.
+  const number = newest >= LAYOUT_NUMBER_MAX ? 1 : newest + 1;
   const tree = yield* newTableTree(d, after.options, primary?.index.options ?? primaryOptions(d, after));
   const live = after.columns.filter((c) => !c.dropped);
   const next: TableObject = {
@@ -54,10 +67,10 @@ export function* rebuildTable(
     layouts: [{ number, columns: live.map((c) => c.number) }],
     columns: after.columns.map(({ missing: _missing, ...c }) => c),
   };
-  const reader = readTable(d, before);
+  const reader = readTable(d, before, order);
   try {
     yield* retree(d, before, next, column, primary);
-    yield* copyRows(d, reader, before, d.catalog.table(before.oid), change, column);
+    yield* copyRows(d, reader, before, d.catalog.table(before.oid), change, column, work);
   } finally {
     reader.operator.close();
     reader.close();
@@ -65,8 +78,13 @@ export function* rebuildTable(
   yield* store.dropTree(transaction, before.tree);
   const table = d.catalog.table(before.oid);
   const rules = tableRules(d.sql.bindContext(), table);
-  for (const index of d.catalog.indexesOf(table.oid))
-    if (index.oid !== table.primaryIndex) yield* buildIndex(d, table, index, rules);
+  let done = 1;
+  for (const index of d.catalog.liveIndexesOf(table.oid)) {
+    if (index.oid === table.primaryIndex) continue;
+    work?.enter('rebuilding index', { index: index.oid, treesDone: done++ });
+    yield* buildIndex(d, table, index, rules, work);
+  }
+  d.engine.rewrote(table.oid);
 }
 
 /** Writes the table and its indexes with their new trees. */
@@ -80,7 +98,7 @@ function* retree(
   const { store, transaction } = d.engine;
   for (const index of d.catalog.indexesOf(before.oid)) {
     const clustered = index.oid === next.primaryIndex;
-    const tree = clustered ? next.tree : yield* newIndexTree(d, next.tree, index.options);
+    const tree = clustered ? next.tree : yield* indexTreeFor(d, next.tree, index);
     if (index.oid !== before.primaryIndex) yield* store.dropTree(transaction, index.tree);
     const columns = index.columns.map((c) => {
       const source = next.columns.find((x) => x.number === c.column);
@@ -104,6 +122,7 @@ function* copyRows(
   table: TableObject,
   change: (row: SqlValue[]) => SqlValue[],
   column: ColumnChange | undefined,
+  work: TrackedWork | undefined,
 ): Task<void> {
   const { engine } = d;
   // Secondary indexes are filled afterwards, by sorting.
@@ -159,6 +178,7 @@ function* copyRows(
       const conflict = yield* writer.insert(rows, rows.index[0]!);
       if (conflict !== undefined) throw duplicateOf(d, table, conflict, values);
     }
+    work?.advance({ read: batch.count, written: batch.count });
     if (reader.state.spent(batch.count)) yield engine.slice();
   }
   while (appender.flush() === NEED) yield engine.need();

@@ -43,6 +43,11 @@ export function* newIndexTree(d: Definer, parent: number, options: readonly stri
   });
 }
 
+/** The same as the index's options say; a disabled one gets no space beyond the page of the empty tree. */
+export function* indexTreeFor(d: Definer, parent: number, index: IndexObject): Task<number> {
+  return yield* newIndexTree(d, parent, index.disabled === true ? [] : index.options);
+}
+
 /** Gives a table's tree what its options and those of its primary key say now. */
 export function* changeTableSpace(d: Definer, table: TableObject): Task<void> {
   const { store, transaction } = d.engine;

@@ -13,14 +13,23 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Catalog, IndexObject } from '../../engine/catalog.ts';
-import { type BulkAppender, NEED, NONE, ROW_NO_KEY_UPDATE, ROW_UPDATE, RowBuffer } from '../../engine/record-port.ts';
+import {
+  type BulkAppender,
+  NEED,
+  NONE,
+  OK,
+  ROW_NO_KEY_UPDATE,
+  ROW_UPDATE,
+  RowBuffer,
+  type RowLockMode,
+} from '../../engine/record-port.ts';
 import { type TableAccess, TableWriter } from '../../engine/table-access.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { columnCopier } from './copy.ts';
+import { type Copier, columnCopier } from './copy.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';
 import { HashTable } from './hash-table.ts';
 import type { DeleteOptions, InsertOptions, ModifyPlan, UpdateOptions } from './modify.ts';
-import { BATCH_ROWS, evaluateRow, Operator, pointAt, pointSecond, startPlan } from './operator.ts';
+import { BATCH_ROWS, evaluateNow, evaluateRow, Operator, pointAt, pointSecond, startPlan, WAITS } from './operator.ts';
 import { RowHolder } from './row-holder.ts';
 import { Env, type ExecState } from './state.ts';
 import { uniqueViolation } from './violations.ts';
@@ -51,6 +60,10 @@ export class ModifyOperator extends Operator implements Affected {
   #writer: TableWriter | undefined;
   #foreign: ForeignKeyWork | undefined;
   #catalog: Catalog | undefined;
+  /** True when something is to be done for each row after it was written. */
+  #answers = false;
+  /** Column of the input that holds the row key; −1 for INSERT. */
+  readonly #keyColumn: number;
   #ran = false;
   #delivered = 0;
   readonly #batch: RowBuffer;
@@ -59,6 +72,7 @@ export class ModifyOperator extends Operator implements Affected {
     super(state);
     this.#plan = plan;
     this.#access = plan.options.access;
+    this.#keyColumn = plan.options.kind === 'insert' ? -1 : plan.options.input.shape.require(plan.options.key);
     this.#holder = new RowHolder(state, plan.options.access.table.tree);
     this.#input = startPlan(plan.options.input, state);
     this.#env = new Env(state);
@@ -88,12 +102,13 @@ export class ModifyOperator extends Operator implements Affected {
       this.#foreign = new ForeignKeyWork(this.state, table);
       this.#catalog = session.catalog;
     }
+    this.#answers = this.#foreign.concerned || this.#plan.returning !== undefined;
     this.#ran = false;
     this.#delivered = 0;
     this.affected = 0;
     this.#out.clear();
     this.#done.clear();
-    yield* this.#input.open();
+    if (!this.#input.openNow()) yield* this.#input.open();
   }
 
   *next(): Task<RowBuffer | undefined> {
@@ -115,7 +130,8 @@ export class ModifyOperator extends Operator implements Affected {
     const appends = this.#plan.appendsOnly && !this.#foreign!.concerned;
     let bulk: BulkAppender | undefined;
     for (;;) {
-      const rows = yield* this.#input.next();
+      let rows = this.#input.nextNow();
+      if (rows === WAITS) rows = yield* this.#input.next();
       if (rows === undefined) break;
       if (appends && rows.count >= BULK_ROWS)
         bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
@@ -127,13 +143,13 @@ export class ModifyOperator extends Operator implements Affected {
       for (let i = 0; i < rows.count; i++) {
         this.#new.clear();
         this.#old.clear();
-        if (options.kind === 'insert') yield* this.#insert(rows, i, options);
-        else yield* this.#change(rows, i, options);
+        if (options.kind !== 'insert') yield* this.#change(rows, i, options);
+        else if (!this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
         if (this.state.spent(4)) yield this.state.session.slice();
       }
     }
     if (bulk !== undefined) while (bulk.flush() === NEED) yield this.state.session.need();
-    yield* this.#foreign!.finish();
+    if (this.#foreign!.concerned) yield* this.#foreign!.finish();
     this.#ran = true;
   }
 
@@ -143,7 +159,7 @@ export class ModifyOperator extends Operator implements Affected {
    */
   *#append(rows: RowBuffer, bulk: BulkAppender): Task<void> {
     const env = this.#env;
-    const { build, rules, sameColumns } = this.#plan;
+    const { rules, sameColumns } = this.#plan;
     const writer = this.#writer!;
     const { session } = this.state;
     for (let i = 0; i < rows.count; i++) {
@@ -152,15 +168,7 @@ export class ModifyOperator extends Operator implements Affected {
       if (!sameColumns) {
         this.#new.clear();
         pointAt(env, rows, i);
-        yield* evaluateRow(
-          env,
-          () => {
-            this.#new.start();
-            build!(env, this.#new);
-            this.#new.finish();
-          },
-          () => this.#new.abandon(),
-        );
+        yield* evaluateRow(env, this.#build, this.#undoBuild);
         source = this.#new;
         row = 0;
       }
@@ -186,8 +194,23 @@ export class ModifyOperator extends Operator implements Affected {
 
   // ── insert ──
 
+  /** Inserts a row that needs nothing but its place in the tree; false = nothing was inserted, `#insert` must do it. */
+  #insertNow(rows: RowBuffer, i: number, options: InsertOptions): boolean {
+    if (options.onConflict !== undefined || this.#answers) return false;
+    const number = this.#buildNow(rows, i);
+    if (number < 0) return false;
+    if (this.#writer!.insertNow(this.#new, this.#new.index[number]!) !== OK) {
+      this.#built = number;
+      return false;
+    }
+    this.affected++;
+    return true;
+  }
+
   *#insert(rows: RowBuffer, i: number, options: InsertOptions): Task<void> {
-    const number = yield* this.#buildNew(rows, i);
+    // What was computed is not computed again: it may have drawn numbers from a sequence.
+    const number = this.#built >= 0 ? this.#built : yield* this.#buildNew(rows, i);
+    this.#built = -1;
     const writer = this.#writer!;
     const address = this.#new.index[number]!;
     if (options.onConflict !== undefined) {
@@ -199,19 +222,35 @@ export class ModifyOperator extends Operator implements Affected {
     yield* this.#wrote(rows, i, number, undefined);
   }
 
+  /** Number of a new row that `#insertNow` has left to `#insert`, or −1. */
+  #built = -1;
+
+  /** Made once: they run for every row. */
+  readonly #build = (): void => {
+    this.#new.start();
+    this.#plan.build!(this.#env, this.#new);
+    this.#new.finish();
+  };
+  readonly #undoBuild = (): void => this.#new.abandon();
+
+  /** Makes and checks the new row on the spot. @returns its number, or −1: `#buildNew` goes on. */
+  #buildNow(rows: RowBuffer, i: number): number {
+    const env = this.#env;
+    const { rules } = this.#plan;
+    if (rules.checksRows) return -1;
+    pointAt(env, rows, i);
+    if (!evaluateNow(env, this.#build, this.#undoBuild)) return -1;
+    const number = this.#new.count - 1;
+    pointAt(env, this.#new, number);
+    rules.checkNotNull(env);
+    return number;
+  }
+
   *#buildNew(rows: RowBuffer, i: number): Task<number> {
     const env = this.#env;
-    const { build, rules } = this.#plan;
+    const { rules } = this.#plan;
     pointAt(env, rows, i);
-    yield* evaluateRow(
-      env,
-      () => {
-        this.#new.start();
-        build!(env, this.#new);
-        this.#new.finish();
-      },
-      () => this.#new.abandon(),
-    );
+    yield* evaluateRow(env, this.#build, this.#undoBuild);
     const number = yield* rules.complete(env, this.#new, this.#new.count - 1);
     yield* rules.check(env, this.#new, number);
     return number;
@@ -272,7 +311,8 @@ export class ModifyOperator extends Operator implements Affected {
     const { session, snapshot } = this.state;
     const writer = this.#writer!;
     const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
-    const status = yield* this.#holder.lock(key, key.length, ROW_UPDATE);
+    let status = this.#holder.attempt(key, 0, key.length, ROW_UPDATE);
+    if (status === NEED) status = yield* this.#holder.lock(ROW_UPDATE);
     if (status === NONE) return false;
     if (
       this.#holder.row.commitSeq !== Number.POSITIVE_INFINITY &&
@@ -290,11 +330,11 @@ export class ModifyOperator extends Operator implements Affected {
     const env = this.#env;
     pointAt(env, this.#old, old);
     pointSecond(env, this.#new, this.#new.index[number]!);
-    const made = yield* this.#holder.holding(ROW_UPDATE, key, this.#conflictRow());
+    const made = yield* this.#holder.holding(ROW_UPDATE, this.#conflictRow());
     if (made === undefined) return true;
     const address = this.#new.index[made]!;
     const change = writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, address);
-    const violated = yield* this.#holder.holding(ROW_UPDATE, key, change);
+    const violated = yield* this.#holder.holding(ROW_UPDATE, change);
     if (violated !== undefined) throw yield* this.#duplicate(made, violated);
     yield* this.#wrote(rows, i, made, old);
     return true;
@@ -326,21 +366,22 @@ export class ModifyOperator extends Operator implements Affected {
     const env = this.#env;
     const { session, snapshot } = this.state;
     pointAt(env, rows, i);
-    const shape = options.input.shape;
-    const { layout } = shape;
-    const variable = layout.variableIndex[shape.require(options.key)]!;
-    if (layout.isNull(shape.require(options.key), env.b0, env.r0)) return;
+    const { layout } = options.input.shape;
+    const column = this.#keyColumn;
+    if (layout.isNull(column, env.b0, env.r0)) return;
+    const variable = layout.variableIndex[column]!;
     const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
-    const key = env.b0.slice(from, env.r0 + layout.variableEnd(variable, env.v0, env.r0));
-    if (options.mayRepeat && !this.#remember(key, key.length)) return;
+    const to = env.r0 + layout.variableEnd(variable, env.v0, env.r0);
+    if (options.mayRepeat && !this.#remember(env.b0.subarray(from, to), to - from)) return;
     const mode = options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
-    const status = yield* this.#holder.lock(key, key.length, mode);
-    const seq = this.#holder.row.commitSeq;
+    const holder = this.#holder;
+    let status = holder.attempt(env.b0, from, to, mode);
+    if (status === NEED) status = yield* holder.lock(mode);
+    const seq = holder.row.commitSeq;
     const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
     if (newer && session.isolation === 'repeatable read')
       throw status === NONE ? concurrentDelete() : concurrentUpdate();
     if (status === NONE) return;
-    const rowKey = this.#holder.followed.bytes.slice(0, this.#holder.followed.length);
     let source = rows;
     let row = i;
     if (newer) {
@@ -349,25 +390,59 @@ export class ModifyOperator extends Operator implements Affected {
       const { recheck } = this.#plan;
       pointAt(env, source, row);
       const holds = recheck === undefined ? undefined : evaluateRow(env, () => recheck(env));
-      if (holds !== undefined && (yield* this.#holder.holding(mode, rowKey, holds)) !== true) return;
+      if (holds !== undefined && (yield* holder.holding(mode, holds)) !== true) return;
     }
-    pointAt(env, source, row);
+    if (options.kind === 'delete') yield* this.#delete(source, row, mode);
+    else yield* this.#update(source, row, mode, options);
+  }
+
+  *#delete(rows: RowBuffer, i: number, mode: RowLockMode): Task<void> {
+    const { bytes, length } = this.#holder.followed;
+    const old = this.#copyOfOld(rows, i);
+    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, bytes, length);
+    yield* this.#holder.holding(mode, removal);
+    yield* this.#removed(rows, i, old);
+  }
+
+  *#update(rows: RowBuffer, i: number, mode: RowLockMode, options: UpdateOptions): Task<void> {
+    const writer = this.#writer!;
+    const { bytes, length } = this.#holder.followed;
+    let number = this.#buildNow(rows, i);
+    if (number < 0) number = yield* this.#holder.holding(mode, this.#buildNew(rows, i));
+    const address = this.#new.index[number]!;
+    if (
+      !this.#answers &&
+      !this.#hasLong(rows, i, options) &&
+      writer.updateNow(bytes, length, this.#new, address) === OK
+    ) {
+      this.affected++;
+      return;
+    }
+    const old = this.#copyOfOld(rows, i);
+    const change = writer.update(this.#old, this.#old.index[old]!, bytes, length, this.#new, address);
+    const violated = yield* this.#holder.holding(mode, change);
+    if (violated !== undefined) throw yield* this.#duplicate(number, violated);
+    yield* this.#wrote(rows, i, number, old);
+  }
+
+  /** True when the old row has values outside of it, which go when it is replaced. */
+  #hasLong(rows: RowBuffer, i: number, options: UpdateOptions): boolean {
+    const { layout } = options.input.shape;
+    if (layout.variableCount === 0) return false;
+    const address = rows.index[i]!;
+    const view = rows.views[address >>> 13]!;
+    for (let v = 0; v < layout.variableCount; v++) if (layout.isLong(v, view, (address & 8191) << 3)) return true;
+    return false;
+  }
+
+  /** Copies the target's live columns of an input row as a wide row. @returns its number in `#old`. */
+  #copyOfOld(rows: RowBuffer, i: number): number {
+    const env = this.#env;
+    pointAt(env, rows, i);
     this.#old.start();
     this.#oldCopy(env, this.#old);
     this.#old.finish();
-    const old = this.#old.count - 1;
-    if (options.kind === 'delete') {
-      const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, rowKey, rowKey.length);
-      yield* this.#holder.holding(mode, rowKey, removal);
-      yield* this.#removed(source, row, old);
-      return;
-    }
-    const number = yield* this.#holder.holding(mode, rowKey, this.#buildNew(source, row));
-    const address = this.#new.index[number]!;
-    const change = this.#writer!.update(this.#old, this.#old.index[old]!, rowKey, rowKey.length, this.#new, address);
-    const violated = yield* this.#holder.holding(mode, rowKey, change);
-    if (violated !== undefined) throw yield* this.#duplicate(number, violated);
-    yield* this.#wrote(source, row, number, old);
+    return this.#old.count - 1;
   }
 
   /** Copies the target's live columns of an input row into a wide row. */
@@ -386,34 +461,35 @@ export class ModifyOperator extends Operator implements Affected {
 
   /** The input row with the target's columns taken from the newest version. @returns its number in `#merged`. */
   #mergeNewest(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): number {
-    const input = options.input.shape;
+    this.#mergers ??= this.#makeMergers(options);
     this.#access.toWide(this.#holder.row.view, this.#holder.row.bytes, this.#holder.row.start, this.#old);
     const newest = this.#old.index[this.#old.count - 1]!;
-    const chunk = newest >>> 13;
     const saved = rows.index[i]!;
     const out = this.#merged;
     out.clear();
     out.start();
-    input.columns.forEach((column, to) => {
-      const target = options.target.indexOf(column.id);
-      if (target >= 0)
-        columnCopier(this.#plan.rules.shape, target, input, to)(
-          this.#old.views[chunk]!,
-          this.#old.chunks[chunk]!,
-          (newest & 8191) << 3,
-          out,
-        );
-      else
-        columnCopier(input, to, input, to)(
-          rows.views[saved >>> 13]!,
-          rows.chunks[saved >>> 13]!,
-          (saved & 8191) << 3,
-          out,
-        );
-    });
+    for (let c = 0; c < this.#mergers.length; c++) {
+      const { copy, fromNewest } = this.#mergers[c]!;
+      const source = fromNewest ? this.#old : rows;
+      const address = fromNewest ? newest : saved;
+      copy(source.views[address >>> 13]!, source.chunks[address >>> 13]!, (address & 8191) << 3, out);
+    }
     out.finish();
     this.#old.clear();
     return 0;
+  }
+
+  /** How `#mergeNewest` gets each column of an input row. */
+  #mergers: readonly { readonly copy: Copier; readonly fromNewest: boolean }[] | undefined;
+
+  #makeMergers(options: UpdateOptions | DeleteOptions): { copy: Copier; fromNewest: boolean }[] {
+    const input = options.input.shape;
+    return input.columns.map((column, to) => {
+      const target = options.target.indexOf(column.id);
+      return target >= 0
+        ? { copy: columnCopier(this.#plan.rules.shape, target, input, to), fromNewest: true }
+        : { copy: columnCopier(input, to, input, to), fromNewest: false };
+    });
   }
 
   // ── afterwards ──

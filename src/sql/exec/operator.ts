@@ -39,6 +39,9 @@ export function startPlan<O extends Operator>(plan: { start(state: ExecState): O
   return operator;
 }
 
+/** What an operator answers that would have to wait before it can say more. */
+export const WAITS = 'waits';
+
 export abstract class Operator implements SpillOwner {
   readonly state: ExecState;
   /** Counted for EXPLAIN ANALYZE. */
@@ -52,6 +55,17 @@ export abstract class Operator implements SpillOwner {
   }
 
   abstract open(): Task<void>;
+  /**
+   * Opens on the spot; false = `open` must be run. For operators of single rows, where making tasks that never wait would
+   * cost as much as the work.
+   */
+  openNow(): boolean {
+    return false;
+  }
+  /** The next batch on the spot; WAITS = `next` must be run. */
+  nextNow(): RowBuffer | undefined | typeof WAITS {
+    return WAITS;
+  }
   /** The next batch, never an empty one; undefined at the end. */
   abstract next(): Task<RowBuffer | undefined>;
   abstract close(): void;
@@ -74,11 +88,25 @@ export function pointSecond(env: Env, rows: RowBuffer, address: number): void {
   env.r1 = (address & 8191) << 3;
 }
 
+/** As {@link evaluateRow}, on the spot; false = it must wait: run `evaluateRow` with the same arguments, which goes on. */
+export function evaluateNow(env: Env, evaluate: () => void, undo?: () => void): boolean {
+  try {
+    evaluate();
+  } catch (thrown) {
+    if (thrown !== SUSPEND) throw thrown;
+    undo?.();
+    return false;
+  }
+  env.rowDone();
+  return true;
+}
+
 /**
  * Evaluates something for the row that `env` points to, waiting where it must; for operators whose rows lie in buffers (they
  * stay where they are while it waits). `undo` forgets what was written so far.
  */
 export function* evaluateRow<T>(env: Env, evaluate: () => T, undo?: () => void): Task<T> {
+  if (env.isWaiting) yield* env.finishWait();
   for (;;) {
     try {
       const value = evaluate();

@@ -20,7 +20,7 @@ import {
 import type { TableAccess } from '../../engine/table-access.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { appendPart, EXACT } from './key-values.ts';
-import { evaluateRow, Operator } from './operator.ts';
+import { evaluateNow, evaluateRow, Operator, WAITS } from './operator.ts';
 import type { ScanPlan } from './scan.ts';
 import { Env, type ExecState, newRow } from './state.ts';
 
@@ -59,6 +59,7 @@ export class PointScanOperator extends Operator {
   readonly #out: RowBuffer;
   readonly #row: Row = newRow();
   readonly #key = new KeyWriter();
+  readonly #values: SqlValue[] = [];
   #pending = false;
 
   constructor(state: ExecState, plan: ScanPlan) {
@@ -69,35 +70,53 @@ export class PointScanOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
-  *open(): Task<void> {
+  /** Made once: an operator is opened again and again. */
+  readonly #readKey = (): void => {
+    const { equals } = this.#plan.range!;
+    const values = this.#values;
+    for (let i = 0; i < equals.length; i++) values[i] = equals[i]?.(this.#env) ?? null;
+  };
+
+  override openNow(): boolean {
     this.loops++;
-    const { equals, spec } = this.#plan.range!;
-    const env = this.#env;
-    const values = yield* evaluateRow(env, () => equals.map((e) => (e === null ? null : e(env))));
-    this.#pending = writePointKey(this.#key, spec.parts, spec.scales, values);
+    if (!evaluateNow(this.#env, this.#readKey)) return false;
+    this.#point();
+    return true;
+  }
+
+  *open(): Task<void> {
+    if (!this.#env.isWaiting && this.openNow()) return;
+    yield* evaluateRow(this.#env, this.#readKey);
+    this.#point();
+  }
+
+  #point(): void {
+    const { spec } = this.#plan.range!;
+    this.#pending = writePointKey(this.#key, spec.parts, spec.scales, this.#values);
+  }
+
+  override nextNow(): RowBuffer | undefined | typeof WAITS {
+    if (!this.#pending) return undefined;
+    const { session, snapshot } = this.state;
+    const { tree } = this.#plan.options.table;
+    const status = session.store.find(tree, this.#key.bytes, this.#key.length, snapshot, this.#row);
+    if (status === NEED) return WAITS;
+    const out = status === OK ? this.#take() : undefined;
+    // A row whose filter has to wait is looked up again afterwards, with the answer in the log.
+    if (out !== WAITS) this.#pending = false;
+    return out;
   }
 
   *next(): Task<RowBuffer | undefined> {
-    if (!this.#pending) return undefined;
-    const { session, snapshot } = this.state;
-    const { table } = this.#plan.options;
     for (;;) {
-      const status = session.store.find(table.tree, this.#key.bytes, this.#key.length, snapshot, this.#row);
-      if (status === NEED) {
-        yield session.need();
-        continue;
-      }
-      this.#pending = false;
-      if (status !== OK) return undefined;
-      const out = this.#take();
-      if (out !== 'wait') return out;
-      // The filter has to wait: the row is looked up again afterwards, with the answer in the log.
-      yield* this.#env.finishWait();
-      this.#pending = true;
+      if (this.#env.isWaiting) yield* this.#env.finishWait();
+      const out = this.nextNow();
+      if (out !== WAITS) return out;
+      if (!this.#env.isWaiting) yield this.state.session.need();
     }
   }
 
-  #take(): RowBuffer | undefined | 'wait' {
+  #take(): RowBuffer | undefined | typeof WAITS {
     const plan = this.#plan;
     const env = this.#env;
     pointAtStored(env, this.#access, this.#row);
@@ -109,7 +128,7 @@ export class PointScanOperator extends Operator {
       }
     } catch (thrown) {
       if (!env.isWaiting) throw thrown;
-      return 'wait';
+      return WAITS;
     }
     env.rowDone();
     out.clear();

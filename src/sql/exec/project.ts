@@ -5,7 +5,7 @@ import type { Expr } from '../plan/logical.ts';
 import { type CompiledProject, compileProject, type ProjectPlace, type ProjectRows } from './codegen/project-code.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { BATCH_ROWS, evaluateNow, Operator, type PlanNode, pointAt, startPlan, WAITS } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnWriter, type Eval } from './values.ts';
@@ -211,29 +211,46 @@ class ValuesOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
+  override openNow(): boolean {
+    this.#next = 0;
+    return true;
+  }
+
   // biome-ignore lint/correctness/useYield: opening waits for nothing here
   *open(): Task<void> {
-    this.#next = 0;
+    this.openNow();
+  }
+
+  /** Made once: an operator is opened again and again. */
+  readonly #build = (): void => {
+    this.#out.start();
+    this.#plan.builders[this.#next]!(this.#env, this.#out);
+    this.#out.finish();
+  };
+  readonly #undo = (): void => this.#out.abandon();
+
+  override nextNow(): RowBuffer | undefined | typeof WAITS {
+    this.#out.clear();
+    return this.#fill() ? this.#delivered() : WAITS;
   }
 
   *next(): Task<RowBuffer | undefined> {
+    if (!this.#env.isWaiting) this.#out.clear();
+    do if (this.#env.isWaiting) yield* this.#env.finishWait();
+    while (!this.#fill());
+    return this.#delivered();
+  }
+
+  /** Builds rows until the batch is full or none is left; false = the next one must wait. */
+  #fill(): boolean {
     const { builders } = this.#plan;
+    for (; this.#next < builders.length && this.#out.count < BATCH_ROWS; this.#next++)
+      if (!evaluateNow(this.#env, this.#build, this.#undo)) return false;
+    return true;
+  }
+
+  #delivered(): RowBuffer | undefined {
     const out = this.#out;
-    const env = this.#env;
-    out.clear();
-    while (this.#next < builders.length && out.count < BATCH_ROWS) {
-      const build = builders[this.#next]!;
-      yield* evaluateRow(
-        env,
-        () => {
-          out.start();
-          build(env, out);
-          out.finish();
-        },
-        () => out.abandon(),
-      );
-      this.#next++;
-    }
     this.producedRows += out.count;
     return out.count === 0 ? undefined : out;
   }

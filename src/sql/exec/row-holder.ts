@@ -22,45 +22,56 @@ export class RowHolder {
     this.#tree = tree;
   }
 
-  /** Locks the newest version of a row; follows it when its key was changed. The key followed to is in `followed`. */
-  *lock(key: Uint8Array, length: number, mode: RowLockMode): Task<number> {
-    const { session } = this.#state;
+  /**
+   * Locks the newest version of the row whose key stands in `bytes`; follows it when its key was changed. An attempt: the key
+   * followed to is in `followed`, and after NEED {@link lock} goes on from it.
+   */
+  attempt(bytes: Uint8Array, from: number, to: number, mode: RowLockMode): number {
     this.followed.length = 0;
-    this.followed.append(key, 0, length);
+    this.followed.append(bytes, from, to);
+    return this.#attempt(mode);
+  }
+
+  #attempt(mode: RowLockMode): number {
+    const { session } = this.#state;
+    const key = this.followed;
     for (;;) {
       const status = session.store.lockRow(
         session.transaction,
         this.#tree,
-        this.followed.bytes,
-        this.followed.length,
+        key.bytes,
+        key.length,
         mode,
         LOCK_WAIT,
         false,
         this.row,
       );
-      if (status === NEED) {
-        yield session.need();
-        continue;
-      }
-      if (status === NONE && this.row.movedTo !== undefined) {
-        const { movedTo } = this.row;
-        this.followed.length = 0;
-        this.followed.append(movedTo, 0, movedTo.length);
-        continue;
-      }
-      return status;
+      const { movedTo } = this.row;
+      if (status !== NONE || movedTo === undefined) return status;
+      key.length = 0;
+      key.append(movedTo, 0, movedTo.length);
     }
   }
 
+  /** Goes on after an attempt that answered NEED. */
+  *lock(mode: RowLockMode): Task<number> {
+    let status: number = NEED;
+    while (status === NEED) {
+      yield this.#state.session.need();
+      status = this.#attempt(mode);
+    }
+    return status;
+  }
+
   /**
-   * Runs what follows `lock`. The row was only found free: should the task have to wait before the row is written, the row is
+   * Runs what follows the lock. The row was only found free: should the task have to wait before the row is written, the row is
    * held first, or another transaction could change it meanwhile and its change would be lost.
    */
-  *holding<T>(mode: RowLockMode, key: Uint8Array, task: Task<T>): Task<T> {
+  *holding<T>(mode: RowLockMode, task: Task<T>): Task<T> {
     const first = task.next();
     if (first.done === true) return first.value;
     const { session } = this.#state;
-    session.store.holdRow(session.transaction, this.#tree, key, key.length, mode);
+    session.store.holdRow(session.transaction, this.#tree, this.followed.bytes, this.followed.length, mode);
     try {
       yield first.value;
     } catch (error) {

@@ -43,4 +43,12 @@ ${[
 ].join(':')}
 pg_freespace 14104:regclass:record:vSR:rel:blkno=int8,avail=int2
 pg_freespace 14105:regclass,int8:int2:vS
+${[
+  'trim 14120::record:vR',
+  '',
+  [
+    'first_page=int8,pages=int8,aligned_first_page=int8,aligned_pages=int8,trimmed_before=int8,trimmed_after=int8',
+    'newly_trimmed=int8',
+  ].join(','),
+].join(':')}
 `;

@@ -14,6 +14,7 @@ export const SPACE_FUNCTIONS: readonly Definition[] = [
     setImpl: physicalStats,
     defaults: [null, null, null, null, null],
   },
+  { signature: 'trim()', schema: 'extentdb', setImpl: ({ system }) => system.space.trim() },
   contextualSet('extent_stats(regclass)', ({ system }, oid: Oid) => system.space.extentStats(oid)),
   contextualSet('pgstattuple(regclass)', ({ system }, oid: Oid) => system.space.tupleStats(oid)),
   contextualSet('pgstatindex(regclass)', ({ system }, oid: Oid) => system.space.indexStats(oid)),

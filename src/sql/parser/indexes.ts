@@ -1,4 +1,4 @@
-/** CREATE INDEX, ALTER INDEX … REORGANIZE | REBUILD, REINDEX. */
+/** CREATE INDEX, ALTER INDEX … REORGANIZE | REBUILD | DISABLE, REINDEX, CLUSTER. */
 
 import type { IndexKey, Option } from '../ast/definitions.ts';
 import type { Name, QualifiedName } from '../ast/names.ts';
@@ -67,9 +67,10 @@ interface Target {
   readonly table: QualifiedName | null;
 }
 
-/** REORGANIZE or REBUILD behind `ALTER INDEX {name | ALL} [ON table]`; null when neither word stands here. */
+/** REORGANIZE, REBUILD or DISABLE behind `ALTER INDEX {name | ALL} [ON table]`; null when no such word stands here. */
 export function parseIndexMaintenance(c: Cursor, target: Target, wholeTable = false): Statement | null {
   const isReorganize = c.isBareWord('reorganize');
+  if (!wholeTable && c.accept('disable')) return { kind: 'rebuild', ...target, disable: true, partition: null, options: [] };
   if (!isReorganize && !c.isBareWord('rebuild')) return null;
   c.at++;
   let partition: { at: number; number: number } | null = null;
@@ -81,7 +82,7 @@ export function parseIndexMaintenance(c: Cursor, target: Target, wholeTable = fa
   }
   const options: Option[] = parseWithOptions(c);
   if (isReorganize) return { kind: 'reorganize', ...target, partition, partitionAll, wholeTable, options };
-  return { kind: 'rebuild', ...target, partition, options };
+  return { kind: 'rebuild', ...target, disable: false, partition, options };
 }
 
 export function parseReindex(c: Cursor): Statement {
@@ -96,4 +97,21 @@ export function parseReindex(c: Cursor): Statement {
   }
   const named = object === 'index' || object === 'table' || object === 'schema' || !c.atEnd;
   return { kind: 'reindex', at, object, name: named ? c.qualifiedName() : null, concurrently, options };
+}
+
+/** `CLUSTER [VERBOSE] [table [USING index]]`, `CLUSTER index ON table`. */
+export function parseCluster(c: Cursor): Statement {
+  const at = c.offset;
+  c.expect('cluster');
+  const options = c.isPunctuation(OPEN) ? parseUtilityOptions(c) : [];
+  if (c.is('verbose')) {
+    options.push(flag('verbose', c.offset));
+    c.at++;
+  }
+  if (c.atEnd) return { kind: 'cluster', at, table: null, index: null, options };
+  const name = c.qualifiedName();
+  if (name.schema === null && c.accept('on'))
+    return { kind: 'cluster', at, table: c.qualifiedName(), index: { text: name.name, at: name.at }, options };
+  const index = c.accept('using') ? c.name() : null;
+  return { kind: 'cluster', at, table: name, index, options };
 }

@@ -28,7 +28,7 @@ import {
 } from './cursors.ts';
 import { parseComment, parseDrop, parseGrant } from './drop.ts';
 import { parseExpression } from './expressions.ts';
-import { parseReindex } from './indexes.ts';
+import { parseCluster, parseReindex } from './indexes.ts';
 import {
   parseCallStatement,
   parseDiscard,
@@ -82,6 +82,7 @@ const PARSERS: Readonly<Record<string, (c: Cursor) => Statement>> = {
   analyze: parseVacuum,
   analyse: parseVacuum,
   reindex: parseReindex,
+  cluster: parseCluster,
   discard: parseDiscard,
   listen: parseNotification,
   notify: parseNotification,
@@ -91,7 +92,7 @@ const PARSERS: Readonly<Record<string, (c: Cursor) => Statement>> = {
 };
 
 /** Statements of PostgreSQL's that begin with these words exist but are refused whole. */
-const UNSUPPORTED = new Set(['cluster', 'import', 'load', 'merge', 'reassign', 'refresh', 'security']);
+const UNSUPPORTED = new Set(['import', 'load', 'merge', 'reassign', 'refresh', 'security']);
 
 function parseAny(c: Cursor): Statement {
   if (c.isPunctuation(OPEN)) return parseQuery(c);

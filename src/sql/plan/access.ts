@@ -34,6 +34,8 @@ export interface AccessPath {
   readonly conditions: readonly Expr[];
   readonly rows: number;
   readonly cost: number;
+  /** True when the whole primary key is given: one look-up. */
+  readonly single: boolean;
 }
 
 const INTEGERS: ReadonlySet<number> = new Set([KIND_I16, KIND_I32, KIND_I64, KIND_U32]);
@@ -130,6 +132,7 @@ export function accessPaths(
       conditions: [],
       rows: tableRows * estimates.share(conditions),
       cost: tableRows,
+      single: false,
     },
   ];
   for (const index of indexes) {
@@ -147,6 +150,7 @@ export function accessPaths(
       conditions: used,
       rows: Math.max(exact ? 1 : 0, touched * estimates.share(filter)),
       cost: DESCENT_COST + touched * (clustered ? 1 : FETCH_COST),
+      single: clustered && exact,
     });
   }
   return paths;

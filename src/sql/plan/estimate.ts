@@ -55,7 +55,7 @@ export class Estimates {
     const statistics = catalog.statisticsOf(table.oid);
     const unique = new Set(
       catalog
-        .indexesOf(table.oid)
+        .liveIndexesOf(table.oid)
         .flatMap((i) =>
           i.unique && i.columns.length === 1 && i.predicate === undefined ? [i.columns[0]!.column] : [],
         ),

@@ -355,8 +355,9 @@ export class Planner {
       const position = access.position(number);
       return position < 0 ? undefined : ids[position];
     };
-    const paths = accessPaths(table, catalog.indexesOf(table.oid), idOf, usable, own, tableRows, this.estimates);
-    const best = paths.reduce((a, b) => (b.cost < a.cost ? b : a));
+    const paths = accessPaths(table, catalog.liveIndexesOf(table.oid), idOf, usable, own, tableRows, this.estimates);
+    // A whole key is one look-up, which is never dearer than a scan, however few rows there are or seem to be.
+    const best = paths.find((p) => p.single) ?? paths.reduce((a, b) => (b.cost < a.cost ? b : a));
     const wanted = withColumns(needed, late);
     const columns = tableShape.columns.filter((c) => wanted.has(c.id));
     const tableOid = systemColumn(node, -6, wanted);

@@ -132,8 +132,10 @@ export class Portal {
   }
 }
 
-/** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. */
+/** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. @throws 40001 */
 export function* lockTables(session: Session, planned: PlannedStatement): Task<void> {
-  for (const { table, mode } of planned.bound.locks)
+  for (const { table, mode } of planned.bound.locks) {
     yield* session.transaction.lockTable(table, TABLE_LOCK_MODES[mode], 0);
+    session.requireReadable(table);
+  }
 }

@@ -192,6 +192,7 @@ const ENTRIES: readonly SettingEntry[] = [
     'Sets the default read-only status of new transactions.',
     { reported: true },
   ),
+  entry('extentdb.shrink', '', anyText, 'Shows when free space goes back to the file system.', { fixed: true }),
   entry(
     'extra_float_digits',
     '1',
@@ -320,6 +321,8 @@ function isCustom(name: string): boolean {
 /** A session's settings. */
 export class Settings {
   readonly #defaults: Map<string, string> = new Map();
+  /** Values that are found out when they are asked for. */
+  readonly #computed = new Map<string, () => string>();
   #session: Map<string, string> = new Map();
   #local: Map<string, string> = new Map();
   #beforeTransaction: Map<string, string> | undefined;
@@ -343,6 +346,11 @@ export class Settings {
     this.version++;
   }
 
+  /** As {@link setFixed}, for a value that costs something to find out. */
+  setComputed(name: string, value: () => string): void {
+    this.#computed.set(name.toLowerCase(), value);
+  }
+
   /** The value, or undefined for an application's setting that was never set. @throws 42704 */
   /** False for a name that {@link get} would refuse. */
   has(name: string): boolean {
@@ -355,7 +363,7 @@ export class Settings {
     const value = this.#local.get(key) ?? this.#session.get(key) ?? this.#defaults.get(key);
     if (value !== undefined) return value;
     const known = BY_NAME.get(key);
-    if (known !== undefined) return known.fallback;
+    if (known !== undefined) return this.#computed.get(key)?.() ?? known.fallback;
     if (isCustom(name)) return undefined;
     throw unknown(name);
   }
@@ -458,7 +466,7 @@ export class Settings {
       shown: this.show(e.name),
       unit: e.unit,
       description: e.description,
-      reset: this.#defaults.get(e.name.toLowerCase()) ?? e.fallback,
+      reset: this.#computed.get(e.name.toLowerCase())?.() ?? this.#defaults.get(e.name.toLowerCase()) ?? e.fallback,
     }));
   }
 }

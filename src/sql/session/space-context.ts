@@ -9,6 +9,7 @@ import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts'
 import type { Database } from '../../engine/database.ts';
 import type { Session } from '../../engine/session.ts';
 import { EXTENT_FIELDS, FORMAT_VERSION, hintsText, type TreeSpace, usedPercent } from '../../engine/space-facts.ts';
+import { trimRows } from '../ddl/database-space.ts';
 import type { Oid, SpaceHooks, SpaceRow } from '../types/contracts.ts';
 import { physicalStatsRows } from './physical-stats-rows.ts';
 
@@ -18,6 +19,8 @@ export interface SpacePeers {
   openDatabases(): Iterable<Database>;
   /** Bytes of any database's file; undefined = no such database. */
   databaseSize(oid: Oid): number | undefined;
+  /** May the current transaction change nothing? */
+  isReadOnly(): boolean;
 }
 
 type Wait = <T>(start: () => Task<T>) => T;
@@ -142,6 +145,13 @@ export class SpaceContext implements SpaceHooks {
     const list = this.#wait(() => this.#database.space.freePages(tree));
     for (let i = 0; i < list.length; i += 2) if (list[i] === pgno) return list[i + 1] ?? 0;
     return 0;
+  }
+
+  /** @throws 25006, 55000 when `shrink` is off. */
+  trim(): readonly SpaceRow[] {
+    if (this.#peers.isReadOnly())
+      throw fail('read_only_sql_transaction', 'cannot execute extentdb.trim() in a read-only transaction');
+    return this.#wait(() => trimRows(this.#database));
   }
 
   /** @throws 42P01, 42809 for what has no pages of its own. */

@@ -108,7 +108,9 @@ export class SqlSession {
       virtualName,
       openDatabases: () => instance.databases(),
       databaseSize: (oid) => instance.databaseBytes(oid),
+      isReadOnly: () => this.block.readOnly,
     });
+    this.settings.setComputed('extentdb.shrink', () => engine.database.file.shrink);
     this.block = new TransactionBlock(engine, this.settings, this.context);
     this.block.onEnd = () => this.#endPortals();
     this.services = {

@@ -130,6 +130,7 @@ export interface SpaceHooks {
   indexStats(oid: Oid): readonly SpaceRow[];
   freeSpace(oid: Oid): Iterable<SpaceRow>;
   freeSpaceOf(oid: Oid, pgno: number): number;
+  trim(): readonly SpaceRow[];
 }
 
 /** One row of pg_type with its behaviour. */

@@ -45,6 +45,7 @@ const SYSTEM: SystemHooks = {
     indexStats: refuse,
     freeSpace: refuse,
     freeSpaceOf: refuse,
+    trim: refuse,
   },
   hasPrivilege: () => true,
   hasSetting: (name) => name === 'server_version',
