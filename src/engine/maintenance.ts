@@ -142,11 +142,7 @@ export class Maintenance {
   }
 
   /** Shows a rebuild until its `end`; meanwhile the tree cannot be reorganized. The caller holds the table's lock. */
-  track(
-    target: WorkTarget,
-    command: string,
-    place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal'>,
-  ): TrackedWork {
+  track(target: WorkTarget, command: string, place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal'>): TrackedWork {
     const begun: Work = {
       ...target,
       ...place,

@@ -2,9 +2,10 @@
  * ANALYZE and VACUUM.
  *
  * ANALYZE reads a table (up to {@link SAMPLE_ROWS} rows spread over it) and keeps pg_stats' figures per column: share of
- * nulls, width, number of distinct values, most common values and a histogram. VACUUM lets pending clean-up run now; row
- * versions and empty pages go by themselves, so there is little else for it to do, and it says so.
+ * nulls, width, number of distinct values, most common values and a histogram. VACUUM lets pending clean-up run now, and then
+ * joins leaves whose rows fit fewer pages, beside everybody else; VACUUM FULL is in `rebuild-statements.ts`.
  */
+import { ExtentError } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engine/catalog.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
@@ -14,6 +15,7 @@ import { columnReader, typeEntry } from '../exec/values.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { readTable } from './build-index.ts';
 import type { Definer } from './definer.ts';
+import { info, isOn, vacuumFull } from './rebuild-statements.ts';
 
 const SAMPLE_ROWS = 30_000;
 const COMMON_VALUES = 100;
@@ -22,6 +24,7 @@ const KEPT_TEXT_BYTES = 1024;
 
 const ANALYZE_OPTIONS = new Set(['verbose', 'skip_locked']);
 const VACUUM_OPTIONS = new Set([
+  'full',
   'verbose',
   'analyze',
   'freeze',
@@ -45,18 +48,39 @@ export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
-  for (const option of s.options) {
-    if (option.name === 'full') throw d.unsupported('VACUUM FULL', option.at);
+  for (const option of s.options)
     if (!VACUUM_OPTIONS.has(option.name))
       throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
-  }
   const list = targets(d, s);
   yield* d.engine.database.cleanUp();
-  d.sql.tell('row versions and empty pages are cleaned up as they come; VACUUM ran what was pending', {
-    hint: 'ALTER INDEX … REORGANIZE compacts a tree; space goes back to the file system by itself.',
-  });
-  if (s.options.some((o) => o.name === 'analyze' && o.value?.text !== 'false' && o.value?.text !== 'off'))
-    for (const table of list) yield* analyzeTable(d, table);
+  if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, list);
+  else for (const table of list) yield* compactTable(d, s, table);
+  if (isOn(d, s.options, 'analyze'))
+    for (const { oid } of list) if (d.catalog.object(oid) !== undefined) yield* analyzeTable(d, d.catalog.table(oid));
+}
+
+/** One pass over a table's rows, long values and indexes. What is being reorganized or rebuilt is left out. */
+function* compactTable(d: Definer, s: VacuumStatement, table: TableObject): Task<void> {
+  const has = (name: string): boolean => !s.options.some((o) => o.name === name) || isOn(d, s.options, name);
+  const verbose = isOn(d, s.options, 'verbose');
+  if (verbose) info(d, `vacuuming "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
+  const indexes = has('index_cleanup') ? d.catalog.liveIndexesOf(table.oid) : [];
+  const trees = [
+    { index: table.primaryIndex ?? 0, tree: table.tree, name: table.name },
+    ...indexes
+      .filter((index) => index.oid !== table.primaryIndex)
+      .map(({ oid, tree, name }) => ({ index: oid, tree, name })),
+  ];
+  for (const place of trees) {
+    const target = { ...place, table: table.oid, owner: d.engine.processId };
+    try {
+      const report = yield* d.engine.database.maintenance.compact(target, 'VACUUM', has('process_toast'));
+      if (verbose) info(d, `"${target.name}": ${report.scanned} pages scanned, ${report.removed} removed`);
+    } catch (error) {
+      if (!(error instanceof ExtentError) || error.code !== 'object_in_use') throw error;
+      d.sql.tell(`skipping "${target.name}": ${error.message}`);
+    }
+  }
 }
 
 export function* analyzeTable(d: Definer, table: TableObject): Task<void> {

@@ -3,6 +3,7 @@
  * leaf by leaf. The same sort rebuilds a table under a new primary key.
  */
 import { assert, broken } from '../../base/assert.ts';
+import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
@@ -203,6 +204,7 @@ function* append(
     if (i > 0 && prefix >= 0 && prefixes[order[i - 1]!] === prefix && sorter.samePrefix(order[i - 1]!, number, prefix))
       throw yield* duplicate(d, table, index, keys, reader, sorter, number);
     sorter.copyKey(number, key);
+    requireKeyLength(d, index, key.length);
     for (;;) {
       const status = appender.add(key.bytes, key.length, EMPTY, 0, 0);
       if (status === NEED) {
@@ -217,6 +219,15 @@ function* append(
     if (reader.state.spent(256)) yield reader.state.session.slice();
   }
   while (appender.flush() === NEED) yield store.need;
+}
+
+function requireKeyLength(d: Definer, index: IndexObject, length: number): void {
+  const max = d.engine.store.keyBytesMax;
+  if (length <= max) return;
+  throw fail(
+    'program_limit_exceeded',
+    `index row size ${length} exceeds btree version 4 maximum ${max} for index "${index.name}"`,
+  );
 }
 
 function* duplicate(

@@ -76,6 +76,8 @@ export function* rebuildTable(
     reader.close();
   }
   yield* store.dropTree(transaction, before.tree);
+  // The indexes are built from the new rows, which only a later command sees.
+  d.engine.nextCommand();
   const table = d.catalog.table(before.oid);
   const rules = tableRules(d.sql.bindContext(), table);
   let done = 1;

@@ -10,6 +10,7 @@ import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
 import type { Option, ReorganizeStatement, SetIndexOptionsStatement } from '../ast/definitions.ts';
 import type { Definer } from './definer.ts';
+import { disabledError } from './disabled-index.ts';
 
 interface ReorganizeSettings {
   lobCompaction: boolean;
@@ -26,6 +27,7 @@ export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
   const table = tableOf(d, s);
   const targets = targetsOf(d, s, table);
   refusePartition(d, s, table, targets);
+  refuseDisabled(d, s, targets);
   refuseLocked(d, s, targets);
   const { maintenance } = d.engine.database;
   for (const target of targets) maintenance.requireFree(target);
@@ -137,7 +139,8 @@ function readOptions(d: Definer, options: readonly Option[]): ReorganizeSettings
   return settings;
 }
 
-function onOff(d: Definer, option: Option): boolean {
+/** ON or OFF. @throws 22023 */
+export function onOff(d: Definer, option: Option): boolean {
   const text = option.value?.kind === 'word' ? option.value.text : '';
   if (text === 'on' || text === 'off') return text === 'on';
   throw d.error('invalid_parameter_value', `${option.name.toUpperCase()} is ON or OFF`, option.value?.at ?? option.at, {
@@ -165,7 +168,8 @@ function positive(d: Definer, option: Option): number {
 
 // ── targets ──
 
-function tableOf(d: Definer, s: Pick<ReorganizeStatement, 'at' | 'index' | 'table'>): TableObject {
+/** The table that a statement on indexes names, or whose index it names. @throws 42P01, 42704, 42809 */
+export function tableOf(d: Definer, s: Pick<ReorganizeStatement, 'at' | 'index' | 'table'>): TableObject {
   if (s.table !== null) {
     const found = d.findRelation(s.table);
     if (found === undefined) {
@@ -204,7 +208,8 @@ function targetsOf(d: Definer, s: Pick<ReorganizeStatement, 'index' | 'wholeTabl
     return [target(index)];
   }
   const clustered = indexes.filter((i) => i.oid === table.primaryIndex);
-  const others = indexes.filter((i) => i.oid !== table.primaryIndex);
+  // ALL steps over what is disabled.
+  const others = indexes.filter((i) => i.oid !== table.primaryIndex && i.disabled !== true);
   const targets = [...clustered, ...others].map(target);
   // The rows of a table without primary key belong to no index; ALTER TABLE means them too.
   if (s.wholeTable && clustered.length === 0)
@@ -218,6 +223,13 @@ function refusePartition(d: Definer, s: ReorganizeStatement, table: TableObject,
   throw d.error('wrong_object_type', `"${name}" is not partitioned`, s.partition.at, {
     detail: s.index === null ? 'Msg 7735.' : 'Msg 7729.',
   });
+}
+
+function refuseDisabled(d: Definer, s: ReorganizeStatement, targets: readonly WorkTarget[]): void {
+  for (const target of targets) {
+    const index = d.catalog.object(target.index);
+    if (index?.kind === 'index' && index.disabled === true) throw disabledError(d, index, s.at);
+  }
 }
 
 /** An index whose pages must not be locked cannot be reorganized; then ALL does nothing either. */

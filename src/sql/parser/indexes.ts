@@ -70,7 +70,8 @@ interface Target {
 /** REORGANIZE, REBUILD or DISABLE behind `ALTER INDEX {name | ALL} [ON table]`; null when no such word stands here. */
 export function parseIndexMaintenance(c: Cursor, target: Target, wholeTable = false): Statement | null {
   const isReorganize = c.isBareWord('reorganize');
-  if (!wholeTable && c.accept('disable')) return { kind: 'rebuild', ...target, disable: true, partition: null, options: [] };
+  if (!wholeTable && c.accept('disable'))
+    return { kind: 'rebuild', ...target, disable: true, partition: null, options: [] };
   if (!isReorganize && !c.isBareWord('rebuild')) return null;
   c.at++;
   let partition: { at: number; number: number } | null = null;

@@ -12,6 +12,7 @@ import type {
   Statement,
 } from '../ast/statements.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
+import { rebuildIndexes } from '../ddl/alter-index-rebuild.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
@@ -20,6 +21,7 @@ import { Definer } from '../ddl/definer.ts';
 import { callColumns, callProcedure } from '../ddl/defragment.ts';
 import { drop, truncate } from '../ddl/drop.ts';
 import { createIndex } from '../ddl/indexes.ts';
+import { cluster, reindex } from '../ddl/rebuild-statements.ts';
 import { reorganize, setIndexOptions } from '../ddl/reorganize.ts';
 import { alterSequence, createSequence } from '../ddl/sequences.ts';
 import { alterOwner, comment, createSchema, rename, setSchema } from '../ddl/small-statements.ts';
@@ -78,6 +80,7 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
   'reorganize',
   'setIndexOptions',
   'rebuild',
+  'cluster',
   'drop',
   'comment',
   'grant',
@@ -508,6 +511,15 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'setIndexOptions':
       yield* setIndexOptions(d, s);
       break;
+    case 'rebuild':
+      yield* rebuildIndexes(d, s);
+      break;
+    case 'reindex':
+      yield* reindex(d, s);
+      break;
+    case 'cluster':
+      yield* cluster(d, s);
+      break;
     case 'callProcedure':
       yield* callProcedure(sql, s, text, sink);
       return;
@@ -555,7 +567,6 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   resizeDatabase: 'ALTER DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
   setIndexOptions: 'ALTER INDEX',
-  rebuild: 'ALTER INDEX REBUILD',
   comment: 'COMMENT',
   truncate: 'TRUNCATE TABLE',
   reindex: 'REINDEX',
@@ -574,6 +585,8 @@ function tagOf(s: Statement): string {
           : s.object;
       return `ALTER ${object.toUpperCase()}`;
     }
+    case 'rebuild':
+      return s.disable ? 'ALTER INDEX DISABLE' : 'ALTER INDEX REBUILD';
     case 'drop':
       return `DROP ${s.object.toUpperCase()}`;
     case 'grant':

@@ -1,0 +1,222 @@
+/**
+ * VACUUM FULL, CLUSTER and REINDEX.
+ *
+ * A table with a primary key lies in the order of that key: clustering by it is a rebuild, and clustering by another index is
+ * refused. A table without one gets its rows, and their hidden ids, in the order of any of its indexes. REINDEX of a primary key
+ * rebuilds the table, because that is where the key is.
+ *
+ * Forms that speak of several tables commit after each, so that each table's old trees go before the next one's are made; that is
+ * why they are refused inside a transaction block.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import { type IndexObject, isSystemSchema, type Oid, type TableObject } from '../../engine/catalog.ts';
+import type { ClusterStatement, Option, ReindexStatement } from '../ast/definitions.ts';
+import type { Name, QualifiedName } from '../ast/names.ts';
+import type { VacuumStatement } from '../ast/statements.ts';
+import type { RowOrder } from './build-index.ts';
+import type { Definer } from './definer.ts';
+import { disabledError } from './disabled-index.ts';
+import { enableAll, isClustered, rebuildIndex, rebuildWhole } from './rebuild.ts';
+
+const ACCESS_EXCLUSIVE = 8;
+const LOCK_NOWAIT = 1;
+
+/** Is an option of VACUUM and its kin written and not switched off? */
+export function isOn(d: Definer, options: readonly Option[], name: string): boolean {
+  const option = options.findLast((o) => o.name === name);
+  if (option === undefined) return false;
+  const text = option.value?.text.toLowerCase() ?? 'on';
+  if (['on', 'true', '1'].includes(text)) return true;
+  if (['off', 'false', '0'].includes(text)) return false;
+  throw d.error('syntax_error', `${name} requires a Boolean value`, option.at);
+}
+
+/** VACUUM FULL. */
+export function* vacuumFull(d: Definer, s: VacuumStatement, tables: readonly TableObject[]): Task<void> {
+  const skipLocked = isOn(d, s.options, 'skip_locked');
+  const verbose = isOn(d, s.options, 'verbose');
+  yield* eachTable(d, tables, function* (table) {
+    const got = yield* d.engine.transaction.lockTable(table.oid, ACCESS_EXCLUSIVE, skipLocked ? LOCK_NOWAIT : 0);
+    if (!got) {
+      d.sql.warn(`skipping vacuum of "${table.name}" --- lock not available`, '55P03');
+      return;
+    }
+    yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
+  });
+}
+
+/** CLUSTER. @throws 42704, 42809, 0A000, 55000 */
+export function* cluster(d: Definer, s: ClusterStatement): Task<void> {
+  for (const option of s.options)
+    if (option.name !== 'verbose')
+      throw d.error('syntax_error', `unrecognized CLUSTER option "${option.name}"`, option.at);
+  const verbose = isOn(d, s.options, 'verbose');
+  if (s.table === null) {
+    forbidBlock(d, 'CLUSTER');
+    const tables = allTables(d).filter((table) => lastClustered(d, table) !== undefined);
+    yield* eachTable(d, tables, (table) => clusterBy(d, table.oid, undefined, verbose));
+    return;
+  }
+  yield* clusterBy(d, d.table(s.table).oid, s.index ?? undefined, verbose);
+}
+
+function* clusterBy(d: Definer, oid: Oid, name: Name | undefined, verbose: boolean): Task<void> {
+  yield* d.lock(oid, ACCESS_EXCLUSIVE);
+  const table = d.catalog.table(oid);
+  const index =
+    name === undefined ? lastClustered(d, table) : d.catalog.indexesOf(oid).find((i) => i.name === name.text);
+  if (index === undefined) {
+    throw d.error(
+      'undefined_object',
+      name === undefined
+        ? `there is no previously clustered index for table "${table.name}"`
+        : `index "${name.text}" for table "${table.name}" does not exist`,
+      undefined,
+    );
+  }
+  const order = clusterOrder(d, table, index, name?.at);
+  yield* d.putTable({ ...table, clusteredBy: index.oid });
+  yield* rebuildTold(d, oid, 'CLUSTER', 'clustering', verbose, order);
+}
+
+function lastClustered(d: Definer, table: TableObject): IndexObject | undefined {
+  return d.catalog.indexesOf(table.oid).find((index) => index.oid === table.clusteredBy);
+}
+
+/** The order that an index asks for; none for a primary key, in whose order the rows lie already. */
+function clusterOrder(d: Definer, table: TableObject, index: IndexObject, at: number | undefined): readonly RowOrder[] {
+  if (isClustered(table, index)) return [];
+  if (table.primaryIndex !== undefined) {
+    throw d.error('feature_not_supported', `cannot cluster "${table.name}" by index "${index.name}"`, at, {
+      detail: 'The rows of a table with a primary key lie in the order of that key.',
+      hint: `CLUSTER ${table.name} USING ${d.catalog.object(table.primaryIndex)?.name ?? 'its primary key'} rebuilds the table.`,
+    });
+  }
+  if (index.disabled === true) throw disabledError(d, index, at);
+  if (index.predicate !== undefined)
+    throw d.error('feature_not_supported', `cannot cluster on partial index "${index.name}"`, at);
+  if (index.columns.some((c) => c.column === 0))
+    throw d.error('feature_not_supported', `cannot cluster on index "${index.name}" with expressions`, at);
+  return index.columns;
+}
+
+/** Rebuilds a table and, if asked to, says what that brought. */
+function* rebuildTold(
+  d: Definer,
+  oid: Oid,
+  command: string,
+  doing: string,
+  verbose: boolean,
+  order: readonly RowOrder[],
+): Task<void> {
+  const table = d.catalog.table(oid);
+  const before = pagesOf(d, table);
+  if (verbose) info(d, `${doing} "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
+  const now = yield* rebuildWhole(d, table, command, order);
+  const { rows } = d.engine.store.facts(now.tree);
+  if (verbose) info(d, `"${table.name}": ${rows} rows, ${before} pages before, ${pagesOf(d, now)} pages now`);
+}
+
+/** Pages that a table's rows and its indexes use. */
+function pagesOf(d: Definer, table: TableObject): number {
+  const { store } = d.engine;
+  const indexes = d.catalog.liveIndexesOf(table.oid).filter((index) => !isClustered(table, index));
+  return [table, ...indexes].reduce((sum, { tree }) => sum + store.facts(tree).pages, 0);
+}
+
+// ── REINDEX ──
+
+/** @throws 0A000 for CONCURRENTLY, 42P01, 42704, 42809, 25001, 23505 */
+export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
+  for (const option of s.options) {
+    if (option.name === 'verbose') continue;
+    if (option.name === 'concurrently') {
+      if (!isOn(d, s.options, 'concurrently')) continue;
+      throw d.error('feature_not_supported', 'REINDEX CONCURRENTLY is not supported', option.at, {
+        hint: 'ALTER INDEX … REORGANIZE puts an index in order while it is used; REINDEX locks its table.',
+      });
+    }
+    if (option.name === 'tablespace') throw d.unsupported('a tablespace', option.at);
+    throw d.error('syntax_error', `unrecognized REINDEX option "${option.name}"`, option.at);
+  }
+  const verbose = isOn(d, s.options, 'verbose');
+  switch (s.object) {
+    case 'index':
+      yield* reindexIndex(d, s.name!, verbose);
+      return;
+    case 'table': {
+      const table = d.table(s.name!);
+      if (d.catalog.indexesOf(table.oid).length === 0) d.sql.tell(`table "${table.name}" has no indexes to reindex`);
+      yield* reindexTable(d, table.oid, verbose);
+      return;
+    }
+    case 'system':
+      throw d.unsupported('REINDEX SYSTEM', s.at);
+    default: {
+      forbidBlock(d, `REINDEX ${s.object.toUpperCase()}`);
+      const schema = s.object === 'schema' ? d.schemaNamed(s.name!.name, s.name!.at).oid : undefined;
+      if (s.object === 'database' && s.name !== null && s.name.name !== d.engine.database.name)
+        throw d.error('feature_not_supported', 'can only reindex the currently open database', s.name.at);
+      const tables = allTables(d).filter((table) => schema === undefined || table.schema === schema);
+      yield* eachTable(d, tables, (table) => reindexTable(d, table.oid, verbose));
+    }
+  }
+}
+
+function* reindexIndex(d: Definer, name: QualifiedName, verbose: boolean): Task<void> {
+  const found = d.relation(name);
+  if (found.kind !== 'index') throw d.error('wrong_object_type', `"${found.name}" is not an index`, undefined);
+  yield* d.lock(found.table, ACCESS_EXCLUSIVE);
+  const index = d.relation(name);
+  if (index.kind !== 'index') throw d.error('wrong_object_type', `"${index.name}" is not an index`, undefined);
+  yield* rebuildOne(d, index, 'REINDEX');
+  if (verbose) info(d, `index "${index.name}" was reindexed`);
+}
+
+/** One index, whichever it is; the primary key takes its table along. */
+export function* rebuildOne(d: Definer, index: IndexObject, command: string): Task<void> {
+  const table = d.catalog.table(index.table);
+  if (isClustered(table, index)) yield* rebuildWhole(d, table, command);
+  else yield* rebuildIndex(d, index, command);
+}
+
+function* reindexTable(d: Definer, oid: Oid, verbose: boolean): Task<void> {
+  yield* d.lock(oid, ACCESS_EXCLUSIVE);
+  yield* rebuildAll(d, d.catalog.table(oid), 'REINDEX');
+  if (verbose) for (const index of d.catalog.indexesOf(oid)) info(d, `index "${index.name}" was reindexed`);
+}
+
+/** All indexes of a table, disabled ones too. The table must be locked. */
+export function* rebuildAll(d: Definer, table: TableObject, command: string): Task<void> {
+  if (table.primaryIndex !== undefined) yield* rebuildWhole(d, yield* enableAll(d, table), command);
+  else for (const index of d.catalog.indexesOf(table.oid)) yield* rebuildIndex(d, index, command);
+}
+
+// ── several tables ──
+
+function allTables(d: Definer): TableObject[] {
+  return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table' && !isSystemSchema(o.schema));
+}
+
+/** Does something to each table, as a transaction each where there are several; tables that have gone meanwhile are left out. */
+function* eachTable(d: Definer, tables: readonly TableObject[], work: (table: TableObject) => Task<void>): Task<void> {
+  const { block } = d.sql;
+  for (const [i, table] of tables.entries()) {
+    if (i > 0 && block.state === 'implicit') {
+      yield* block.commit();
+      block.enter();
+    }
+    if (d.catalog.object(table.oid) !== undefined) yield* work(table);
+  }
+}
+
+function forbidBlock(d: Definer, what: string): void {
+  if (d.sql.block.state === 'block')
+    throw fail('active_sql_transaction', `${what} cannot run inside a transaction block`);
+}
+
+/** What VERBOSE asked for: shown whatever the client's level of messages. */
+export function info(d: Definer, message: string): void {
+  d.sql.notice({ severity: 'INFO', sqlstate: '00000', message });
+}

@@ -1,0 +1,91 @@
+/**
+ * Rebuilding without changing anything: what VACUUM FULL, CLUSTER, REINDEX and ALTER INDEX … REBUILD share.
+ *
+ *   rows        read in the order wanted ──> a new tree ──┐
+ *   each index  keys read, sorted ──> a new tree          ├──> the old trees go with the transaction, their space comes back
+ *   long values written anew beside the rows              ┘
+ *
+ * Space hints are kept. The caller holds the table for itself (ACCESS EXCLUSIVE); until the transaction ends there is room for
+ * both, and a rollback leaves the old trees. A REPEATABLE READ snapshot of before cannot read the table afterwards (40001).
+ */
+import type { Task } from '../../base/task.ts';
+import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { WorkTarget } from '../../engine/maintenance.ts';
+import { tableRules } from '../bind/table-rules.ts';
+import { buildIndex, type RowOrder } from './build-index.ts';
+import type { Definer } from './definer.ts';
+import { rebuildTable } from './rebuild-table.ts';
+import { indexTreeFor, newIndexTree } from './tree-space.ts';
+
+/** Is the index the table's own tree? */
+export function isClustered(table: TableObject, index: IndexObject): boolean {
+  return table.primaryIndex === index.oid;
+}
+
+/** A table's rows, long values and all of its enabled indexes. @returns the table as it is now. @throws 23505 */
+export function* rebuildWhole(
+  d: Definer,
+  table: TableObject,
+  command: string,
+  order: readonly RowOrder[] = [],
+): Task<TableObject> {
+  const indexes = d.catalog.liveIndexesOf(table.oid);
+  const secondary = indexes.filter((index) => !isClustered(table, index)).length;
+  const work = d.engine.database.maintenance.track(workTarget(d, table, table.primaryIndex ?? 0), command, {
+    phase: 'writing new heap',
+    // Each row is read and written, for the table and for every index.
+    workTotal: 2 * d.engine.store.facts(table.tree).rows * (1 + secondary),
+    treesTotal: 1 + secondary,
+  });
+  try {
+    yield* rebuildTable(d, table, table, (row) => row, undefined, undefined, { order, work });
+  } finally {
+    work.end();
+  }
+  return d.catalog.table(table.oid);
+}
+
+/** One secondary index; a disabled one is enabled again. @throws 23505 when it is unique and its rows are not. */
+export function* rebuildIndex(d: Definer, index: IndexObject, command: string): Task<void> {
+  const { store, transaction } = d.engine;
+  const { disabled: _disabled, ...enabled } = index;
+  const old = d.catalog.table(index.table);
+  const tree = yield* newIndexTree(d, old.tree, index.options);
+  const next: IndexObject = { ...enabled, tree, version: index.version + 1 };
+  yield* d.put(next);
+  const table = yield* d.putTable(old);
+  const work = d.engine.database.maintenance.track(
+    { ...workTarget(d, table, index.oid), tree: index.tree, name: index.name },
+    command,
+    { phase: 'building index', workTotal: 2 * store.facts(table.tree).rows, treesTotal: 1 },
+  );
+  try {
+    yield* buildIndex(d, table, next, tableRules(d.sql.bindContext(), table), work);
+  } finally {
+    work.end();
+  }
+  yield* store.dropTree(transaction, index.tree);
+}
+
+/** Enables disabled indexes in the catalog; the rebuild of the table that follows fills them. @returns the table as it is now. */
+export function* enableAll(d: Definer, table: TableObject): Task<TableObject> {
+  const disabled = d.catalog.indexesOf(table.oid).filter((index) => index.disabled === true);
+  if (disabled.length === 0) return table;
+  for (const { disabled: _disabled, ...index } of disabled) yield* d.put({ ...index, version: index.version + 1 });
+  return yield* d.putTable(table);
+}
+
+/** Empties a secondary index and takes it out of use until it is rebuilt. */
+export function* disableIndex(d: Definer, index: IndexObject): Task<void> {
+  const { store, transaction } = d.engine;
+  const table = d.catalog.table(index.table);
+  const disabled: IndexObject = { ...index, disabled: true };
+  const tree = yield* indexTreeFor(d, table.tree, disabled);
+  yield* d.put({ ...disabled, tree, version: index.version + 1 });
+  yield* d.putTable(table);
+  yield* store.dropTree(transaction, index.tree);
+}
+
+function workTarget(d: Definer, table: TableObject, index: number): WorkTarget {
+  return { tree: table.tree, table: table.oid, index, name: table.name, owner: d.engine.processId };
+}
