@@ -103,6 +103,8 @@ export interface Transaction {
   rollback(): Task<void>;
   /** True when {@link lockTable} would not wait; for a look that is over before anything else runs. */
   tableIsFree(objectId: number, mode: TableLockMode): boolean;
+  /** As {@link lockTable}, on the spot; false = it would have to wait, and nothing was taken. */
+  lockTableNow(objectId: number, mode: TableLockMode): boolean;
   /** Takes a lock on a table (any object id) until the transaction ends. 40P01 on deadlock. */
   lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean>;
 }

@@ -34,6 +34,7 @@ const ROW_CONFLICTS = [0b1000, 0b1100, 0b1110, 0b1111];
 const TABLE_CONFLICTS = [
   0, 0b100000000, 0b110000000, 0b111100000, 0b111110000, 0b111011000, 0b111111000, 0b111111100, 0b111111110,
 ];
+const NOBODY: readonly Waiter[] = [];
 const ROW_LOCKS_MAX = 1_000_000;
 
 export function rowModesConflict(a: number, b: number): boolean {
@@ -41,17 +42,39 @@ export function rowModesConflict(a: number, b: number): boolean {
 }
 
 class Resource {
-  readonly name: string;
+  /** A row's name, or a table's object id. */
+  readonly name: string | number;
   readonly conflicts: readonly number[];
   readonly holders: Map<Locker, number> = new Map();
+  /** The set of modes that anybody holds, and how many hold each. */
+  held = 0;
+  readonly #counts: number[];
   queue: Waiter[] = [];
   /** A row's writer and the mode of its change; its end is reported by `transactionEnded`. */
   writer: Locker | undefined;
   writerMode = 0;
 
-  constructor(name: string, conflicts: readonly number[]) {
+  constructor(name: string | number, conflicts: readonly number[]) {
     this.name = name;
     this.conflicts = conflicts;
+    this.#counts = conflicts.map(() => 0);
+  }
+
+  /** Is there anybody in the way? The short form of {@link blockers}, asked at every lock. */
+  isBlocked(locker: Locker, mode: number): boolean {
+    if ((this.conflicts[mode]! & this.held) === 0 && this.queue.length === 0 && this.writer === undefined) return false;
+    return this.blockers(locker, mode, undefined).length > 0;
+  }
+
+  /** Sets the modes that a transaction holds; 0 = none. */
+  hold(locker: Locker, before: number, after: number): void {
+    if (after === 0) this.holders.delete(locker);
+    else this.holders.set(locker, after);
+    for (let m = 0, changed = before ^ after; changed >> m !== 0; m++) {
+      if (((changed >> m) & 1) === 0) continue;
+      this.#counts[m]! += (after >> m) & 1 ? 1 : -1;
+      this.held = this.#counts[m]! > 0 ? this.held | (1 << m) : this.held & ~(1 << m);
+    }
   }
 
   /** Everyone whom a request must wait for: conflicting holders, the writer, and earlier waiters unless it already holds or wrote. */
@@ -114,7 +137,7 @@ export class Locks {
   rowBlocked(locker: Locker, name: string, mode: RowLockMode, writer: Locker | undefined, writerMode: number): boolean {
     if (writer !== undefined && rowModesConflict(mode, writerMode)) return true;
     const resource = this.#rows.get(name);
-    return resource !== undefined && resource.blockers(locker, mode, undefined).length > 0;
+    return resource?.isBlocked(locker, mode) === true;
   }
 
   grantRow(locker: Locker, name: string, mode: RowLockMode): void {
@@ -145,7 +168,7 @@ export class Locks {
     const resource = this.#table(objectId);
     const held = resource.holders.get(locker) ?? 0;
     if ((held & (1 << mode)) !== 0) return true;
-    if (resource.blockers(locker, mode, undefined).length > 0) return false;
+    if (resource.isBlocked(locker, mode)) return false;
     grant(resource, locker, mode);
     return true;
   }
@@ -154,7 +177,7 @@ export class Locks {
   tableFree(locker: Locker, objectId: number, mode: TableLockMode): boolean {
     const resource = this.#tables.get(objectId);
     if (resource === undefined || (resource.holders.size === 0 && resource.queue.length === 0)) return true;
-    return resource.blockers(locker, mode, undefined).length === 0;
+    return !resource.isBlocked(locker, mode);
   }
 
   tableRequest(locker: Locker, objectId: number, mode: TableLockMode): Request {
@@ -166,9 +189,9 @@ export class Locks {
     while (locker.locks.length > keep) {
       const hold = locker.locks.pop();
       if (hold === undefined) return;
-      if (hold.before === 0) hold.resource.holders.delete(locker);
-      else hold.resource.holders.set(locker, hold.before);
-      this.#grantNext(hold.resource);
+      const { resource, before } = hold;
+      resource.hold(locker, resource.holders.get(locker) ?? 0, before);
+      this.#grantNext(resource);
     }
   }
 
@@ -272,15 +295,17 @@ export class Locks {
 
   /** Grants whom nothing blocks any more, in the order of the queue; forgets a resource that nobody needs. */
   #grantNext(resource: Resource): void {
-    for (const waiter of [...resource.queue]) {
+    for (const waiter of resource.queue.length === 0 ? NOBODY : [...resource.queue]) {
       if (resource.blockers(waiter.locker, waiter.mode, waiter).length > 0) continue;
       resource.queue = resource.queue.filter((w) => w !== waiter);
       grant(resource, waiter.locker, waiter.mode);
       this.#finish(waiter);
     }
     if (resource.holders.size > 0 || resource.queue.length > 0) return;
-    if (this.#rows.get(resource.name) === resource) this.#rows.delete(resource.name);
-    if (this.#tables.get(Number(resource.name)) === resource) this.#tables.delete(Number(resource.name));
+    const { name } = resource;
+    if (typeof name === 'number') {
+      if (this.#tables.get(name) === resource) this.#tables.delete(name);
+    } else if (this.#rows.get(name) === resource) this.#rows.delete(name);
   }
 
   #row(name: string): Resource {
@@ -296,7 +321,7 @@ export class Locks {
   #table(objectId: number): Resource {
     let resource = this.#tables.get(objectId);
     if (resource === undefined) {
-      resource = new Resource(String(objectId), TABLE_CONFLICTS);
+      resource = new Resource(objectId, TABLE_CONFLICTS);
       this.#tables.set(objectId, resource);
     }
     return resource;
@@ -314,7 +339,7 @@ function grant(resource: Resource, locker: Locker, mode: number): void {
   const before = resource.holders.get(locker) ?? 0;
   const after = before | (1 << mode);
   if (after === before) return;
-  resource.holders.set(locker, after);
+  resource.hold(locker, before, after);
   locker.locks.push({ resource, before });
 }
 

@@ -135,12 +135,15 @@ export class Txn implements Transaction {
     return this.#table.locks.tableFree(this, objectId, mode);
   }
 
+  lockTableNow(objectId: number, mode: TableLockMode): boolean {
+    return this.#table.locks.tryTable(this, objectId, mode);
+  }
+
   *lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean> {
-    const locks = this.#table.locks;
-    if (locks.tryTable(this, objectId, mode)) return true;
+    if (this.lockTableNow(objectId, mode)) return true;
     if (policy !== LOCK_WAIT) return false;
     // When the wait is over the lock is held.
-    yield locks.tableRequest(this, objectId, mode);
+    yield this.#table.locks.tableRequest(this, objectId, mode);
     return true;
   }
 }

@@ -8,7 +8,7 @@ import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
 import { ModifyOperator } from '../exec/modify-operator.ts';
-import { type Operator, type PlanNode, pointAt, startPlan } from '../exec/operator.ts';
+import { type Operator, type PlanNode, pointAt, startPlan, WAITS } from '../exec/operator.ts';
 import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -71,14 +71,15 @@ export class Portal {
     if (this.#ended) return true;
     if (!this.#opened) {
       this.#opened = true;
-      yield* this.#operator.open();
+      if (!this.#operator.openNow()) yield* this.#operator.open();
     }
     const { plan, columns } = this.planned;
     const take = sink.taker(plan.shape, columns);
     let left = maxRows;
     for (;;) {
       if (this.#batch === undefined) {
-        this.#batch = yield* this.#operator.next();
+        const batch = this.#operator.nextNow();
+        this.#batch = batch === WAITS ? yield* this.#operator.next() : batch;
         this.#next = 0;
         if (this.#batch === undefined) {
           this.#finish();
@@ -130,6 +131,17 @@ export class Portal {
     closeSubPlans(this.#state);
     if (this.#session.inTransaction) this.#session.release(this.#snapshot);
   }
+}
+
+/** As {@link lockTables}, on the spot; false = one of them must be waited for: those before it are taken. @throws 40001 */
+export function lockTablesNow(session: Session, planned: PlannedStatement): boolean {
+  const { locks } = planned.bound;
+  for (let i = 0; i < locks.length; i++) {
+    const { table, mode } = locks[i]!;
+    if (!session.transaction.lockTableNow(table, TABLE_LOCK_MODES[mode])) return false;
+    session.requireReadable(table);
+  }
+  return true;
 }
 
 /** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. @throws 40001 */

@@ -38,7 +38,7 @@ import { registry } from '../types/registry.ts';
 import { virtualName, virtualOid, virtualRelation, virtualRows } from '../views/virtual-relations.ts';
 import { searchSchemas } from './names.ts';
 import { literalValues, PlanCache, PlannedStatement } from './planned.ts';
-import { lockTables, Portal } from './portal.ts';
+import { lockTables, lockTablesNow, Portal } from './portal.ts';
 import { CountingSink, type Notice, type ResultColumn, type ResultSink } from './results.ts';
 import { SessionContext } from './session-context.ts';
 import { Settings } from './settings.ts';
@@ -338,6 +338,8 @@ export class SqlSession {
   *#lockAndFit(prepared: Prepared): Task<PlannedStatement> {
     let planned = prepared.planned!;
     if (!planned.fits(this.engine)) planned = this.#replan(prepared);
+    // Nothing can change between the two where nothing is waited for.
+    if (lockTablesNow(this.engine, planned)) return planned;
     for (;;) {
       yield* lockTables(this.engine, planned);
       if (planned.fits(this.engine)) return planned;
@@ -598,7 +600,8 @@ export class SqlSession {
   }
 
   parameterTypes(prepared: Prepared): readonly Oid[] {
-    return prepared.planned?.bound.parameterTypes.slice(0, prepared.parameterCount) ?? [];
+    const types = prepared.planned?.bound.parameterTypes ?? [];
+    return types.length === prepared.parameterCount ? types : types.slice(0, prepared.parameterCount);
   }
 
   /** Result columns of a prepared statement; undefined = it returns no rows. */
