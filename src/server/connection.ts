@@ -308,7 +308,7 @@ export class Connection {
       this.#peer.out.bare(BIND_COMPLETE);
       return;
     }
-    yield* sql.bind(portal, name, values);
+    if (!sql.bindNow(portal, name, values)) yield* sql.bind(portal, name, values);
     this.#formats.set(portal, resultFormats.length === 1 && resultFormats[0] === 0 ? TEXT_FORMATS : resultFormats);
     this.#peer.out.bare(BIND_COMPLETE);
   }

@@ -21,7 +21,8 @@ export class Portal {
   readonly #snapshot: Snapshot;
   readonly #state: ExecState;
   readonly #operator: Operator;
-  readonly #env: Env;
+  /** Made for the first row delivered: most changes deliver none. */
+  #env: Env | undefined;
   #opened = false;
   #batch: RowBuffer | undefined;
   #next = 0;
@@ -54,7 +55,6 @@ export class Portal {
       this.#state = idle.state;
       this.#operator = idle.operator;
     }
-    this.#env = new Env(this.#state);
   }
 
   get ended(): boolean {
@@ -73,8 +73,7 @@ export class Portal {
       this.#opened = true;
       if (!this.#operator.openNow()) yield* this.#operator.open();
     }
-    const { plan, columns } = this.planned;
-    const take = sink.taker(plan.shape, columns);
+    let take: ((env: Env) => void) | undefined;
     let left = maxRows;
     for (;;) {
       if (this.#batch === undefined) {
@@ -87,9 +86,11 @@ export class Portal {
         }
       }
       const batch = this.#batch;
+      take ??= sink.taker(this.planned.plan.shape, this.planned.columns);
+      this.#env ??= new Env(this.#state);
+      const env = this.#env;
       const end = Math.min(batch.count, this.#next + left);
       for (; this.#next < end; this.#next++) {
-        const env = this.#env;
         pointAt(env, batch, this.#next);
         try {
           take(env);

@@ -318,10 +318,17 @@ export class SqlSession {
 
   /** Locks, checks that the plan still fits, and opens a portal. */
   *openPortal(prepared: Prepared, parameters: readonly SqlValue[]): Task<Portal> {
+    this.#beginStatement();
+    return this.#portalOf(yield* this.#lockAndFit(prepared), prepared, parameters);
+  }
+
+  #beginStatement(): void {
     this.block.enter();
     this.block.use();
     this.context.beginStatement();
-    const planned = yield* this.#lockAndFit(prepared);
+  }
+
+  #portalOf(planned: PlannedStatement, prepared: Prepared, parameters: readonly SqlValue[]): Portal {
     if (this.block.readOnly && !planned.readsOnly)
       throw fail(
         'read_only_sql_transaction',
@@ -616,14 +623,29 @@ export class SqlSession {
 
   /** Bind. `parameters` are values of {@link parameterTypes}. */
   *bind(portalName: string, statementName: string, parameters: readonly SqlValue[]): Task<void> {
+    if (this.bindNow(portalName, statementName, parameters)) return;
+    const prepared = this.statement(statementName);
+    const portal = yield* this.openPortal(prepared, parameters);
+    this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
+  }
+
+  /** As {@link bind}, on the spot; false = a table's lock must be waited for: run `bind`. */
+  bindNow(portalName: string, statementName: string, parameters: readonly SqlValue[]): boolean {
     const prepared = this.statement(statementName);
     if (portalName !== '' && this.portals.has(portalName))
       throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
     if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement)))
       this.block.enter();
     this.closePortal(portalName);
-    const portal = prepared.planned === undefined ? undefined : yield* this.openPortal(prepared, parameters);
+    let portal: Portal | undefined;
+    if (prepared.planned !== undefined) {
+      this.#beginStatement();
+      if (!prepared.planned.fits(this.engine)) this.#replan(prepared);
+      if (!lockTablesNow(this.engine, prepared.planned)) return false;
+      portal = this.#portalOf(prepared.planned, prepared, parameters);
+    }
     this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
+    return true;
   }
 
   /** The portal of a name. @throws 34000. */
