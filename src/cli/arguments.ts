@@ -1,6 +1,7 @@
 /** Words of the command line as a command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { ShrinkMode } from '../space/open-database-file.ts';
+import type { CompactCommand } from './compact.ts';
 
 export interface ServeCommand {
   readonly kind: 'serve';
@@ -46,6 +47,7 @@ export type Command =
   | RunCommand
   | SpaceCommand
   | MapCommand
+  | CompactCommand
   | FileCommand<'shell'>
   | FileCommand<'check'>
   | FileCommand<'trim'>;
@@ -83,6 +85,10 @@ export function parseCommand(words: readonly string[]): Command {
     case 'run': {
       const files = positionalsOf(rest, ['FILE.extent', 'SCRIPT.sql'], 'run');
       return files === undefined ? { kind: 'help' } : { kind: 'run', file: files[0]!, script: files[1]! };
+    }
+    case 'compact': {
+      const files = positionalsOf(rest, ['SRC.extent', 'DST.extent'], 'compact');
+      return files === undefined ? { kind: 'help' } : { kind: 'compact', source: files[0]!, target: files[1]! };
     }
     case 'shell':
     case 'check':

@@ -6,6 +6,7 @@
 import { ExtentError } from '../base/errors.ts';
 import { parseCommand, UsageError } from './arguments.ts';
 import { check } from './check.ts';
+import { compact } from './compact.ts';
 import { map } from './map.ts';
 import { runScript } from './run.ts';
 import { serve } from './serve.ts';
@@ -52,6 +53,8 @@ async function execute(words: readonly string[]): Promise<number> {
       return shell(command);
     case 'check':
       return check(command);
+    case 'compact':
+      return compact(command);
     case 'space':
       return space(command);
     case 'map':
