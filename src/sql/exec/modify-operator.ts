@@ -103,6 +103,8 @@ export class ModifyOperator extends Operator implements Affected {
       this.#catalog = session.catalog;
     }
     this.#answers = this.#foreign.concerned || this.#plan.returning !== undefined;
+    this.#rows = undefined;
+    this.#built = -1;
     this.#ran = false;
     this.#delivered = 0;
     this.affected = 0;
@@ -113,6 +115,14 @@ export class ModifyOperator extends Operator implements Affected {
 
   *next(): Task<RowBuffer | undefined> {
     if (!this.#ran) yield* this.#run();
+    return this.#deliver();
+  }
+
+  override nextNow(): RowBuffer | undefined | typeof WAITS {
+    return this.#ran || this.#runNow() ? this.#deliver() : WAITS;
+  }
+
+  #deliver(): RowBuffer | undefined {
     const batch = this.#batch;
     batch.clear();
     while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) {
@@ -124,13 +134,39 @@ export class ModifyOperator extends Operator implements Affected {
     return batch.count === 0 ? undefined : batch;
   }
 
+  /** Runs a change of a row or none on the spot; false = `#run` must be run, which goes on from here. */
+  #runNow(): boolean {
+    if (this.#answers) return false;
+    while (this.#rows === undefined) {
+      const rows = this.#input.nextNow();
+      if (rows === WAITS) return false;
+      if (rows === undefined) {
+        this.#ran = true;
+        return true;
+      }
+      this.#rows = rows;
+      if (rows.count > 1 || !this.#oneNow(rows)) return false;
+      this.#rows = undefined;
+    }
+    return false;
+  }
+
+  #oneNow(rows: RowBuffer): boolean {
+    const { options } = this.#plan;
+    this.#new.clear();
+    this.#old.clear();
+    if (options.kind === 'insert') return this.#insertNow(rows, 0, options);
+    return options.kind === 'update' && this.#updateNow(rows, options);
+  }
+
   *#run(): Task<void> {
     const { options } = this.#plan;
     const { session } = this.state;
     const appends = this.#plan.appendsOnly && !this.#foreign!.concerned;
     let bulk: BulkAppender | undefined;
     for (;;) {
-      let rows = this.#input.nextNow();
+      let rows = this.#rows ?? this.#input.nextNow();
+      this.#rows = undefined;
       if (rows === WAITS) rows = yield* this.#input.next();
       if (rows === undefined) break;
       if (appends && rows.count >= BULK_ROWS)
@@ -141,10 +177,10 @@ export class ModifyOperator extends Operator implements Affected {
         continue;
       }
       for (let i = 0; i < rows.count; i++) {
-        this.#new.clear();
+        if (this.#built < 0) this.#new.clear();
         this.#old.clear();
         if (options.kind !== 'insert') yield* this.#change(rows, i, options);
-        else if (!this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
+        else if (this.#built >= 0 || !this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
         if (this.state.spent(4)) yield this.state.session.slice();
       }
     }
@@ -222,7 +258,9 @@ export class ModifyOperator extends Operator implements Affected {
     yield* this.#wrote(rows, i, number, undefined);
   }
 
-  /** Number of a new row that `#insertNow` has left to `#insert`, or −1. */
+  /** The batch that `#runNow` has left to `#run`. */
+  #rows: RowBuffer | undefined;
+  /** Number of a new row that was made and could not be written on the spot, or −1: it is not made again. */
   #built = -1;
 
   /** Made once: they run for every row. */
@@ -237,7 +275,7 @@ export class ModifyOperator extends Operator implements Affected {
   #buildNow(rows: RowBuffer, i: number): number {
     const env = this.#env;
     const { rules } = this.#plan;
-    if (rules.checksRows) return -1;
+    if (rules.checksRows || env.isWaiting) return -1;
     pointAt(env, rows, i);
     if (!evaluateNow(env, this.#build, this.#undoBuild)) return -1;
     const number = this.#new.count - 1;
@@ -362,23 +400,52 @@ export class ModifyOperator extends Operator implements Affected {
 
   // ── update and delete ──
 
+  /** Updates a row that is as the snapshot saw it and keeps its key; false = nothing was changed, `#change` must do it. */
+  #updateNow(rows: RowBuffer, options: UpdateOptions): boolean {
+    if (options.mayRepeat) return false;
+    const env = this.#env;
+    const { layout } = options.input.shape;
+    pointAt(env, rows, 0);
+    if (layout.isNull(this.#keyColumn, env.b0, env.r0)) return true;
+    if (this.#lockNow(ROW_NO_KEY_UPDATE) !== OK || this.#isNewer() || this.#hasLong(rows, 0, options)) return false;
+    const number = this.#buildNow(rows, 0);
+    if (number < 0) return false;
+    const { bytes, length } = this.#holder.followed;
+    if (this.#writer!.updateNow(bytes, length, this.#new, this.#new.index[number]!) !== OK) {
+      this.#built = number;
+      return false;
+    }
+    this.affected++;
+    return true;
+  }
+
+  /** Attempts to lock the row whose key is in the input row that the environment points to. */
+  #lockNow(mode: RowLockMode): number {
+    const env = this.#env;
+    const { layout } = this.#plan.options.input.shape;
+    const variable = layout.variableIndex[this.#keyColumn]!;
+    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
+    return this.#holder.attempt(env.b0, from, env.r0 + layout.variableEnd(variable, env.v0, env.r0), mode);
+  }
+
+  /** True when the row just locked has changed since the snapshot, by others. */
+  #isNewer(): boolean {
+    const seq = this.#holder.row.commitSeq;
+    return seq !== Number.POSITIVE_INFINITY && seq > this.state.snapshot.commitSeq;
+  }
+
   *#change(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): Task<void> {
     const env = this.#env;
-    const { session, snapshot } = this.state;
+    const { session } = this.state;
     pointAt(env, rows, i);
     const { layout } = options.input.shape;
-    const column = this.#keyColumn;
-    if (layout.isNull(column, env.b0, env.r0)) return;
-    const variable = layout.variableIndex[column]!;
-    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
-    const to = env.r0 + layout.variableEnd(variable, env.v0, env.r0);
-    if (options.mayRepeat && !this.#remember(env.b0.subarray(from, to), to - from)) return;
+    if (layout.isNull(this.#keyColumn, env.b0, env.r0)) return;
+    if (options.mayRepeat && !this.#isFirst()) return;
     const mode = options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
     const holder = this.#holder;
-    let status = holder.attempt(env.b0, from, to, mode);
+    let status = this.#lockNow(mode);
     if (status === NEED) status = yield* holder.lock(mode);
-    const seq = holder.row.commitSeq;
-    const newer = status === NONE || (seq !== Number.POSITIVE_INFINITY && seq > snapshot.commitSeq);
+    const newer = status === NONE || this.#isNewer();
     if (newer && session.isolation === 'repeatable read')
       throw status === NONE ? concurrentDelete() : concurrentUpdate();
     if (status === NONE) return;
@@ -396,6 +463,16 @@ export class ModifyOperator extends Operator implements Affected {
     else yield* this.#update(source, row, mode, options);
   }
 
+  /** False when the row whose key the environment points to was changed by this statement already. */
+  #isFirst(): boolean {
+    const env = this.#env;
+    const { layout } = this.#plan.options.input.shape;
+    const variable = layout.variableIndex[this.#keyColumn]!;
+    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
+    const to = env.r0 + layout.variableEnd(variable, env.v0, env.r0);
+    return this.#remember(env.b0.subarray(from, to), to - from);
+  }
+
   *#delete(rows: RowBuffer, i: number, mode: RowLockMode): Task<void> {
     const { bytes, length } = this.#holder.followed;
     const old = this.#copyOfOld(rows, i);
@@ -407,7 +484,8 @@ export class ModifyOperator extends Operator implements Affected {
   *#update(rows: RowBuffer, i: number, mode: RowLockMode, options: UpdateOptions): Task<void> {
     const writer = this.#writer!;
     const { bytes, length } = this.#holder.followed;
-    let number = this.#buildNow(rows, i);
+    let number = this.#built >= 0 ? this.#built : this.#buildNow(rows, i);
+    this.#built = -1;
     if (number < 0) number = yield* this.#holder.holding(mode, this.#buildNew(rows, i));
     const address = this.#new.index[number]!;
     if (
