@@ -42,9 +42,13 @@ export interface Work extends WorkTarget {
   readonly startedMs: number;
   readonly startedWallMicros: number;
   readonly phase: string;
+  /** What the numbers count. */
+  readonly unit: 'pages' | 'rows';
   readonly workDone: number;
   readonly workTotal: number;
+  /** Of rows: read. */
   readonly scanned: number;
+  /** Of rows: written. */
   readonly moved: number;
   readonly removed: number;
   /** Trees of the same command: how many there are, and how many are done. */
@@ -80,7 +84,7 @@ export class TrackedWork {
     tell(work);
   }
 
-  /** Goes on to a phase; `scanned` and `moved` count rows here. */
+  /** Goes on to a phase. */
   enter(phase: string, change: Partial<Pick<Work, 'index' | 'treesDone'>> = {}): void {
     this.#change({ phase, ...change });
   }
@@ -147,6 +151,7 @@ export class Maintenance {
       ...target,
       ...place,
       command,
+      unit: 'rows',
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),
       workDone: 0,
@@ -172,6 +177,7 @@ export class Maintenance {
       ...target,
       ...place,
       command: 'ALTER INDEX REORGANIZE',
+      unit: 'pages' as const,
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),
     };
@@ -199,6 +205,7 @@ export class Maintenance {
     const begun = {
       ...target,
       command,
+      unit: 'pages' as const,
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),
       phase: 'compaction',

@@ -418,35 +418,58 @@ test('indexes hold the rows of a table that ALTER TABLE rebuilt', async () => {
 });
 
 describe('progress', () => {
-  test('a rebuild is shown, and REORGANIZE of the same tree is refused meanwhile (R34)', async () => {
-    await s.run(`create table t (id int primary key, v text, n int); create index t_n on t (n);
-      insert into t select i, 'v' || i, i % 977 from generate_series(1, 30000) i`);
+  /** Runs a statement to its end and looks between its steps. */
+  async function watched(text: string, look: (other: TestSession) => Promise<void>): Promise<void> {
+    await s.run(`create table if not exists t (id int primary key, v text, n int);
+      create index if not exists t_n on t (n);
+      insert into t select i, 'v' || i, i % 977 from generate_series(1, 30000) i on conflict do nothing`);
     const { sql } = new TestSession(instance);
-    const task = sql.simple('vacuum full t', NOTHING);
     const other = new TestSession(instance);
-    const seen: number[] = [];
-    let refused = 0;
-    let step = task.next();
-    while (step.done !== true) {
+    const task = sql.simple(text, NOTHING);
+    for (let step = task.next(); step.done !== true; step = task.next()) {
       step.value.answerNow();
+      await look(other);
+    }
+  }
+
+  test('a rebuild is shown, and REORGANIZE of the same tree is refused meanwhile (R34)', async () => {
+    const seen: number[] = [];
+    await watched('vacuum full t', async (other) => {
       const [row] = await other.rows(
         `select command, percent_complete from sys.dm_exec_requests where command <> 'SELECT'`,
       );
-      if (row !== undefined) {
-        expect(row[0]).toBe('VACUUM FULL');
-        seen.push(Number(row[1]));
-        const failure = await other.failure('alter index t_pkey on t reorganize');
-        expect(failure).toMatchObject({ sqlstate: '55006' });
-        expect(failure.detail).toContain('Msg 2551');
-        refused++;
-      }
-      step = task.next();
-    }
+      if (row === undefined) return;
+      expect(row[0]).toBe('VACUUM FULL');
+      seen.push(Number(row[1]));
+      const failure = await other.failure('alter index t_pkey on t reorganize');
+      expect(failure).toMatchObject({ sqlstate: '55006' });
+      expect(failure.detail).toContain('Msg 2551');
+    });
     expect(seen.length).toBeGreaterThan(2);
     expect([...seen].sort((a, b) => a - b)).toEqual(seen);
     expect(seen.at(-1)).toBeLessThanOrEqual(100);
-    expect(refused).toBeGreaterThan(1);
     sound();
+  });
+
+  test.each([
+    ['vacuum full t', 'pg_stat_progress_cluster', 'heap_tuples_scanned'],
+    ['cluster t using t_pkey', 'pg_stat_progress_cluster', 'heap_tuples_written'],
+    ['reindex index t_n', 'pg_stat_progress_create_index', 'tuples_done'],
+    ['vacuum t', 'pg_stat_progress_vacuum', 'heap_blks_scanned'],
+  ])('%s has its row in %s, and in no other', async (text, view, column) => {
+    let [most, rows] = [0, 0];
+    await watched(text, async (other) => {
+      const found = await other.rows(`select ${column}, relid = 't'::regclass from ${view}`);
+      for (const [done, isTable] of found) {
+        rows++;
+        most = Math.max(most, Number(done));
+        expect(isTable).toBe('t');
+      }
+      expect(await other.rows('select * from pg_stat_progress_reorganize')).toEqual([]);
+    });
+    expect(rows).toBeGreaterThan(0);
+    expect(most).toBeGreaterThan(0);
+    expect(await s.rows(`select * from ${view}`)).toEqual([]);
   });
 });
 

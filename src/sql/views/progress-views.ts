@@ -1,6 +1,6 @@
 /**
- * Views of long work under way: `pg_stat_progress_reorganize` in PostgreSQL's manner, `sys.dm_exec_requests` in SQL Server's,
- * both read from the one registry of the engine (`engine/maintenance.ts`).
+ * Views of long work under way: `pg_stat_progress_…` as PostgreSQL has them, one for each kind of command, and
+ * `pg_stat_progress_reorganize` in their manner; `sys.dm_exec_requests` as SQL Server has it for all of them. All are read from the one registry of the engine (`engine/maintenance.ts`).
  */
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
 import { treesOf } from '../../engine/space-facts.ts';
@@ -19,6 +19,12 @@ export const PROGRESS_RELATIONS: readonly string[] = [
     'estimated_completion_time int8, cpu_time int4, total_elapsed_time int4, reads int8, writes int8, ' +
     'logical_reads int8, transaction_isolation_level int2, lock_timeout int4, deadlock_priority int4, row_count int8, ' +
     'is_resumable bool, dop int4',
+  '12306|pg_catalog|pg_stat_progress_cluster|v|pid int4, datid oid, datname name, relid oid, command text, phase text, ' +
+    'cluster_index_relid oid, heap_tuples_scanned int8, heap_tuples_written int8, heap_blks_total int8, ' +
+    'heap_blks_scanned int8, index_rebuild_count int8',
+  '12310|pg_catalog|pg_stat_progress_create_index|v|pid int4, datid oid, datname name, relid oid, index_relid oid, ' +
+    'command text, phase text, lockers_total int8, lockers_done int8, current_locker_pid int8, blocks_total int8, ' +
+    'blocks_done int8, tuples_total int8, tuples_done int8, partitions_total int8, partitions_done int8',
   '14022|extentdb|maintenance|v|tree int8, object text, state text, reason text, density_before float8, ' +
     'density_after float8, queued_at timestamptz, started_at timestamptz, ended_at timestamptz, pages_scanned int8, ' +
     'pages_moved int8, pages_removed int8, error text',
@@ -31,6 +37,9 @@ const EPOCH_MICROS = 946_684_800_000_000;
 export function progressViews(): [string, RowMaker][] {
   return [
     ['pg_catalog.pg_stat_progress_reorganize', reorganizeRows],
+    ['pg_catalog.pg_stat_progress_vacuum', vacuumRows],
+    ['pg_catalog.pg_stat_progress_cluster', clusterRows],
+    ['pg_catalog.pg_stat_progress_create_index', createIndexRows],
     ['sys.dm_exec_requests', requestRows],
     ['extentdb.maintenance', maintenanceRows],
   ];
@@ -45,6 +54,7 @@ function* works({
 
 function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
   for (const { work, database, oid } of works(source)) {
+    if (work.unit !== 'pages' || work.command === 'VACUUM') continue;
     yield {
       pid: work.owner,
       datid: oid,
@@ -62,6 +72,65 @@ function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
       indexes_done: work.treesDone,
       percent_complete: percentOf(work),
       started_at: work.startedWallMicros - EPOCH_MICROS,
+    };
+  }
+}
+
+/** Works of these commands, with the columns that PostgreSQL's views have in common. */
+function* worksOf(source: ViewSource, commands: readonly string[]): Iterable<{ work: Work; head: NamedRow }> {
+  for (const { work, database, oid } of works(source)) {
+    if (!commands.includes(work.command)) continue;
+    const head = { pid: work.owner, datid: oid, datname: database, relid: work.table, phase: work.phase };
+    yield { work, head };
+  }
+}
+
+/** Pages are those of the tree at work, of the table or one of its indexes. */
+function* vacuumRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, ['VACUUM'])) {
+    yield {
+      ...head,
+      heap_blks_total: work.workTotal,
+      heap_blks_scanned: work.workDone,
+      heap_blks_vacuumed: work.workDone,
+      index_vacuum_count: 0,
+      max_dead_tuples: 0,
+      num_dead_tuples: 0,
+    };
+  }
+}
+
+/** Rows are counted, not blocks. */
+function* clusterRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, ['VACUUM FULL', 'CLUSTER'])) {
+    yield {
+      ...head,
+      command: work.command,
+      cluster_index_relid: work.command === 'CLUSTER' ? work.index : 0,
+      heap_tuples_scanned: work.scanned,
+      heap_tuples_written: work.moved,
+      heap_blks_total: 0,
+      heap_blks_scanned: 0,
+      index_rebuild_count: Math.max(0, work.treesDone - 1),
+    };
+  }
+}
+
+function* createIndexRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, ['REINDEX', 'ALTER INDEX REBUILD'])) {
+    yield {
+      ...head,
+      index_relid: work.index,
+      command: work.command,
+      lockers_total: 0,
+      lockers_done: 0,
+      current_locker_pid: 0,
+      blocks_total: 0,
+      blocks_done: 0,
+      tuples_total: work.workTotal,
+      tuples_done: work.workDone,
+      partitions_total: 0,
+      partitions_done: 0,
     };
   }
 }
