@@ -409,6 +409,23 @@ describe('beside older snapshots', () => {
   });
 });
 
+test('an index and an order beyond maintenance_work_mem are sorted on disk', async () => {
+  await s.run(`
+    create table w (id int, v text, n int); set maintenance_work_mem = '1MB';
+    insert into w select i, 'some text that is long enough to fill the memory ' || (i * 7919) % 104729, i % 977
+      from generate_series(1, 40000) i`);
+  await s.run('create unique index w_v on w (v); cluster w using w_v; create index w_n on w (n)');
+  expect(await s.rows('select count(*) from (select v, lag(v) over () as before from w) x where v < before')).toEqual([
+    ['0'],
+  ]);
+  expect(await one('select count(*) from w where n = 33')).toBe('41');
+  await s.run(`insert into w select id, v || '!', n from w where id = 7`);
+  expect(await s.failure('create unique index on w (left(v, 49))')).toMatchObject({ sqlstate: '23505' });
+  await s.run('vacuum full w');
+  expect(await one('select count(*) from w where n = 33')).toBe('41');
+  sound();
+});
+
 test('indexes hold the rows of a table that ALTER TABLE rebuilt', async () => {
   await worn();
   await s.run('alter table t alter n type bigint');

@@ -1,20 +1,21 @@
 /**
- * Filling an index from a table's rows: keys are gathered, sorted, checked for uniqueness between neighbours, and appended
- * leaf by leaf. The same sort rebuilds a table under a new primary key.
+ * Filling an index from a table's rows: keys are gathered, sorted (on disk beyond `maintenance_work_mem`), checked for uniqueness
+ * between neighbours, and appended leaf by leaf. The reader here serves rebuilds of tables too.
  */
 import { assert, broken } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
-import { KeyWriter, NEED, NONE, type RowBuffer } from '../../engine/record-port.ts';
+import { compareKeys, KeyWriter, NEED, NONE } from '../../engine/record-port.ts';
 import { type IndexAccess, TableAccess } from '../../engine/table-access.ts';
 import { compileEval } from '../exec/evaluate.ts';
+import { ExternalSort } from '../exec/external-sort.ts';
 import { appendSortValue } from '../exec/key-values.ts';
-import { evaluateRow, type Operator, pointAt } from '../exec/operator.ts';
+import { evaluateRow, type Operator } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';
 import { SortPlan } from '../exec/sort.ts';
-import { Sorter } from '../exec/sorter.ts';
+import type { SortKeyMaker } from '../exec/sorter.ts';
 import { Env, ExecState } from '../exec/state.ts';
 import { columnReader, type Eval } from '../exec/values.ts';
 import { uniqueViolation } from '../exec/violations.ts';
@@ -25,6 +26,8 @@ import type { SqlValue } from '../types/contracts.ts';
 import type { Definer } from './definer.ts';
 
 const EMPTY = new Uint8Array(0);
+/** Rows between two reports of progress and looks at the clock. */
+const ROUND_ROWS = 256;
 
 /** Rows of a table with their keys, as an operator over a fresh snapshot. */
 export interface TableReader {
@@ -32,6 +35,8 @@ export interface TableReader {
   readonly operator: Operator;
   readonly shape: Shape;
   readonly columns: readonly Column[];
+  /** Their numbers in the table. */
+  readonly numbers: readonly number[];
   readonly keyPosition: number;
   close(): void;
 }
@@ -47,10 +52,17 @@ export interface RowOrder {
  * Reads all rows of a table that are committed now, or are the transaction's own, sorted by `order`. The snapshot is a fresh
  * one even in REPEATABLE READ: what is built from it must hold for everybody. Columns get fresh ids; the row key is the last
  * column.
+ *
+ * @param only - numbers of the columns that are read; undefined = all.
  */
-export function readTable(d: Definer, table: TableObject, order: readonly RowOrder[] = []): TableReader {
+export function readTable(
+  d: Definer,
+  table: TableObject,
+  order: readonly RowOrder[] = [],
+  only?: readonly number[],
+): TableReader {
   const { engine } = d;
-  const live = table.columns.filter((c) => !c.dropped);
+  const live = table.columns.filter((c) => !c.dropped && (only === undefined || only.includes(c.number)));
   const columns: Column[] = live.map((c, i) => ({ id: i + 1, name: c.name, type: c.type, typmod: c.typmod }));
   const key: Column = { id: live.length + 1, name: '', type: 17, typmod: -1 };
   const scan: ScanNode = {
@@ -73,7 +85,8 @@ export function readTable(d: Definer, table: TableObject, order: readonly RowOrd
   const plan = keys.length === 0 ? unsorted : new SortPlan(unsorted, keys, planner.scope, []);
   const { transaction } = engine;
   const snapshot = transaction.snapshot();
-  const state = new ExecState(engine, d.sql.context, [], snapshot, 64 << 20, {
+  const memoryBytes = d.sql.settings.number('maintenance_work_mem') * 1024;
+  const state = new ExecState(engine, d.sql.context, [], snapshot, memoryBytes, {
     runInternal: () => never(),
     defer: () => false,
   });
@@ -82,6 +95,7 @@ export function readTable(d: Definer, table: TableObject, order: readonly RowOrd
     operator: plan.start(state),
     shape: plan.shape,
     columns,
+    numbers: live.map((c) => c.number),
     keyPosition: live.length,
     close() {
       transaction.release(snapshot);
@@ -100,9 +114,9 @@ interface Keys {
 }
 
 /** Expressions of computed indexes are compiled over the reader's columns. */
-function keysOf(access: TableAccess, index: IndexAccess, reader: TableReader, rules: RowRules | undefined): Keys {
+function keysOf(index: IndexAccess, reader: TableReader, rules: RowRules | undefined): Keys {
   if (!index.computed) {
-    const values = index.index.columns.map((c) => columnReader(reader.shape, access.position(c.column), 0));
+    const values = index.index.columns.map((c) => columnReader(reader.shape, reader.numbers.indexOf(c.column), 0));
     return { values, predicate: undefined };
   }
   const entry = rules!.indexes.find((i) => i.index.oid === index.index.oid)!;
@@ -118,12 +132,31 @@ function keysOf(access: TableAccess, index: IndexAccess, reader: TableReader, ru
   };
 }
 
-/** Writes the index's part of a row's key. @returns its length, −1 when the row is not in the index */
-function writeKey(env: Env, index: IndexObject, { values, predicate }: Keys, key: KeyWriter): number {
-  key.length = 0;
-  if (predicate !== undefined && predicate(env) !== true) return -1;
-  index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, values[i]!(env)));
-  return key.length;
+/** Makes a row's whole entry: the index's columns, then the row's key. A row that is not in the index gets none. */
+function entryMaker(build: Build): SortKeyMaker {
+  const { index, keys, rowKey, work } = build;
+  let read = 0;
+  return (env, key) => {
+    if (keys.predicate !== undefined && keys.predicate(env) !== true) return;
+    index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, keys.values[i]!(env)));
+    const own = rowKey(env) as Uint8Array;
+    key.append(own, 0, own.length);
+    if (++read % ROUND_ROWS === 0) work?.advance({ read: ROUND_ROWS });
+  };
+}
+
+/** What the build of one index works with. */
+interface Build {
+  readonly d: Definer;
+  readonly table: TableObject;
+  readonly index: IndexObject;
+  readonly access: TableAccess;
+  readonly indexAccess: IndexAccess;
+  readonly reader: TableReader;
+  readonly keys: Keys;
+  readonly rowKey: Eval;
+  readonly sort: ExternalSort;
+  readonly work: TrackedWork | undefined;
 }
 
 /** Fills a new index, and reports to `work`. @throws 23505 with the duplicate's values. */
@@ -137,74 +170,38 @@ export function* buildIndex(
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
   const indexAccess = access.secondary.find((s) => s.index.oid === index.oid)!;
-  const reader = readTable(d, table);
-  const sorter = new Sorter(reader.state, reader.shape);
-  const prefixes: number[] = [];
+  const reader = readTable(d, table, [], indexAccess.computed ? undefined : index.columns.map((c) => c.column));
+  const sort = new ExternalSort(reader.operator, reader.shape);
   try {
-    const keys = keysOf(access, indexAccess, reader, rules);
-    yield* gatherKeys(reader, sorter, prefixes, access, indexAccess, keys, work);
-    yield* sorter.sort();
-    yield* append(d, table, index, keys, reader, sorter, prefixes, work);
+    const keys = keysOf(indexAccess, reader, rules);
+    const rowKey = columnReader(reader.shape, reader.keyPosition, 0);
+    const build: Build = { d, table, index, access, indexAccess, reader, keys, rowKey, sort, work };
+    yield* reader.operator.open();
+    yield* sort.gather(reader.operator, entryMaker(build), new Env(reader.state), true);
+    yield* append(build);
   } finally {
+    sort.release();
     reader.operator.close();
     reader.close();
-    sorter.release();
   }
-  d.engine.rewrote(table.oid);
+  d.engine.rewrote(index.oid);
 }
 
-function* gatherKeys(
-  reader: TableReader,
-  sorter: Sorter,
-  prefixes: number[],
-  access: TableAccess,
-  index: IndexAccess,
-  keys: Keys,
-  work: TrackedWork | undefined,
-): Task<void> {
-  const env = new Env(reader.state);
-  const key = new KeyWriter();
-  const rowKey = columnReader(reader.shape, reader.keyPosition, 0);
-  yield* reader.operator.open();
-  for (;;) {
-    const rows: RowBuffer | undefined = yield* reader.operator.next();
-    if (rows === undefined) return;
-    for (let i = 0; i < rows.count; i++) {
-      pointAt(env, rows, i);
-      const prefix = yield* evaluateRow(env, () => writeKey(env, index.index, keys, key));
-      if (prefix < 0) continue;
-      const exempt = !index.index.unique || access.exemptFromUniqueness(index, key);
-      prefixes.push(exempt ? -1 : prefix);
-      const own = rowKey(env) as Uint8Array;
-      key.append(own, 0, own.length);
-      sorter.add(env, key);
-    }
-    work?.advance({ read: rows.count });
-    if (reader.state.spent(rows.count)) yield reader.state.session.slice();
-  }
-}
-
-function* append(
-  d: Definer,
-  table: TableObject,
-  index: IndexObject,
-  keys: Keys,
-  reader: TableReader,
-  sorter: Sorter,
-  prefixes: readonly number[],
-  work: TrackedWork | undefined,
-): Task<void> {
+function* append(build: Build): Task<void> {
+  const { d, index, reader, sort, work } = build;
   const { store, transaction } = d.engine;
   const appender = store.appender(transaction, index.tree);
+  const env = new Env(reader.state);
+  const twins = new TwinFinder(build);
   const key = new KeyWriter();
-  const { order } = sorter;
-  for (let i = 0; i < order.length; i++) {
-    const number = order[i]!;
-    const prefix = prefixes[number]!;
-    if (i > 0 && prefix >= 0 && prefixes[order[i - 1]!] === prefix && sorter.samePrefix(order[i - 1]!, number, prefix))
-      throw yield* duplicate(d, table, index, keys, reader, sorter, number);
-    sorter.copyKey(number, key);
+  for (let row = 1; sort.advance(); row++) {
+    key.length = 0;
+    key.append(sort.keyBytes, sort.keyAt, sort.keyAt + sort.keyLength);
     requireKeyLength(d, index, key.length);
+    env.b0 = sort.bytes;
+    env.v0 = sort.view;
+    env.r0 = sort.rowAt;
+    if (index.unique && twins.isTwin(env, key)) throw yield* duplicate(build, env);
     for (;;) {
       const status = appender.add(key.bytes, key.length, EMPTY, 0, 0);
       if (status === NEED) {
@@ -214,11 +211,40 @@ function* append(
       assert(status !== NONE, 'index keys are not ascending');
       break;
     }
-    if ((i & 255) !== 255) continue;
-    work?.advance({ written: 256 });
-    if (reader.state.spent(256)) yield reader.state.session.slice();
+    if (row % ROUND_ROWS !== 0) continue;
+    work?.advance({ written: ROUND_ROWS });
+    if (reader.state.spent(ROUND_ROWS)) yield reader.state.session.slice();
   }
   while (appender.flush() === NEED) yield store.need;
+}
+
+/** Compares each entry of a unique index with the one before it. */
+class TwinFinder {
+  readonly #build: Build;
+  readonly #before = new KeyWriter();
+
+  constructor(build: Build) {
+    this.#build = build;
+  }
+
+  /** Has the entry the columns of the one before, and may it not? Nulls may be distinct. */
+  isTwin(env: Env, entry: KeyWriter): boolean {
+    const { access, indexAccess, rowKey } = this.#build;
+    const whole = entry.length;
+    const prefix = whole - (rowKey(env) as Uint8Array).length;
+    const before = this.#before;
+    entry.length = prefix;
+    const isExempt = access.exemptFromUniqueness(indexAccess, entry);
+    entry.length = whole;
+    const isTwin =
+      !isExempt &&
+      before.length === prefix &&
+      prefix > 0 &&
+      compareKeys(before.bytes, 0, prefix, entry.bytes, 0, prefix) === 0;
+    before.length = 0;
+    before.append(entry.bytes, 0, prefix);
+    return isTwin;
+  }
 }
 
 function requireKeyLength(d: Definer, index: IndexObject, length: number): void {
@@ -230,17 +256,7 @@ function requireKeyLength(d: Definer, index: IndexObject, length: number): void 
   );
 }
 
-function* duplicate(
-  d: Definer,
-  table: TableObject,
-  index: IndexObject,
-  keys: Keys,
-  reader: TableReader,
-  sorter: Sorter,
-  number: number,
-): Task<Error> {
-  const env = new Env(reader.state);
-  pointAt(env, sorter.rows, number);
+function* duplicate({ d, table, index, keys }: Build, env: Env): Task<Error> {
   const values: SqlValue[] = yield* evaluateRow(env, () => keys.values.map((key) => key(env)));
   const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
   error.message = `could not create unique index "${index.name}"`;

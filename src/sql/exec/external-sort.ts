@@ -96,15 +96,15 @@ export class ExternalSort {
     return this.#runs.length === 0;
   }
 
-  /** Reads an open operator to its end, and sorts. */
-  *gather(input: Operator, makeKey: SortKeyMaker, env: Env): Task<void> {
+  /** Reads an open operator to its end, and sorts. @param leavesOut - a row whose key stays empty is not among them. */
+  *gather(input: Operator, makeKey: SortKeyMaker, env: Env, leavesOut = false): Task<void> {
     const { state } = this.#owner;
     const { sorter } = this;
     const key = new KeyWriter();
     const take = (): void => {
       key.length = 0;
       makeKey(env, key);
-      sorter.add(env, key);
+      if (!leavesOut || key.length > 0) sorter.add(env, key);
     };
     for (;;) {
       const rows = yield* input.next();

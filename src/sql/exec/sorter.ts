@@ -89,23 +89,6 @@ export class Sorter {
     this.#free += length;
   }
 
-  /** Copies a row's key. */
-  copyKey(number: number, into: KeyWriter): void {
-    const at = this.#offsetOf[number]!;
-    into.length = 0;
-    into.append(this.#chunks[this.#chunkOf[number]!]!, at, at + this.#lengthOf[number]!);
-  }
-
-  /** True when the keys of two rows begin with the same `length` bytes. */
-  samePrefix(a: number, b: number, length: number): boolean {
-    const aAt = this.#offsetOf[a]!;
-    const bAt = this.#offsetOf[b]!;
-    const aChunk = this.#chunks[this.#chunkOf[a]!]!;
-    const bChunk = this.#chunks[this.#chunkOf[b]!]!;
-    for (let i = 0; i < length; i++) if (aChunk[aAt + i] !== bChunk[bAt + i]) return false;
-    return true;
-  }
-
   /** Compares two rows' keys. */
   compare(a: number, b: number): number {
     const aAt = this.#offsetOf[a]!;

@@ -236,6 +236,13 @@ const ENTRIES: readonly SettingEntry[] = [
     'Sets the maximum allowed duration of any wait for a lock.',
     { unit: 'ms' },
   ),
+  entry(
+    'maintenance_work_mem',
+    '65536',
+    quantity('maintenance_work_mem', KB, 1024, INT_MAX),
+    'Sets the maximum memory to be used for maintenance operations.',
+    { unit: 'kB' },
+  ),
   entry('max_identifier_length', '63', anyText, 'Shows the maximum identifier length.', { fixed: true }),
   entry('max_index_keys', '32', anyText, 'Shows the maximum number of index keys.', { fixed: true }),
   entry('row_security', 'on', booleanOf('row_security'), 'Enable row security.'),
