@@ -76,9 +76,13 @@ export class Session {
     return this.#catalog;
   }
 
-  /** True when the transaction has changed the catalog: plans made now are its own. */
-  get hasCatalogChanges(): boolean {
-    return this.#changes.size > 0;
+  /** False when the transaction has changed the catalog, or looks at an older one's rows: plans made now are its own. */
+  get sharesPlans(): boolean {
+    return this.#changes.size === 0 && (this.#repeatable === undefined || !this.#isBehind);
+  }
+
+  get #isBehind(): boolean {
+    return this.database.catalog.version > this.#repeatableCatalog;
   }
 
   begin(isolation: Isolation): void {
@@ -128,18 +132,19 @@ export class Session {
     return { commitSeq, oldestOpen, transaction: t, command: t.command };
   }
 
-  /** Notes that a table, or an index of it, was built anew from its rows; snapshots of before cannot see through that. */
-  rewrote(table: Oid): void {
-    this.#rewritten.add(table);
+  /** Notes that a table or an index was built anew from rows; snapshots of before cannot see through that. */
+  rewrote(relation: Oid): void {
+    this.#rewritten.add(relation);
   }
 
-  /**
-   * The trees of a rebuilt table hold the rows of then, and no older versions.
-   *
-   * @throws 40001 when the transaction's snapshot is older than that.
-   */
-  requireReadable(table: Oid): void {
-    if (this.#repeatable === undefined || this.database.rewrittenAt(table) <= this.#repeatableCatalog) return;
+  /** Was a table or index built anew since the transaction's snapshot? Its tree holds the rows of then, and no older versions. */
+  isTooNew(relation: Oid): boolean {
+    return this.#repeatable !== undefined && this.database.rewrittenAt(relation) > this.#repeatableCatalog;
+  }
+
+  /** @throws 40001 when a table or index {@link isTooNew}. */
+  requireReadable(relation: Oid): void {
+    if (!this.isTooNew(relation)) return;
     throw fail('serialization_failure', 'could not serialize access due to a concurrent rebuild of the table', {
       hint: 'Run the transaction again.',
     });

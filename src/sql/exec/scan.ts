@@ -317,7 +317,10 @@ class ScanOperator extends Operator {
     if (range === undefined) return false;
     this.#nextRange++;
     const { options } = this.#plan;
-    const tree = options.range?.index?.tree ?? options.table.tree;
+    const index = options.range?.index;
+    // A plan that others made may use an index that this transaction's snapshot cannot.
+    if (index !== undefined) this.state.session.requireReadable(index.oid);
+    const tree = index?.tree ?? options.table.tree;
     const from = range.from === undefined ? undefined : { key: range.from, length: range.from.length, inclusive: true };
     const to = range.to === undefined ? undefined : { key: range.to, length: range.to.length, inclusive: false };
     this.#scan.open(tree, from, to, this.#plan.backward, this.state.snapshot);

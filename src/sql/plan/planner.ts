@@ -355,7 +355,9 @@ export class Planner {
       const position = access.position(number);
       return position < 0 ? undefined : ids[position];
     };
-    const paths = accessPaths(table, catalog.liveIndexesOf(table.oid), idOf, usable, own, tableRows, this.estimates);
+    // An index that is younger than the transaction's snapshot lacks the rows that only the snapshot sees.
+    const indexes = catalog.liveIndexesOf(table.oid).filter((index) => !this.session.isTooNew(index.oid));
+    const paths = accessPaths(table, indexes, idOf, usable, own, tableRows, this.estimates);
     // A whole key is one look-up, which is never dearer than a scan, however few rows there are or seem to be.
     const best = paths.find((p) => p.single) ?? paths.reduce((a, b) => (b.cost < a.cost ? b : a));
     const wanted = withColumns(needed, late);

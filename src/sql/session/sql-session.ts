@@ -218,7 +218,7 @@ export class SqlSession {
       declaredTypes,
       values,
     );
-    if (key !== undefined && parsed.sharable && planned.bound.cacheable && !this.engine.hasCatalogChanges)
+    if (key !== undefined && parsed.sharable && planned.bound.cacheable && this.engine.sharesPlans)
       this.#cache.put(key, planned);
     return {
       text,
