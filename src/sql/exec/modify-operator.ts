@@ -9,6 +9,9 @@
  *                    other tables; the row is changed if they still hold
  *   REPEATABLE READ  40001
  * A row whose key another transaction changed is followed to its new key. Afterwards foreign keys are seen to.
+ *
+ * A change of one row is tried on the spot first, for most wait for nothing:
+ *   …Now ── all at hand ──> written          …Now ── something lacks ──> the task of the same name goes on from there
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
