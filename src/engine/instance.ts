@@ -83,7 +83,8 @@ export class Instance {
     return opening;
   }
 
-  async #start(name: string, path: string, create: boolean): Promise<Database> {
+  async #start(name: string, given: string, create: boolean): Promise<Database> {
+    const path = this.options.vfs.canonical(given);
     const { vfs, clock, prng, cacheBytes, pageBytes } = this.options;
     const file = await runTask(
       openDatabaseFile({

@@ -67,6 +67,10 @@ export class FaultyVfs implements Vfs {
     return this.#inner.exists(path);
   }
 
+  canonical(path: string): string {
+    return this.#inner.canonical(path);
+  }
+
   list(directory: string): string[] {
     return this.#inner.list(directory);
   }

@@ -11,14 +11,22 @@
  * Whoever finds the lock of a dead process removes the socket that it left.
  */
 import * as fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fail } from '../base/errors.ts';
 import type { HostCalls } from './host-calls.ts';
 import { removeStaleSocket } from './socket-path.ts';
 import type { VfsLock } from './vfs.ts';
 
 const held = new Set<string>();
-/** Descriptors of the lock files of this process, by the databases' paths as they were given. */
+/** Descriptors of the lock files of this process, by the databases' canonical paths. */
 const descriptors = new Map<string, number>();
+
+/** A path without links; of a file that is yet to be made, that of its directory. */
+export function canonicalPath(path: string): string {
+  if (fs.existsSync(path)) return fs.realpathSync(path);
+  const directory = dirname(path);
+  return fs.existsSync(directory) ? join(fs.realpathSync(directory), basename(path)) : path;
+}
 
 /** Who has a database open. */
 export interface LockHolder {
@@ -32,16 +40,16 @@ const LOOKS_EVERY_MS = 20;
 
 /** Locks the database at `path`. @throws `object_in_use` (55006) naming the holder's process id. */
 export function lockFile(path: string, host: HostCalls): VfsLock {
-  const lockPath = `${path}.lock`;
-  const identity = fs.existsSync(path) ? fs.realpathSync(path) : path;
+  const identity = canonicalPath(path);
+  const lockPath = `${identity}.lock`;
   if (held.has(identity)) throw inUse(path, process.pid);
   const fd = takeFile(path, lockPath, host);
   held.add(identity);
-  descriptors.set(path, fd);
+  descriptors.set(identity, fd);
   return {
     release: () => {
       if (!held.delete(identity)) return;
-      descriptors.delete(path);
+      descriptors.delete(identity);
       fs.unlinkSync(lockPath);
       fs.closeSync(fd);
     },
@@ -50,15 +58,15 @@ export function lockFile(path: string, host: HostCalls): VfsLock {
 
 /** Names, in the lock of a database that this process has open, the socket at which it answers. */
 export function announceSocket(path: string, database: string, socket: string): void {
-  const fd = descriptors.get(path);
+  const fd = descriptors.get(canonicalPath(path));
   // A longer text over a shorter one with the same start: a reader sees the old one or the new one.
   if (fd !== undefined) fs.writeSync(fd, `${ownText()} ${encodeURIComponent(database)} ${socket}`, 0);
 }
 
 /** Who holds the lock of a database; undefined when nobody does, as far as the lock file tells. */
 export function lockHolder(path: string): LockHolder | undefined {
-  const lockPath = `${path}.lock`;
   try {
+    const lockPath = `${canonicalPath(path)}.lock`;
     const [pid = '', , database = '', ...socket] = fs.readFileSync(lockPath, 'utf8').split(' ');
     const where = socket.join(' ');
     return {

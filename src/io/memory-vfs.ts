@@ -173,6 +173,10 @@ export class MemoryVfs implements Vfs {
     return this.#entries.has(path);
   }
 
+  canonical(path: string): string {
+    return path;
+  }
+
   list(directory: string): string[] {
     const names = [];
     for (const path of this.#entries.keys()) {

@@ -7,7 +7,7 @@
 import * as fs from 'node:fs';
 import { type ErrorCode, type ExtentError, fail } from '../base/errors.ts';
 import { type HostCalls, hostCalls } from './host-calls.ts';
-import { lockFile } from './lock-file.ts';
+import { canonicalPath, lockFile } from './lock-file.ts';
 import type { Done, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -149,6 +149,10 @@ export class NodeVfs implements Vfs {
 
   exists(path: string): boolean {
     return fs.existsSync(path);
+  }
+
+  canonical(path: string): string {
+    return attempt('examine', path, () => canonicalPath(path));
   }
 
   list(directory: string): string[] {

@@ -47,6 +47,8 @@ export interface VfsLock {
 export interface Vfs {
   open(path: string, mode: OpenMode): VfsFile;
   exists(path: string): boolean;
+  /** The one path of a file that may have several, by links: what stands beside it, lock and log, goes by this one. */
+  canonical(path: string): string;
   /** Names of a directory's entries, sorted; empty when there is no such directory. */
   list(directory: string): string[];
   makeDirectory(path: string): void;

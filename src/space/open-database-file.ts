@@ -86,7 +86,9 @@ export class DatabaseFile {
 }
 
 /** Opens or makes a database file. Run it with `runTask`, or with `runNow` for synchronous callers. */
-export function* openDatabaseFile(options: DatabaseFileOptions): Task<DatabaseFile> {
+export function* openDatabaseFile(given: DatabaseFileOptions): Task<DatabaseFile> {
+  // By whatever name it was opened: there is one lock and one log.
+  const options = { ...given, path: given.vfs.canonical(given.path) };
   const space = new SpaceAllocator();
   const store = yield* openingStore({ ...options, allocator: space });
   return new DatabaseFile(options, store, space);

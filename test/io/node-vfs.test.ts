@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { runTask } from '../../src/base/task.ts';
+import { runNow, runTask } from '../../src/base/task.ts';
 import { hostCalls } from '../../src/io/host-calls.ts';
 import { NodeVfs } from '../../src/io/node-vfs.ts';
-import { openDatabaseFile } from '../../src/space/open-database-file.ts';
+import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { commit, look, makeTree, TextTree } from '../storage/open.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'extentdb-'));
@@ -49,6 +49,24 @@ test('a second opener is refused and told the holder, in this process and in ano
   }
   lock.release();
   new NodeVfs().lock(path).release();
+});
+
+test('a database that is opened through a link is the same one: one lock, one log', () => {
+  const real = join(directory, 'real.extent');
+  const link = join(directory, 'link.extent');
+  const open = (path: string): DatabaseFile =>
+    runNow(
+      openDatabaseFile({ vfs: new NodeVfs(), clock: new SystemClock(), prng: new Prng(3), path, cacheBytes: 1 << 20 }),
+    );
+  const first = open(real);
+  symlinkSync(real, link);
+  expect(() => open(link)).toThrow('in use');
+  runNow(first.store.closing());
+  const second = open(link);
+  expect(second.path).toBe(realpathSync(real));
+  expect(existsSync(`${real}-log`)).toBe(true);
+  expect(existsSync(`${link}-log`)).toBe(false);
+  runNow(second.store.closing());
 });
 
 test('a database on a real disk is one file after a clean close', async () => {
