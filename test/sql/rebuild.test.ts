@@ -115,6 +115,13 @@ describe('VACUUM FULL', () => {
     sound();
   });
 
+  test('the old space is back when the statement returns', async () => {
+    await worn();
+    await s.run('vacuum full t');
+    expect(await s.rows(`select * from extentdb.space where kind = 'dropped'`)).toEqual([]);
+    expect(Number(await one('select free_bytes + trimmed_bytes from extentdb.file_space'))).toBeGreaterThan(200_000);
+  });
+
   test('identity columns, defaults, foreign keys and dropped columns live on', async () => {
     await s.run(`
       create table p (id int generated always as identity primary key, gone int, v text default 'd', unique (v));

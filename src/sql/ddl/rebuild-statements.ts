@@ -5,8 +5,8 @@
  * refused. A table without one gets its rows, and their hidden ids, in the order of any of its indexes. REINDEX of a primary key
  * rebuilds the table, because that is where the key is.
  *
- * Forms that speak of several tables commit after each, so that each table's old trees go before the next one's are made; that is
- * why they are refused inside a transaction block.
+ * VACUUM FULL and the forms that speak of several tables commit after each table and give its old trees' space back before they go
+ * on; that is why they are refused inside a transaction block.
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
@@ -199,15 +199,16 @@ function allTables(d: Definer): TableObject[] {
   return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table' && !isSystemSchema(o.schema));
 }
 
-/** Does something to each table, as a transaction each where there are several; tables that have gone meanwhile are left out. */
+/** Does something to each table, as a transaction each; tables that have gone meanwhile are left out. */
 function* eachTable(d: Definer, tables: readonly TableObject[], work: (table: TableObject) => Task<void>): Task<void> {
   const { block } = d.sql;
-  for (const [i, table] of tables.entries()) {
-    if (i > 0 && block.state === 'implicit') {
-      yield* block.commit();
-      block.enter();
-    }
-    if (d.catalog.object(table.oid) !== undefined) yield* work(table);
+  for (const table of tables) {
+    if (d.catalog.object(table.oid) === undefined) continue;
+    yield* work(table);
+    if (block.state !== 'implicit') continue;
+    yield* block.commit();
+    yield* d.engine.database.cleanUp();
+    block.enter();
   }
 }
 
