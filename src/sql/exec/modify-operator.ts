@@ -354,7 +354,8 @@ export class ModifyOperator extends Operator implements Affected {
     const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
     let status = this.#holder.attempt(key, 0, key.length, ROW_UPDATE);
     if (status === NEED) status = yield* this.#holder.lock(ROW_UPDATE);
-    if (status === NONE) return false;
+    // Gone, or gone elsewhere with its key: then what conflicted is free, and the insert looks again.
+    if (status === NONE || this.#holder.hasMoved) return false;
     if (
       this.#holder.row.commitSeq !== Number.POSITIVE_INFINITY &&
       this.#holder.row.commitSeq > snapshot.commitSeq &&

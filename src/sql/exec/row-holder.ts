@@ -17,6 +17,9 @@ export class RowHolder {
   readonly #state: ExecState;
   readonly #tree: number;
 
+  /** True when the row locked last had been given another key: `followed` is that one. */
+  hasMoved = false;
+
   constructor(state: ExecState, tree: number) {
     this.#state = state;
     this.#tree = tree;
@@ -29,6 +32,7 @@ export class RowHolder {
   attempt(bytes: Uint8Array, from: number, to: number, mode: RowLockMode): number {
     this.followed.length = 0;
     this.followed.append(bytes, from, to);
+    this.hasMoved = false;
     return this.#attempt(mode);
   }
 
@@ -50,6 +54,7 @@ export class RowHolder {
       if (status !== NONE || movedTo === undefined) return status;
       key.length = 0;
       key.append(movedTo, 0, movedTo.length);
+      this.hasMoved = true;
     }
   }
 
