@@ -31,9 +31,13 @@ import { ReadAhead, RUN_PAGES } from './read-ahead.ts';
 import { StoreRequest } from './store-request.ts';
 
 const SLAB_BYTES = 1 << 20;
-const FRAMES_MIN = 64;
-/** Frames freed beyond those asked for: more than the longest path has pages. */
-const FRAMES_AHEAD = 12;
+/** Enough for the largest attempt, the frames that it reserves, and as many dirty pages again. */
+const FRAMES_MIN = 128;
+/**
+ * Frames freed beyond those asked for: more than any attempt reads pages. A window of compaction reads the most, some twenty: eight
+ * leaves, their neighbours and branches, the space trees of the tree and of the root, the tree catalog.
+ */
+const FRAMES_AHEAD = 32;
 /** Pages written in one go when clean frames run out. */
 const CLEAN_BATCH = 64;
 const DIRTY = 1;
