@@ -14,6 +14,11 @@ function malformed(text: string, detail: string): Error {
   return fail('invalid_text_representation', `malformed array literal: "${text}"`, { detail });
 }
 
+const BLANK = /[ \t\n\v\f\r]/;
+/** What may end a piece of a quoted element, and of one without quotes. */
+const QUOTED_STOP = /["\\]/g;
+const BARE_STOP = /["\\{},]/g;
+
 /** Reads the braces of one literal into a flat list and its dimensions. */
 class ArrayReader {
   readonly #text: string;
@@ -70,7 +75,7 @@ class ArrayReader {
   }
 
   #blanks(): void {
-    while (/[ \t\n\v\f\r]/.test(this.#text.charAt(this.#at))) this.#at++;
+    while (BLANK.test(this.#text.charAt(this.#at))) this.#at++;
   }
 
   /** Reads `{…}` at `depth`; every sub-array of one depth has the same length. */
@@ -119,15 +124,24 @@ class ArrayReader {
     this.values.push(raw.plain && raw.text.toLowerCase() === 'null' ? null : this.#element(raw.text));
   }
 
+  /** Cuts out what stands here up to the next of `stops`, in one piece: a text put together by units is a tree of them. */
+  #upTo(stops: RegExp): string {
+    stops.lastIndex = this.#at;
+    const end = stops.exec(this.#text)?.index ?? this.#text.length;
+    const piece = this.#text.slice(this.#at, end);
+    this.#at = end;
+    return piece;
+  }
+
   #quoted(): string {
-    let text = '';
-    for (this.#at++; ; this.#at++) {
-      const unit = this.#text[this.#at];
-      if (unit === undefined) throw malformed(this.#text, 'Unexpected end of input.');
-      if (unit === '"') break;
-      if (unit === '\\') this.#at++;
-      text += this.#text.charAt(this.#at);
+    this.#at++;
+    let text = this.#upTo(QUOTED_STOP);
+    while (this.#text[this.#at] === '\\') {
+      const escaped = this.#text.charAt(this.#at + 1);
+      this.#at += 2;
+      text += escaped + this.#upTo(QUOTED_STOP);
     }
+    if (this.#at >= this.#text.length) throw malformed(this.#text, 'Unexpected end of input.');
     this.#at++;
     return text;
   }
@@ -137,22 +151,22 @@ class ArrayReader {
     let text = '';
     let plain = true;
     let kept = 0;
-    for (; ; this.#at++) {
+    for (;;) {
+      text += this.#upTo(BARE_STOP);
       const unit = this.#text[this.#at];
-      if (unit === undefined || unit === '"' || unit === '{') throw this.#unexpected(unit);
-      if (unit === ',' || unit === '}') break;
-      if (unit === '\\') {
-        plain = false;
-        this.#at++;
-        text += this.#text.charAt(this.#at);
-        kept = text.length;
-        continue;
+      if (unit !== '\\') {
+        if (unit !== ',' && unit !== '}') throw this.#unexpected(unit);
+        break;
       }
-      text += unit;
-      if (!/[ \t\n\v\f\r]/.test(unit)) kept = text.length;
+      plain = false;
+      text += this.#text.charAt(this.#at + 1);
+      kept = text.length;
+      this.#at += 2;
     }
-    if (kept === 0) throw this.#unexpected(this.#text[this.#at]);
-    return { text: text.slice(0, kept), plain };
+    let end = text.length;
+    while (end > kept && BLANK.test(text.charAt(end - 1))) end--;
+    if (end === 0) throw this.#unexpected(this.#text[this.#at]);
+    return { text: text.slice(0, end), plain };
   }
 }
 
