@@ -22,7 +22,6 @@ import {
   NODE_KEY_BYTES_MASK,
   NODE_RECORD_BYTES_AT,
   PAGE_FREE_AT,
-  PAGE_NEXT_AT,
   TREE_DROPPED,
 } from './layout.ts';
 import { isSparse, Merge } from './merge.ts';
@@ -231,10 +230,7 @@ export class Purge {
       if (headFrame < 0) return NEED;
       const slot = this.#purgeableHead(tree, headFrame, head);
       if (slot < 0) return OK;
-      this.#chunkKey.set(head.subarray(0, LONG_HEAD_BYTES));
-      const frame = this.#trees.descend(tree, this.#chunkKey, LONG_CHUNK_KEY_BYTES);
-      if (frame < 0) return NEED;
-      const chunkFrame = this.#chunks(frame);
+      const chunkFrame = this.#chunks(tree, head);
       if (chunkFrame === NEED) return NEED;
       if (this.#removed.length === 0) this.#removed.push(slot);
       this.#trimmed.length = 0;
@@ -243,7 +239,9 @@ export class Purge {
       this.#apply(changed);
       if (chunkFrame === NO_CHUNKS) this.#noteSparse(tree, changed, head, LONG_HEAD_BYTES);
       else this.#noteSparse(tree, changed, this.#key, LONG_CHUNK_KEY_BYTES);
-      if (chunkFrame === NO_CHUNKS) return OK;
+      if (chunkFrame !== NO_CHUNKS) continue;
+      this.#searched = undefined;
+      return OK;
     }
   }
 
@@ -254,31 +252,48 @@ export class Purge {
     return this.#versions.isPurgeable(tree.id, view, slot, head, LONG_HEAD_BYTES) ? slot : -1;
   }
 
-  /** Lists the chunks of `#chunkKey`'s value on the first leaf that has some, and returns its frame, NO_CHUNKS or NEED. */
-  #chunks(first: number): number {
+  /**
+   * Lists the chunks of a value on the first leaf that has some, and returns its frame, NO_CHUNKS or NEED. It goes from
+   * separator to separator and not along the leaves: behind the value there may be thousands of emptied ones.
+   */
+  #chunks(tree: Tree, head: Uint8Array): number {
     const { cache } = this.#core;
     this.#removed.length = 0;
-    for (let frame = first; ; ) {
+    for (let from = this.#chunksFrom(tree, head); ; ) {
+      const frame = this.#trees.descend(tree, from, from.length);
+      if (frame < 0) return NEED;
       const bytes = cache.bytes[frame]!;
       const view = cache.views[frame]!;
-      const found = searchPage(bytes, view, this.#chunkKey, LONG_CHUNK_KEY_BYTES);
+      const found = searchPage(bytes, view, from, from.length);
       const count = slotCount(view);
       for (let slot = found < 0 ? -found - 1 : found; slot < count; slot++) {
         copyKey(bytes, view, slot, this.#key);
-        if (compareBytes(this.#key, 0, LONG_HEAD_BYTES, this.#chunkKey, 0, LONG_HEAD_BYTES) !== 0) {
-          return this.#removed.length > 0 ? frame : NO_CHUNKS;
-        }
+        if (compareBytes(this.#key, 0, LONG_HEAD_BYTES, head, 0, LONG_HEAD_BYTES) !== 0) break;
         this.#removed.unshift(slot);
       }
       if (this.#removed.length > 0) return frame;
-      const next = view.getUint32(PAGE_NEXT_AT, true);
-      if (next === 0) return NO_CHUNKS;
-      frame = cache.frameOf(next);
-      if (frame < 0) return this.#core.wantPage(next);
+      const next = this.#trees.separatorAfter();
+      if (next === undefined) return NO_CHUNKS;
+      const compared = Math.min(next.length, LONG_HEAD_BYTES);
+      if (compareBytes(next, 0, compared, head, 0, LONG_HEAD_BYTES) > 0) return NO_CHUNKS;
+      from = next;
+      this.#searched = { tree: tree.id, head: head.slice(0, LONG_HEAD_BYTES), next };
     }
   }
 
-  readonly #chunkKey = new Uint8Array(LONG_CHUNK_KEY_BYTES);
+  /** The first key that a chunk of a value may still have. */
+  #chunksFrom(tree: Tree, head: Uint8Array): Uint8Array {
+    const searched = this.#searched;
+    if (searched?.tree === tree.id && compareBytes(searched.head, 0, LONG_HEAD_BYTES, head, 0, LONG_HEAD_BYTES) === 0) {
+      return searched.next;
+    }
+    const first = new Uint8Array(LONG_CHUNK_KEY_BYTES);
+    first.set(head.subarray(0, LONG_HEAD_BYTES));
+    return first;
+  }
+
+  /** A value that goes, and the key below which it has no chunk any more, so that waiting for a page starts nothing anew. */
+  #searched: { readonly tree: number; readonly head: Uint8Array; readonly next: Uint8Array } | undefined;
 
   /** Lists what may go; returns the bytes that it frees. */
   #collect(tree: Tree, frame: number): number {

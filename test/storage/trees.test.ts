@@ -196,6 +196,32 @@ test('long values are read by range, and go when nobody sees them any more', asy
   await store.close();
 });
 
+test('removing many long values, or one of many chunks, looks at each page a few times, not once per value', async () => {
+  const looks = async (values: number, valueBytes: number): Promise<number> => {
+    const store = openTestStore({ vfs: new MemoryVfs() });
+    const tree = makeTree(store);
+    const bytes = new Uint8Array(valueBytes);
+    const t = store.begin(1);
+    const ids = Array.from({ length: values }, () => runNow(store.writeLong(t, tree.tree, bytes, 0, valueBytes)));
+    runNow(t.commit());
+    const u = store.begin(1);
+    for (const id of ids) runNow(store.removeLong(u, tree.tree, id));
+    runNow(u.commit());
+    const { cache } = store.parts.core;
+    const frameOf = cache.frameOf.bind(cache);
+    let count = 0;
+    cache.frameOf = (pgno) => {
+      count++;
+      return frameOf(pgno);
+    };
+    while (runNow(store.background()));
+    await store.close();
+    return count;
+  };
+  expect(await looks(1200, 6000)).toBeLessThan(4 * (await looks(400, 6000)));
+  expect(await looks(1, 7_200_000)).toBeLessThan(4 * (await looks(1, 2_400_000)));
+});
+
 test('a scan keeps to its bounds, whatever they are, forward and backward', () => {
   const seed = seedOf(8);
   const prng = new Prng(seed);
