@@ -87,21 +87,7 @@ export class BTree {
 
   /** Goes down by a key as far as a level: the frame there (of the root, when that is lower), or −1 with the request left. */
   descendToLevelOf(tree: Tree, key: Uint8Array, level: number): number {
-    const cache = this.#core.cache;
-    let pgno = tree.root;
-    for (let depth = 0; ; depth++) {
-      const frame = cache.frameOf(pgno);
-      if (frame < 0) {
-        this.#core.wantPage(pgno);
-        return -1;
-      }
-      this.pgnos[depth] = pgno;
-      this.depth = depth;
-      const view = cache.views[frame]!;
-      if (view.getUint8(PAGE_LEVEL_AT) <= level) return frame;
-      this.slots[depth] = searchBranch(cache.bytes[frame]!, view, key, key.length);
-      pgno = childAt(view, this.slots[depth]!);
-    }
+    return this.#descendBy(tree, level, (bytes, view) => searchBranch(bytes, view, key, key.length));
   }
 
   /** After a descent: the first key that the leaf to the right covers; undefined at the right edge. */
@@ -123,6 +109,10 @@ export class BTree {
 
   /** Goes to the first or last page of a level. */
   descendToLevel(tree: Tree, last: boolean, level: number): number {
+    return this.#descendBy(tree, level, (_, view) => (last ? slotCount(view) - 1 : 0));
+  }
+
+  #descendBy(tree: Tree, level: number, choose: (bytes: Uint8Array, view: DataView) => number): number {
     const cache = this.#core.cache;
     let pgno = tree.root;
     for (let depth = 0; ; depth++) {
@@ -135,7 +125,7 @@ export class BTree {
       this.depth = depth;
       const view = cache.views[frame]!;
       if (view.getUint8(PAGE_LEVEL_AT) <= level) return frame;
-      const slot = last ? slotCount(view) - 1 : 0;
+      const slot = choose(cache.bytes[frame]!, view);
       this.slots[depth] = slot;
       pgno = childAt(view, slot);
     }

@@ -17,7 +17,16 @@ import { HashTable } from './hash-table.ts';
 import { type JoinOptions, type KeyMaker, KIND_TITLE, keyMaker, PairBuilder } from './join.ts';
 import { JoinRounds } from './join-rounds.ts';
 import { JoinTable } from './join-table.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond, takeRows } from './operator.ts';
+import {
+  BATCH_ROWS,
+  evaluateRow,
+  holdsNow,
+  Operator,
+  type PlanNode,
+  pointAt,
+  pointSecond,
+  takeRows,
+} from './operator.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import type { Eval } from './values.ts';
 
@@ -356,7 +365,8 @@ class InterpretedProber implements Prober {
   *#leftRow(rows: RowBuffer, out: RowBuffer): Task<void> {
     const env = this.#env;
     const { state } = this.#operator;
-    const { type } = this.#plan.options;
+    const { residual, options } = this.#plan;
+    const { type } = options;
     pointAt(env, rows, this.#row);
     if (this.#candidate === -1) {
       this.#met = false;
@@ -365,7 +375,7 @@ class InterpretedProber implements Prober {
     while (this.#candidate > 0) {
       const row = this.#candidate - 1;
       pointSecond(env, this.#build, this.#build.index[row]!);
-      const matches = this.#matchesNow() ?? (yield* this.#matchesLater());
+      const matches = holdsNow(env, residual) ?? (yield* evaluateRow(env, () => residual?.(env))) === true;
       this.#candidate = this.#nextOf[row]!;
       if (matches) {
         this.#met = true;
@@ -401,25 +411,6 @@ class InterpretedProber implements Prober {
   *#lookUpLater(): Task<number> {
     yield* this.#env.finishWait();
     return yield* evaluateRow(this.#env, () => this.#lookUp());
-  }
-
-  /** Does the pair satisfy the rest of the condition? Undefined = it must wait. */
-  #matchesNow(): boolean | undefined {
-    const { residual } = this.#plan;
-    if (residual === undefined) return true;
-    try {
-      const value = residual(this.#env);
-      this.#env.rowDone();
-      return value === true;
-    } catch (thrown) {
-      if (thrown !== SUSPEND) throw thrown;
-      return undefined;
-    }
-  }
-
-  *#matchesLater(): Task<boolean> {
-    yield* this.#env.finishWait();
-    return (yield* evaluateRow(this.#env, () => this.#plan.residual!(this.#env))) === true;
   }
 
   #lookUp(): number {

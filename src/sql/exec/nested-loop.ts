@@ -12,9 +12,18 @@ import type { Task } from '../../base/task.ts';
 import { RowBuffer } from '../../engine/record-port.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { type JoinOptions, KIND_TITLE, PairBuilder } from './join.ts';
-import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, pointSecond, startPlan } from './operator.ts';
+import {
+  BATCH_ROWS,
+  evaluateRow,
+  holdsNow,
+  Operator,
+  type PlanNode,
+  pointAt,
+  pointSecond,
+  startPlan,
+} from './operator.ts';
 import { RowBits, RowCursor, RowStore } from './row-store.ts';
-import { Env, type ExecState, SUSPEND } from './state.ts';
+import { Env, type ExecState } from './state.ts';
 import type { Eval } from './values.ts';
 
 /** Right rows read back from disk at once. */
@@ -174,7 +183,8 @@ class NestedLoopOperator extends Operator {
   /** Puts out what the current left row meets in the block until it is done (`#candidate` is 0 again) or the batch is full. */
   *#leftRow(rows: RowBuffer): Task<void> {
     const env = this.#env;
-    const { type } = this.#plan.options;
+    const { residual, options } = this.#plan;
+    const { type } = options;
     const block = this.#block;
     const row = this.#row;
     env.null0 = false;
@@ -184,7 +194,7 @@ class NestedLoopOperator extends Operator {
     let candidate = once && this.#leftMatched[row] === 1 ? block.count : this.#candidate;
     while (candidate < block.count) {
       pointSecond(env, block, block.index[candidate]!);
-      const matches = this.#matchesNow() ?? (yield* this.#matchesLater());
+      const matches = holdsNow(env, residual) ?? (yield* evaluateRow(env, () => residual?.(env))) === true;
       candidate++;
       if (matches) {
         this.#leftMatched[row] = 1;
@@ -209,25 +219,6 @@ class NestedLoopOperator extends Operator {
       this.#plan.pairs.build(env, this.#out);
       env.null1 = false;
     }
-  }
-
-  /** Does the pair satisfy the condition? Undefined = it must wait. */
-  #matchesNow(): boolean | undefined {
-    const { residual } = this.#plan;
-    if (residual === undefined) return true;
-    try {
-      const value = residual(this.#env);
-      this.#env.rowDone();
-      return value === true;
-    } catch (thrown) {
-      if (thrown !== SUSPEND) throw thrown;
-      return undefined;
-    }
-  }
-
-  *#matchesLater(): Task<boolean> {
-    yield* this.#env.finishWait();
-    return (yield* evaluateRow(this.#env, () => this.#plan.residual!(this.#env))) === true;
   }
 
   /** Looks at one right row for which no left row came; false when there are no more. */

@@ -12,6 +12,7 @@ import type { Scope } from './evaluate.ts';
 import type { Shape } from './shape.ts';
 import type { SpillOwner } from './spill.ts';
 import { type Env, type ExecState, SUSPEND } from './state.ts';
+import type { Eval } from './values.ts';
 
 /** Rows after which an operator hands its batch on. */
 export const BATCH_ROWS = 512;
@@ -117,6 +118,22 @@ export function* evaluateRow<T>(env: Env, evaluate: () => T, undo?: () => void):
     }
     undo?.();
     yield* env.finishWait();
+  }
+}
+
+/**
+ * Does a condition hold for the row or pair that `env` points to? Undefined = it must wait, and `evaluateRow` can. Asked of every
+ * pair of a join, so it makes no generator and no closure.
+ */
+export function holdsNow(env: Env, condition: Eval | undefined): boolean | undefined {
+  if (condition === undefined) return true;
+  try {
+    const value = condition(env);
+    env.rowDone();
+    return value === true;
+  } catch (thrown) {
+    if (thrown !== SUSPEND) throw thrown;
+    return undefined;
   }
 }
 
