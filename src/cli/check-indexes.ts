@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts';
 import type { Task } from '../base/task.ts';
 import type { TableObject } from '../engine/catalog.ts';
+import { place, readLongValues } from '../engine/read-long-values.ts';
 import {
   KeyWriter,
   NEED,
@@ -101,8 +102,12 @@ class TableAudit {
           keys.push(scan.key.slice(0, scan.keyAt(slot)));
           this.#access.toWide(scan.row.view, scan.row.bytes, scan.row.start, this.#wide);
         }
-        for (let i = 0; i < keys.length; i++) {
-          yield* this.#row(i, keys[i]!, problems);
+        const { length } = keys;
+        const inKeys = (v: number): boolean => this.#access.isInKeys(v);
+        for (let i = 0; i < length; i++) {
+          const address = this.#wide.index[i]!;
+          const row = yield* readLongValues(this.#store, this.#access.wideLayout, this.#wide, address, inKeys);
+          yield* this.#row(row, keys[i]!, problems);
           yield* pause();
         }
       }
@@ -111,6 +116,7 @@ class TableAudit {
     }
   }
 
+  /** @param row - its address. */
   *#row(row: number, rowKey: Uint8Array, problems: string[]): Task<void> {
     const { secondary } = this.#access;
     for (let i = 0; i < secondary.length; i++) {
@@ -135,18 +141,9 @@ class TableAudit {
 
   /** Makes the columns' part of an entry's key; false when the row is not in the index. */
   #entryOf(access: IndexAccess, row: number): boolean {
-    const wide = this.#wide;
-    const address = wide.index[row]!;
-    const chunk = wide.chunkOf(address);
+    const { bytes, view, start } = place(this.#wide, row);
     this.#entry.length = 0;
-    return this.#access.appendIndexKey(
-      access,
-      this.#computed,
-      this.#entry,
-      wide.chunks[chunk]!,
-      wide.views[chunk]!,
-      wide.offsetOf(address),
-    );
+    return this.#access.appendIndexKey(access, this.#computed, this.#entry, bytes, view, start);
   }
 
   *entries(pause: () => Task<void>, problems: string[]): Task<void> {

@@ -1,7 +1,9 @@
 /** Hidden row ids: one counter per table without a primary key, found again at the tree's right edge after a restart. */
 import type { Task } from '../base/task.ts';
 import { NEED, OK, type Store, type Transaction, type TreeId } from '../storage/contracts.ts';
-import { readRowId } from './table-access.ts';
+import type { KeyWriter } from '../storage/record/key.ts';
+
+const ROW_ID_BYTES = 6;
 
 export class RowIds {
   readonly #store: Store;
@@ -41,4 +43,20 @@ export class RowIds {
     this.#next.set(tree, id + 1);
     return id;
   }
+}
+
+/** Appends a hidden row id: 48 bits, big-endian. */
+export function appendRowId(key: KeyWriter, id: number): void {
+  key.room(ROW_ID_BYTES);
+  key.view.setUint16(key.length, Math.floor(id / 4294967296));
+  key.view.setUint32(key.length + 2, id >>> 0);
+  key.length += ROW_ID_BYTES;
+}
+
+export function readRowId(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at]! * 256 + bytes[at + 1]!) * 4294967296 +
+    ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) +
+    (bytes[at + 2]! >= 128 ? 4294967296 : 0)
+  );
 }

@@ -4,7 +4,7 @@
  *
  * A row comes in as a *wide* record of the table's live columns; in the tree it is a *narrow* record of the current layout,
  * from which the longest values have moved to the long-value tree if it was too large. Older layouts are translated on
- * reading. The row's key is its primary key, or a hidden row id of 6 bytes, big-endian.
+ * reading. `table-writer.ts` brings rows to their places. The row's key is its primary key, or a hidden row id of 6 bytes, big-endian.
  *
  * An index entry's key is the index's columns (each with a null marker) followed by the row's key; its record is empty.
  * Uniqueness is checked for a key's columns right before the entry goes in, with nothing suspending in between.
@@ -13,25 +13,12 @@ import { assert, broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import { fixedBytes, isVariable } from '../base/physical.ts';
 import type { Task } from '../base/task.ts';
-import {
-  type BulkAppender,
-  EXISTS,
-  NEED,
-  NONE,
-  OK,
-  ROW_NO_KEY_UPDATE,
-  ROW_UPDATE,
-  type Row,
-  type Store,
-  type Transaction,
-} from '../storage/contracts.ts';
-import { appendKeyPart, compareKeys, type KeyPart, KeyWriter, skipKeyPart } from '../storage/record/key.ts';
-import { LONG_REFERENCE_BYTES, RecordLayout, readLongReference } from '../storage/record/layout.ts';
+import type { Store, Transaction } from '../storage/contracts.ts';
+import { appendKeyPart, type KeyPart, type KeyWriter, skipKeyPart } from '../storage/record/key.ts';
+import { LONG_REFERENCE_BYTES, RecordLayout } from '../storage/record/layout.ts';
 import type { RowBuffer } from '../storage/record/row-buffer.ts';
-import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { Catalog, ColumnObject, IndexObject, TableObject } from './catalog.ts';
 
-export const ROW_ID_BYTES = 6;
 const EMPTY = new Uint8Array(0);
 
 /** One index as row changes see it. */
@@ -66,6 +53,8 @@ export class TableAccess {
   readonly primaryParts: readonly KeyPart[] | undefined;
   readonly primaryIndex: IndexObject | undefined;
   readonly secondary: readonly IndexAccess[];
+  /** Variable columns that keys are made of; computed keys may be made of any. */
+  readonly #keyVariables: ReadonlySet<number>;
   readonly #store: Store;
   readonly #older = new Map<number, RecordLayout>();
   #stored = new Uint8Array(8192);
@@ -93,6 +82,20 @@ export class TableAccess {
         parts: this.#parts(index, true),
         computed: index.predicate !== undefined || index.columns.some((c) => c.column === 0),
       }));
+    this.#keyVariables = this.#variablesOfKeys();
+  }
+
+  #variablesOfKeys(): Set<number> {
+    const parts = [this.primaryParts ?? [], ...this.secondary.map((s) => s.parts)].flat();
+    const columns = this.secondary.some((s) => s.computed)
+      ? this.columns.map((_, position) => position)
+      : parts.map((part) => part.column);
+    return new Set(columns.map((column) => this.wideLayout.variableIndex[column]!).filter((v) => v >= 0));
+  }
+
+  /** May a key be made of this variable column? Then it is better not moved out of the row, and read back where it was. */
+  isInKeys(variable: number): boolean {
+    return this.#keyVariables.has(variable);
   }
 
   #parts(index: IndexObject, nullable: boolean): readonly KeyPart[] {
@@ -131,6 +134,9 @@ export class TableAccess {
     return this.#storedView;
   }
 
+  /** True when the record that `toStored` made last refers to long values. */
+  storedHasLong = false;
+
   /**
    * Makes the stored form of a wide row that fits a page. @returns its length in {@link stored}, or −1 when values must move
    * out first.
@@ -145,14 +151,17 @@ export class TableAccess {
     for (let i = 0; i < head; i++) target[i] = bytes[start + i]!;
     this.#storedView.setUint16(0, layout.number, true);
     const shift = wideLayout.dataAt - layout.dataAt;
+    let long = 0;
     for (let v = 0; v < layout.variableCount; v++) {
       const end = view.getUint32(start + wideLayout.offsetsAt + v * 4, true);
+      long |= end;
       this.#storedView.setUint16(
         layout.offsetsAt + v * 2,
         ((end & 0x7fffffff) - shift) | (end >= 0x80000000 ? 0x8000 : 0),
         true,
       );
     }
+    this.storedHasLong = long < 0;
     if (length > layout.dataAt) {
       const from = start + wideLayout.dataAt;
       const count = length - layout.dataAt;
@@ -246,21 +255,17 @@ export class TableAccess {
     const chunk = rows.chunkOf(address);
     const moved = new Map<number, { tree: number; id: number; length: number }>();
     let length = this.storedLength(rows.views[chunk]!, rows.offsetOf(address));
+    if (length <= this.#store.recordBytesMax) return address;
     while (length > this.#store.recordBytesMax) {
       const view = rows.views[chunk]!;
       const start = rows.offsetOf(address);
-      let longest = -1;
-      let longestBytes = LONG_REFERENCE_BYTES;
-      for (let v = 0; v < wideLayout.variableCount; v++) {
-        const bytes = wideLayout.variableEnd(v, view, start) - wideLayout.variableStart(v, view, start);
-        if (!moved.has(v) && !wideLayout.isLong(v, view, start) && bytes > longestBytes)
-          [longest, longestBytes] = [v, bytes];
-      }
-      if (longest < 0)
+      const candidate = this.#longest(view, start, moved, false) ?? this.#longest(view, start, moved, true);
+      if (candidate === undefined)
         throw fail(
           'program_limit_exceeded',
           `row is too big: size ${length}, maximum size ${this.#store.recordBytesMax}`,
         );
+      const [longest, longestBytes] = candidate;
       const from = start + wideLayout.variableStart(longest, view, start);
       const id = yield* this.#store.writeLong(t, this.table.tree, rows.chunks[chunk]!, from, longestBytes);
       moved.set(longest, { tree: this.table.tree, id, length: longestBytes });
@@ -284,6 +289,23 @@ export class TableAccess {
         );
     }
     return rows.finish();
+  }
+
+  /** The longest value that can move out of a row, and its bytes: one of those that keys are made of, or of the others. */
+  #longest(
+    view: DataView,
+    start: number,
+    moved: ReadonlyMap<number, unknown>,
+    ofKeys: boolean,
+  ): readonly [variable: number, bytes: number] | undefined {
+    const { wideLayout } = this;
+    let longest: readonly [number, number] | undefined;
+    for (let v = 0; v < wideLayout.variableCount; v++) {
+      if (this.isInKeys(v) !== ofKeys || moved.has(v) || wideLayout.isLong(v, view, start)) continue;
+      const bytes = wideLayout.variableEnd(v, view, start) - wideLayout.variableStart(v, view, start);
+      if (bytes > (longest?.[1] ?? LONG_REFERENCE_BYTES)) longest = [v, bytes];
+    }
+    return longest;
   }
 
   /** Appends the key of an index entry without the row key; false when the row is not in the index. */
@@ -320,385 +342,4 @@ function keyHasNull(parts: readonly KeyPart[], bytes: Uint8Array, length: number
     at = skipKeyPart(part.kind, part.nullable, part.descending, bytes, at);
   }
   return false;
-}
-
-/** The changes of one statement to one table: holds the buffers that row work needs. Not shared between tasks. */
-export class TableWriter {
-  readonly access: TableAccess;
-  readonly #store: Store;
-  #t: Transaction;
-  readonly #nextRowId: () => number;
-  readonly #computed: ComputedKeys | undefined;
-  /** Key of the row last written. */
-  readonly key: KeyWriter = new KeyWriter();
-  readonly #newKey = new KeyWriter();
-  readonly #indexKey = new KeyWriter();
-  readonly #oldIndexKey = new KeyWriter();
-  readonly #row: Row;
-  /** After a conflict: the live row's key in the table's tree. */
-  readonly conflictKey: KeyWriter = new KeyWriter();
-
-  constructor(
-    store: Store,
-    t: Transaction,
-    access: TableAccess,
-    nextRowId: () => number,
-    computed: ComputedKeys | undefined,
-  ) {
-    this.#store = store;
-    this.#t = t;
-    this.access = access;
-    this.#nextRowId = nextRowId;
-    this.#computed = computed;
-    this.#row = emptyKeyedRow(store);
-  }
-
-  /** Goes on in another transaction. */
-  enter(t: Transaction): void {
-    this.#t = t;
-  }
-
-  /**
-   * Looks for a live row that a new row would collide with, in the given unique indexes; waits for transactions that are
-   * about to make or remove one. @returns the index, and `conflictKey` is set; undefined = none.
-   */
-  *findConflict(rows: RowBuffer, address: number, indexes: readonly IndexObject[]): Task<IndexObject | undefined> {
-    const { access } = this;
-    const bytes = rows.chunks[rows.chunkOf(address)]!;
-    const view = rows.views[rows.chunkOf(address)]!;
-    const start = rows.offsetOf(address);
-    for (const index of indexes) {
-      const key = this.#indexKey;
-      key.length = 0;
-      if (index === access.primaryIndex) access.appendPrimaryKey(key, bytes, view, start);
-      else {
-        const secondary = access.secondary.find((s) => s.index.oid === index.oid)!;
-        if (!access.appendIndexKey(secondary, this.#computed, key, bytes, view, start)) continue;
-        if (access.exemptFromUniqueness(secondary, key)) continue;
-      }
-      const tree = index === access.primaryIndex ? access.table.tree : index.tree;
-      const status = yield* attempt(this.#store, () =>
-        this.#store.checkUnique(this.#t, tree, key.bytes, key.length, this.#row),
-      );
-      if (status === EXISTS) {
-        this.#noteConflict(index, key.length);
-        return index;
-      }
-    }
-    return undefined;
-  }
-
-  /** Commit sequence of the last conflict's row; own changes: Infinity. */
-  conflictSeq = 0;
-
-  #noteConflict(index: IndexObject, prefixLength: number): void {
-    this.conflictSeq = this.#row.commitSeq;
-    const from = index === this.access.primaryIndex ? 0 : prefixLength;
-    this.conflictKey.length = 0;
-    this.conflictKey.append(this.#row.key, from, this.#row.keyLength);
-  }
-
-  /**
-   * Appends a wide row at the right edge of a table without secondary indexes. An attempt: OK, NEED, or NONE when the row
-   * does not go there or is too large, after which the appender must be flushed and {@link insert} takes it.
-   */
-  append(appender: BulkAppender, bytes: Uint8Array, view: DataView, start: number): number {
-    const { access, key } = this;
-    const length = access.toStored(bytes, view, start);
-    if (length < 0) return NONE;
-    key.length = 0;
-    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
-    else access.appendPrimaryKey(key, bytes, view, start);
-    return appender.add(key.bytes, key.length, access.stored, 0, length);
-  }
-
-  /**
-   * Inserts a finished row of the wide layout. @returns the unique index that it violates, after which the statement must
-   * roll back; undefined = done, and {@link key} is the row's key.
-   */
-  *insert(rows: RowBuffer, address: number): Task<IndexObject | undefined> {
-    const { access } = this;
-    let at = address;
-    let chunk = rows.chunkOf(at);
-    let length = access.toStored(rows.chunks[chunk]!, rows.views[chunk]!, rows.offsetOf(at));
-    if (length < 0) {
-      at = yield* access.moveLongValues(this.#t, rows, address);
-      chunk = rows.chunkOf(at);
-      length = access.toStored(rows.chunks[chunk]!, rows.views[chunk]!, rows.offsetOf(at));
-    }
-    const bytes = rows.chunks[chunk]!;
-    const view = rows.views[chunk]!;
-    const start = rows.offsetOf(at);
-    const key = this.key;
-    key.length = 0;
-    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
-    else access.appendPrimaryKey(key, bytes, view, start);
-    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
-    for (;;) {
-      const status = this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
-      if (status === OK) break;
-      if (status === EXISTS) return access.primaryIndex;
-      yield this.#store.need;
-      length = access.toStored(bytes, view, start);
-    }
-    for (let i = 0; i < access.secondary.length; i++) {
-      const secondary = access.secondary[i]!;
-      this.#indexKey.length = 0;
-      if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, bytes, view, start)) continue;
-      const conflict = yield* this.#insertEntry(secondary, this.#indexKey, key);
-      if (conflict) return secondary.index;
-    }
-    return undefined;
-  }
-
-  /**
-   * Inserts a row of a table without secondary indexes, on the spot. An attempt: OK, EXISTS, NEED, or NONE for a row that is
-   * too large. Unless it is OK nothing was inserted, and {@link insert} has to be run.
-   */
-  insertNow(rows: RowBuffer, address: number): number {
-    const { access, key } = this;
-    if (access.secondary.length > 0) return NONE;
-    const chunk = rows.chunkOf(address);
-    const bytes = rows.chunks[chunk]!;
-    const view = rows.views[chunk]!;
-    const start = rows.offsetOf(address);
-    const length = access.toStored(bytes, view, start);
-    if (length < 0) return NONE;
-    key.length = 0;
-    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
-    else access.appendPrimaryKey(key, bytes, view, start);
-    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
-    return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
-  }
-
-  #checkKeyLength(key: KeyWriter, name: string): void {
-    const max = this.#store.keyBytesMax;
-    if (key.length > max)
-      throw fail(
-        'program_limit_exceeded',
-        `index row size ${key.length} exceeds btree version 4 maximum ${max} for index "${name}"`,
-      );
-  }
-
-  /** Inserts an index entry; true when its columns collide with a live one. */
-  *#insertEntry(access: IndexAccess, entry: KeyWriter, rowKey: KeyWriter): Task<boolean> {
-    const prefix = entry.length;
-    const check = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
-    entry.append(rowKey.bytes, 0, rowKey.length);
-    this.#checkKeyLength(entry, access.index.name);
-    for (;;) {
-      if (check) {
-        const unique = this.#store.checkUnique(this.#t, access.index.tree, entry.bytes, prefix, this.#row);
-        if (unique === EXISTS) {
-          this.#noteConflict(access.index, prefix);
-          return true;
-        }
-        if (unique === NEED) {
-          yield this.#store.need;
-          continue;
-        }
-      }
-      const status = this.#store.insert(this.#t, access.index.tree, entry.bytes, entry.length, EMPTY, 0, 0);
-      if (status === OK) return false;
-      if (status === EXISTS) broken(`index ${access.index.name} already has this row`);
-      yield this.#store.need;
-    }
-  }
-
-  /**
-   * Replaces a row whose write lock the transaction can have: `oldRows`/`oldAddress` is its newest state as a wide row,
-   * `oldKey` its key. @returns the violated unique index, or undefined.
-   */
-  *update(
-    oldRows: RowBuffer,
-    oldAddress: number,
-    oldKey: Uint8Array,
-    oldKeyLength: number,
-    rows: RowBuffer,
-    address: number,
-  ): Task<IndexObject | undefined> {
-    const { access } = this;
-    const before = place(oldRows, oldAddress);
-    let at = address;
-    let after = place(rows, at);
-    let length = access.toStored(after.bytes, after.view, after.start);
-    if (length < 0) {
-      at = yield* access.moveLongValues(this.#t, rows, address);
-      after = place(rows, at);
-      length = access.toStored(after.bytes, after.view, after.start);
-    }
-    const key = this.#newKey;
-    key.length = 0;
-    if (access.primaryParts === undefined) key.append(oldKey, 0, oldKeyLength);
-    else access.appendPrimaryKey(key, after.bytes, after.view, after.start);
-    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
-    const moves = compareKeys(key.bytes, 0, key.length, oldKey, 0, oldKeyLength) !== 0;
-    if (moves) {
-      const moved = key.bytes.slice(0, key.length);
-      yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, moved));
-      const status = yield* attempt(this.#store, () => {
-        length = access.toStored(after.bytes, after.view, after.start);
-        return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
-      });
-      if (status === EXISTS) return access.primaryIndex;
-    } else {
-      const mode = this.#touchesUniqueKey(before, after) ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
-      yield* attempt(this.#store, () => {
-        length = access.toStored(after.bytes, after.view, after.start);
-        return this.#store.update(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length, mode);
-      });
-    }
-    this.key.length = 0;
-    this.key.append(key.bytes, 0, key.length);
-    for (let i = 0; i < access.secondary.length; i++) {
-      const conflict = yield* this.#updateEntry(access.secondary[i]!, before, after, oldKey, oldKeyLength, moves);
-      if (conflict) return access.secondary[i]!.index;
-    }
-    yield* this.#removeLongValues(before, after);
-    return undefined;
-  }
-
-  /**
-   * Replaces a row that keeps its key, in a table without secondary indexes, on the spot; the old row must have no long values.
-   * An attempt: OK, NEED, or NONE for a row that is not like that. Unless it is OK nothing was changed, and {@link update} has
-   * to be run.
-   */
-  updateNow(oldKey: Uint8Array, oldKeyLength: number, rows: RowBuffer, address: number): number {
-    const { access } = this;
-    if (access.secondary.length > 0) return NONE;
-    const chunk = rows.chunkOf(address);
-    const bytes = rows.chunks[chunk]!;
-    const view = rows.views[chunk]!;
-    const start = rows.offsetOf(address);
-    if (access.primaryParts !== undefined) {
-      const key = this.#newKey;
-      key.length = 0;
-      access.appendPrimaryKey(key, bytes, view, start);
-      if (compareKeys(key.bytes, 0, key.length, oldKey, 0, oldKeyLength) !== 0) return NONE;
-    }
-    const length = access.toStored(bytes, view, start);
-    if (length < 0) return NONE;
-    const { tree } = access.table;
-    return this.#store.update(this.#t, tree, oldKey, oldKeyLength, access.stored, 0, length, ROW_NO_KEY_UPDATE);
-  }
-
-  /** True when columns of a unique index change: then the row is locked as FOR UPDATE, not FOR NO KEY UPDATE. */
-  #touchesUniqueKey(before: Place, after: Place): boolean {
-    for (const secondary of this.access.secondary) {
-      if (secondary.index.unique && !secondary.computed && !this.#sameEntry(secondary, before, after)) return true;
-    }
-    return false;
-  }
-
-  #sameEntry(secondary: IndexAccess, before: Place, after: Place): boolean {
-    const { access } = this;
-    this.#oldIndexKey.length = 0;
-    this.#indexKey.length = 0;
-    const was = access.appendIndexKey(
-      secondary,
-      this.#computed,
-      this.#oldIndexKey,
-      before.bytes,
-      before.view,
-      before.start,
-    );
-    const is = access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start);
-    if (!was || !is) return was === is;
-    return (
-      compareKeys(
-        this.#oldIndexKey.bytes,
-        0,
-        this.#oldIndexKey.length,
-        this.#indexKey.bytes,
-        0,
-        this.#indexKey.length,
-      ) === 0
-    );
-  }
-
-  *#updateEntry(
-    secondary: IndexAccess,
-    before: Place,
-    after: Place,
-    oldKey: Uint8Array,
-    oldKeyLength: number,
-    moves: boolean,
-  ): Task<boolean> {
-    if (!moves && this.#sameEntry(secondary, before, after)) return false;
-    const { access } = this;
-    const old = this.#oldIndexKey;
-    old.length = 0;
-    if (access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) {
-      old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () =>
-        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
-      );
-    }
-    this.#indexKey.length = 0;
-    if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start))
-      return false;
-    return yield* this.#insertEntry(secondary, this.#indexKey, this.key);
-  }
-
-  /** Deletes a row: its entry in every index, its long values, and itself. */
-  *remove(oldRows: RowBuffer, oldAddress: number, oldKey: Uint8Array, oldKeyLength: number): Task<void> {
-    const { access } = this;
-    const before = place(oldRows, oldAddress);
-    yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, undefined));
-    for (let i = 0; i < access.secondary.length; i++) {
-      const secondary = access.secondary[i]!;
-      const old = this.#oldIndexKey;
-      old.length = 0;
-      if (!access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) continue;
-      old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () =>
-        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
-      );
-    }
-    yield* this.#removeLongValues(before, undefined);
-  }
-
-  /** Gives up the long values of the old row that the new one does not carry on. */
-  *#removeLongValues(before: Place, after: Place | undefined): Task<void> {
-    const layout = this.access.wideLayout;
-    for (let v = 0; v < layout.variableCount; v++) {
-      if (!layout.isLong(v, before.view, before.start)) continue;
-      const { tree, id } = readLongReference(
-        before.view,
-        before.start + layout.variableStart(v, before.view, before.start),
-      );
-      if (after !== undefined && layout.isLong(v, after.view, after.start)) {
-        const kept = readLongReference(after.view, after.start + layout.variableStart(v, after.view, after.start));
-        if (kept.id === id && kept.tree === tree) continue;
-      }
-      yield* this.#store.removeLong(this.#t, tree, id);
-    }
-  }
-}
-
-interface Place {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly start: number;
-}
-
-function place(rows: RowBuffer, address: number): Place {
-  const chunk = rows.chunkOf(address);
-  return { bytes: rows.chunks[chunk]!, view: rows.views[chunk]!, start: rows.offsetOf(address) };
-}
-
-/** Appends a hidden row id: 48 bits, big-endian. */
-export function appendRowId(key: KeyWriter, id: number): void {
-  key.room(ROW_ID_BYTES);
-  key.view.setUint16(key.length, Math.floor(id / 4294967296));
-  key.view.setUint32(key.length + 2, id >>> 0);
-  key.length += ROW_ID_BYTES;
-}
-
-export function readRowId(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at]! * 256 + bytes[at + 1]!) * 4294967296 +
-    ((bytes[at + 2]! << 24) | (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!) +
-    (bytes[at + 2]! >= 128 ? 4294967296 : 0)
-  );
 }

@@ -26,7 +26,8 @@ import {
   RowBuffer,
   type RowLockMode,
 } from '../../engine/record-port.ts';
-import { type TableAccess, TableWriter } from '../../engine/table-access.ts';
+import type { TableAccess } from '../../engine/table-access.ts';
+import { TableWriter } from '../../engine/table-writer.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { type Copier, columnCopier } from './copy.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';

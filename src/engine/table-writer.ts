@@ -1,0 +1,408 @@
+/**
+ * Writing a table's rows: into its tree, its indexes and its long values.
+ *
+ * A long value belongs to one record. A row that comes from elsewhere (another table, another column) may carry a reference to
+ * somebody else's: such a value is read, and the row gets a copy of its own. An updated row keeps the long values of the columns
+ * that it does not change.
+ */
+import { broken } from '../base/assert.ts';
+import { fail } from '../base/errors.ts';
+import type { Task } from '../base/task.ts';
+import {
+  type BulkAppender,
+  EXISTS,
+  NEED,
+  NONE,
+  OK,
+  ROW_NO_KEY_UPDATE,
+  ROW_UPDATE,
+  type Row,
+  type Store,
+  type Transaction,
+} from '../storage/contracts.ts';
+import { compareKeys, KeyWriter } from '../storage/record/key.ts';
+import { readLongReference } from '../storage/record/layout.ts';
+import type { RowBuffer } from '../storage/record/row-buffer.ts';
+import { attempt, emptyKeyedRow } from './attempt.ts';
+import type { IndexObject } from './catalog.ts';
+import { type Place, place, readLongValues } from './read-long-values.ts';
+import { appendRowId } from './row-ids.ts';
+import type { ComputedKeys, IndexAccess, TableAccess } from './table-access.ts';
+
+const EMPTY = new Uint8Array(0);
+
+/** The changes of one statement to one table: holds the buffers that row work needs. Not shared between tasks. */
+export class TableWriter {
+  readonly access: TableAccess;
+  readonly #store: Store;
+  #t: Transaction;
+  readonly #nextRowId: () => number;
+  readonly #computed: ComputedKeys | undefined;
+  /** Key of the row last written. */
+  readonly key: KeyWriter = new KeyWriter();
+  readonly #newKey = new KeyWriter();
+  readonly #indexKey = new KeyWriter();
+  readonly #oldIndexKey = new KeyWriter();
+  readonly #row: Row;
+  /** After a conflict: the live row's key in the table's tree. */
+  readonly conflictKey: KeyWriter = new KeyWriter();
+
+  constructor(
+    store: Store,
+    t: Transaction,
+    access: TableAccess,
+    nextRowId: () => number,
+    computed: ComputedKeys | undefined,
+  ) {
+    this.#store = store;
+    this.#t = t;
+    this.access = access;
+    this.#nextRowId = nextRowId;
+    this.#computed = computed;
+    this.#row = emptyKeyedRow(store);
+  }
+
+  /** Goes on in another transaction. */
+  enter(t: Transaction): void {
+    this.#t = t;
+  }
+
+  /**
+   * Looks for a live row that a new row would collide with, in the given unique indexes; waits for transactions that are
+   * about to make or remove one. @returns the index, and `conflictKey` is set; undefined = none.
+   */
+  *findConflict(rows: RowBuffer, address: number, indexes: readonly IndexObject[]): Task<IndexObject | undefined> {
+    const { access } = this;
+    const { bytes, view, start } = yield* this.#keyed(rows, address);
+    for (const index of indexes) {
+      const key = this.#indexKey;
+      key.length = 0;
+      if (index === access.primaryIndex) access.appendPrimaryKey(key, bytes, view, start);
+      else {
+        const secondary = access.secondary.find((s) => s.index.oid === index.oid)!;
+        if (!access.appendIndexKey(secondary, this.#computed, key, bytes, view, start)) continue;
+        if (access.exemptFromUniqueness(secondary, key)) continue;
+      }
+      const tree = index === access.primaryIndex ? access.table.tree : index.tree;
+      const status = yield* attempt(this.#store, () =>
+        this.#store.checkUnique(this.#t, tree, key.bytes, key.length, this.#row),
+      );
+      if (status === EXISTS) {
+        this.#noteConflict(index, key.length);
+        return index;
+      }
+    }
+    return undefined;
+  }
+
+  /** Commit sequence of the last conflict's row; own changes: Infinity. */
+  conflictSeq = 0;
+
+  #noteConflict(index: IndexObject, prefixLength: number): void {
+    this.conflictSeq = this.#row.commitSeq;
+    const from = index === this.access.primaryIndex ? 0 : prefixLength;
+    this.conflictKey.length = 0;
+    this.conflictKey.append(this.#row.key, from, this.#row.keyLength);
+  }
+
+  /**
+   * Appends a wide row at the right edge of a table without secondary indexes. An attempt: OK, NEED, or NONE when the row
+   * does not go there or is too large, after which the appender must be flushed and {@link insert} takes it.
+   */
+  append(appender: BulkAppender, bytes: Uint8Array, view: DataView, start: number): number {
+    const { access, key } = this;
+    const length = access.toStored(bytes, view, start);
+    if (length < 0 || access.storedHasLong) return NONE;
+    key.length = 0;
+    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
+    else access.appendPrimaryKey(key, bytes, view, start);
+    return appender.add(key.bytes, key.length, access.stored, 0, length);
+  }
+
+  /**
+   * Inserts a finished row of the wide layout. @returns the unique index that it violates, after which the statement must
+   * roll back; undefined = done, and {@link key} is the row's key.
+   */
+  *insert(rows: RowBuffer, address: number): Task<IndexObject | undefined> {
+    const { access } = this;
+    // What is stored, and what keys are made of: the same unless values have to move out.
+    let stored = place(rows, address);
+    let keyed = stored;
+    let length = access.toStored(stored.bytes, stored.view, stored.start);
+    if (length < 0 || access.storedHasLong) {
+      const own = yield* this.#own(rows, address, undefined);
+      keyed = place(rows, own);
+      stored = place(rows, yield* access.moveLongValues(this.#t, rows, own));
+      length = access.toStored(stored.bytes, stored.view, stored.start);
+    }
+    const { bytes, view, start } = keyed;
+    const key = this.key;
+    key.length = 0;
+    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
+    else access.appendPrimaryKey(key, bytes, view, start);
+    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
+    for (;;) {
+      const status = this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+      if (status === OK) break;
+      if (status === EXISTS) return access.primaryIndex;
+      yield this.#store.need;
+      length = access.toStored(stored.bytes, stored.view, stored.start);
+    }
+    for (let i = 0; i < access.secondary.length; i++) {
+      const secondary = access.secondary[i]!;
+      this.#indexKey.length = 0;
+      if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, bytes, view, start)) continue;
+      const conflict = yield* this.#insertEntry(secondary, this.#indexKey, key);
+      if (conflict) return secondary.index;
+    }
+    return undefined;
+  }
+
+  /**
+   * Inserts a row of a table without secondary indexes, on the spot. An attempt: OK, EXISTS, NEED, or NONE for a row that is
+   * too large. Unless it is OK nothing was inserted, and {@link insert} has to be run.
+   */
+  insertNow(rows: RowBuffer, address: number): number {
+    const { access, key } = this;
+    if (access.secondary.length > 0) return NONE;
+    const chunk = rows.chunkOf(address);
+    const bytes = rows.chunks[chunk]!;
+    const view = rows.views[chunk]!;
+    const start = rows.offsetOf(address);
+    const length = access.toStored(bytes, view, start);
+    if (length < 0 || access.storedHasLong) return NONE;
+    key.length = 0;
+    if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
+    else access.appendPrimaryKey(key, bytes, view, start);
+    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
+    return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+  }
+
+  #checkKeyLength(key: KeyWriter, name: string): void {
+    const max = this.#store.keyBytesMax;
+    if (key.length > max)
+      throw fail(
+        'program_limit_exceeded',
+        `index row size ${key.length} exceeds btree version 4 maximum ${max} for index "${name}"`,
+      );
+  }
+
+  /** Inserts an index entry; true when its columns collide with a live one. */
+  *#insertEntry(access: IndexAccess, entry: KeyWriter, rowKey: KeyWriter): Task<boolean> {
+    const prefix = entry.length;
+    const check = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
+    entry.append(rowKey.bytes, 0, rowKey.length);
+    this.#checkKeyLength(entry, access.index.name);
+    for (;;) {
+      if (check) {
+        const unique = this.#store.checkUnique(this.#t, access.index.tree, entry.bytes, prefix, this.#row);
+        if (unique === EXISTS) {
+          this.#noteConflict(access.index, prefix);
+          return true;
+        }
+        if (unique === NEED) {
+          yield this.#store.need;
+          continue;
+        }
+      }
+      const status = this.#store.insert(this.#t, access.index.tree, entry.bytes, entry.length, EMPTY, 0, 0);
+      if (status === OK) return false;
+      if (status === EXISTS) broken(`index ${access.index.name} already has this row`);
+      yield this.#store.need;
+    }
+  }
+
+  /**
+   * Replaces a row whose write lock the transaction can have: `oldRows`/`oldAddress` is its newest state as a wide row,
+   * `oldKey` its key. @returns the violated unique index, or undefined.
+   */
+  *update(
+    oldRows: RowBuffer,
+    oldAddress: number,
+    oldKey: Uint8Array,
+    oldKeyLength: number,
+    rows: RowBuffer,
+    address: number,
+  ): Task<IndexObject | undefined> {
+    const { access } = this;
+    const before = place(oldRows, oldAddress);
+    const keyedBefore = yield* this.#keyed(oldRows, oldAddress);
+    let after = place(rows, address);
+    let keyed = after;
+    let length = access.toStored(after.bytes, after.view, after.start);
+    if (length < 0 || access.storedHasLong) {
+      const own = yield* this.#own(rows, address, before);
+      keyed = yield* this.#keyed(rows, own);
+      after = place(rows, yield* access.moveLongValues(this.#t, rows, own));
+      length = access.toStored(after.bytes, after.view, after.start);
+    }
+    const key = this.#newKey;
+    key.length = 0;
+    if (access.primaryParts === undefined) key.append(oldKey, 0, oldKeyLength);
+    else access.appendPrimaryKey(key, keyed.bytes, keyed.view, keyed.start);
+    this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
+    const moves = compareKeys(key.bytes, 0, key.length, oldKey, 0, oldKeyLength) !== 0;
+    if (moves) {
+      const moved = key.bytes.slice(0, key.length);
+      yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, moved));
+      const status = yield* attempt(this.#store, () => {
+        length = access.toStored(after.bytes, after.view, after.start);
+        return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+      });
+      if (status === EXISTS) return access.primaryIndex;
+    } else {
+      const mode = this.#touchesUniqueKey(keyedBefore, keyed) ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
+      yield* attempt(this.#store, () => {
+        length = access.toStored(after.bytes, after.view, after.start);
+        return this.#store.update(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length, mode);
+      });
+    }
+    this.key.length = 0;
+    this.key.append(key.bytes, 0, key.length);
+    for (let i = 0; i < access.secondary.length; i++) {
+      const conflict = yield* this.#updateEntry(access.secondary[i]!, keyedBefore, keyed, oldKey, oldKeyLength, moves);
+      if (conflict) return access.secondary[i]!.index;
+    }
+    yield* this.#removeLongValues(before, after);
+    return undefined;
+  }
+
+  /**
+   * Replaces a row that keeps its key, in a table without secondary indexes, on the spot; the old row must have no long values.
+   * An attempt: OK, NEED, or NONE for a row that is not like that. Unless it is OK nothing was changed, and {@link update} has
+   * to be run.
+   */
+  updateNow(oldKey: Uint8Array, oldKeyLength: number, rows: RowBuffer, address: number): number {
+    const { access } = this;
+    if (access.secondary.length > 0) return NONE;
+    const chunk = rows.chunkOf(address);
+    const bytes = rows.chunks[chunk]!;
+    const view = rows.views[chunk]!;
+    const start = rows.offsetOf(address);
+    if (access.primaryParts !== undefined) {
+      const key = this.#newKey;
+      key.length = 0;
+      access.appendPrimaryKey(key, bytes, view, start);
+      if (compareKeys(key.bytes, 0, key.length, oldKey, 0, oldKeyLength) !== 0) return NONE;
+    }
+    const length = access.toStored(bytes, view, start);
+    if (length < 0 || access.storedHasLong) return NONE;
+    const { tree } = access.table;
+    return this.#store.update(this.#t, tree, oldKey, oldKeyLength, access.stored, 0, length, ROW_NO_KEY_UPDATE);
+  }
+
+  /** True when columns of a unique index change: then the row is locked as FOR UPDATE, not FOR NO KEY UPDATE. */
+  #touchesUniqueKey(before: Place, after: Place): boolean {
+    for (const secondary of this.access.secondary) {
+      if (secondary.index.unique && !secondary.computed && !this.#sameEntry(secondary, before, after)) return true;
+    }
+    return false;
+  }
+
+  #sameEntry(secondary: IndexAccess, before: Place, after: Place): boolean {
+    const { access } = this;
+    this.#oldIndexKey.length = 0;
+    this.#indexKey.length = 0;
+    const was = access.appendIndexKey(
+      secondary,
+      this.#computed,
+      this.#oldIndexKey,
+      before.bytes,
+      before.view,
+      before.start,
+    );
+    const is = access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start);
+    if (!was || !is) return was === is;
+    return (
+      compareKeys(
+        this.#oldIndexKey.bytes,
+        0,
+        this.#oldIndexKey.length,
+        this.#indexKey.bytes,
+        0,
+        this.#indexKey.length,
+      ) === 0
+    );
+  }
+
+  *#updateEntry(
+    secondary: IndexAccess,
+    before: Place,
+    after: Place,
+    oldKey: Uint8Array,
+    oldKeyLength: number,
+    moves: boolean,
+  ): Task<boolean> {
+    if (!moves && this.#sameEntry(secondary, before, after)) return false;
+    const { access } = this;
+    const old = this.#oldIndexKey;
+    old.length = 0;
+    if (access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) {
+      old.append(oldKey, 0, oldKeyLength);
+      yield* attempt(this.#store, () =>
+        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
+      );
+    }
+    this.#indexKey.length = 0;
+    if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start))
+      return false;
+    return yield* this.#insertEntry(secondary, this.#indexKey, this.key);
+  }
+
+  /** Deletes a row: its entry in every index, its long values, and itself. */
+  *remove(oldRows: RowBuffer, oldAddress: number, oldKey: Uint8Array, oldKeyLength: number): Task<void> {
+    const { access } = this;
+    const before = place(oldRows, oldAddress);
+    const keyed = yield* this.#keyed(oldRows, oldAddress);
+    yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, undefined));
+    for (let i = 0; i < access.secondary.length; i++) {
+      const secondary = access.secondary[i]!;
+      const old = this.#oldIndexKey;
+      old.length = 0;
+      if (!access.appendIndexKey(secondary, this.#computed, old, keyed.bytes, keyed.view, keyed.start)) continue;
+      old.append(oldKey, 0, oldKeyLength);
+      yield* attempt(this.#store, () =>
+        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
+      );
+    }
+    yield* this.#removeLongValues(before, undefined);
+  }
+
+  /** Gives a new row, as it is written, copies of long values that are others'. @returns its address. */
+  *#own(rows: RowBuffer, address: number, before: Place | undefined): Task<number> {
+    const after = place(rows, address);
+    const foreign = (v: number): boolean => !this.#keepsLong(v, before, after);
+    return yield* readLongValues(this.#store, this.access.wideLayout, rows, address, foreign);
+  }
+
+  /** A row with all that keys are made of inside of it. */
+  *#keyed(rows: RowBuffer, address: number): Task<Place> {
+    const { access } = this;
+    const inKeys = (v: number): boolean => access.isInKeys(v);
+    return place(rows, yield* readLongValues(this.#store, access.wideLayout, rows, address, inKeys));
+  }
+
+  /** Has the row's old state the same long value in the same column? */
+  #keepsLong(v: number, before: Place | undefined, after: Place): boolean {
+    const layout = this.access.wideLayout;
+    if (before === undefined || !layout.isLong(v, before.view, before.start)) return false;
+    const old = readLongReference(before.view, before.start + layout.variableStart(v, before.view, before.start));
+    const now = readLongReference(after.view, after.start + layout.variableStart(v, after.view, after.start));
+    return old.id === now.id && old.tree === now.tree;
+  }
+
+  /** Gives up the long values of the old row that the new one does not carry on. */
+  *#removeLongValues(before: Place, after: Place | undefined): Task<void> {
+    const layout = this.access.wideLayout;
+    for (let v = 0; v < layout.variableCount; v++) {
+      if (!layout.isLong(v, before.view, before.start)) continue;
+      const { tree, id } = readLongReference(
+        before.view,
+        before.start + layout.variableStart(v, before.view, before.start),
+      );
+      if (after !== undefined && layout.isLong(v, after.view, after.start) && this.#keepsLong(v, before, after))
+        continue;
+      yield* this.#store.removeLong(this.#t, tree, id);
+    }
+  }
+}

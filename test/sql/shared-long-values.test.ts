@@ -1,0 +1,83 @@
+/** A long value belongs to one record: rows and columns that get it from elsewhere have copies of their own. */
+import { expect, test } from 'vitest';
+import { memoryInstance, TestSession } from '../support/in-process.ts';
+
+const LONG = `(select string_agg(md5(i::text), '') from generate_series(1, 2000) i)`;
+const MD5 = 'd75cbef011067d060dabd80f63878c5f';
+
+async function session(): Promise<TestSession> {
+  const s = new TestSession(await memoryInstance());
+  for (const name of ['a', 'b']) await s.run(`create table ${name} (id int primary key, t text, u text)`);
+  await s.run(`insert into a values (1, ${LONG}, null)`);
+  return s;
+}
+
+/** Takes away whatever nobody refers to any more. */
+async function emptied(s: TestSession, change: string): Promise<void> {
+  await s.run(change);
+  await s.run('vacuum');
+}
+
+test.each([
+  ['INSERT … SELECT', ['insert into b select * from a'], 'select md5(t) from b'],
+  [
+    'INSERT … SELECT of many rows',
+    ['insert into b select i, t, null from a, generate_series(1, 50) i'],
+    'select distinct md5(t) from b',
+  ],
+  ['CREATE TABLE AS', ['create table c as select * from a'], 'select md5(t) from c'],
+  ['UPDATE … FROM', ["insert into b values (1, 'x', 'y')", 'update b set u = a.t from a'], 'select md5(u) from b'],
+  [
+    'ON CONFLICT DO UPDATE',
+    ["insert into b values (1, 'x')", 'insert into b select * from a on conflict (id) do update set t = excluded.t'],
+    'select md5(t) from b',
+  ],
+])('%s', async (_what, statements, query) => {
+  const s = await session();
+  for (const statement of statements) await s.run(statement);
+  await emptied(s, 'delete from a');
+  expect(await s.rows(query)).toEqual([[MD5]]);
+});
+
+test('a column that takes another column over', async () => {
+  const s = await session();
+  await s.run('update a set u = t');
+  await emptied(s, "update a set t = 'short'");
+  expect(await s.rows('select t, md5(u) from a')).toEqual([['short', MD5]]);
+  await s.run('update a set t = u, u = t');
+  await emptied(s, 'update a set id = 2, u = null');
+  expect(await s.rows('select id, md5(t), u from a')).toEqual([['2', MD5, null]]);
+  await emptied(s, 'delete from a');
+  expect(await s.rows('select count(*) from a')).toEqual([['0']]);
+});
+
+test('columns that swap their long values keep both', async () => {
+  const s = await session();
+  await s.run(`update a set u = repeat('u', 50000)`);
+  await emptied(s, 'update a set t = u, u = t');
+  expect(await s.rows('select md5(t) = md5(repeat($$u$$, 50000)), md5(u) from a')).toEqual([['t', MD5]]);
+});
+
+test('keys are made of values that lie outside of their row, too', async () => {
+  const s = new TestSession(await memoryInstance());
+  const columns = [...'abcdefghijkl'];
+  await s.run(`create table x (id int primary key, ${columns.map((c) => `${c} text`).join(', ')})`);
+  await s.run('create index x_a on x (a)');
+  await s.run('create index x_upper on x (upper(a)) where length(f) > 500');
+  await s.run('insert into x select i, i::text from generate_series(1000, 3000) i');
+  const values = columns.map((c) => `repeat('${c}' || i, 400)`).join(', ');
+  await s.run(`insert into x select i, ${values} from generate_series(1, 5) i`);
+  const find = (i: number): Promise<(string | null)[][]> =>
+    s.rows(`select id, length(f) from x where a = repeat('a${i}', 400)`);
+  expect(await find(3)).toEqual([['3', '800']]);
+  // All columns are in keys, so some of them must move out.
+  for (const c of columns.slice(1)) await s.run(`create index on x (${c})`);
+  await s.run("update x set b = 'x' where id = 3");
+  expect(await find(3)).toEqual([['3', '800']]);
+  await s.run("update x set a = repeat('a9', 400) where id = 3");
+  expect(await find(3)).toEqual([]);
+  expect(await find(9)).toEqual([['3', '800']]);
+  await s.run('delete from x where id = 3');
+  expect(await find(9)).toEqual([]);
+  expect(await s.rows("select count(*) from x where a >= 'a'")).toEqual([['4']]);
+});
