@@ -73,6 +73,32 @@ export interface LayoutObject {
   readonly columns: readonly number[];
 }
 
+/** One of the things that a partitioned table is divided by. */
+export interface PartitionKey {
+  /** Column number, or 0 when `expression` says what it is divided by. */
+  readonly column: number;
+  readonly expression?: string;
+  readonly type: Oid;
+  readonly typmod: number;
+  readonly physical: { readonly kind: PhysicalKind; readonly scale: number };
+}
+
+/** PARTITION BY. */
+export interface Partitioning {
+  readonly strategy: 'range' | 'list' | 'hash';
+  readonly keys: readonly PartitionKey[];
+}
+
+/** A value of a partition's bound: its stored bytes in base64, or what stands for none. NULL is for lists only. */
+export type BoundDatum = { readonly stored: string } | 'null' | 'minvalue' | 'maxvalue';
+
+/** FOR VALUES … of a partition. */
+export type PartitionBound =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'list'; readonly values: readonly BoundDatum[] }
+  | { readonly kind: 'range'; readonly from: readonly BoundDatum[]; readonly to: readonly BoundDatum[] }
+  | { readonly kind: 'hash'; readonly modulus: number; readonly remainder: number };
+
 export interface TableObject extends ObjectBase {
   readonly kind: 'table';
   readonly persistence: 'permanent' | 'temporary';
@@ -83,6 +109,10 @@ export interface TableObject extends ObjectBase {
   readonly primaryIndex?: Oid;
   /** The index that CLUSTER last ordered the rows by; it may be gone. */
   readonly clusteredBy?: Oid;
+  /** Set for a partitioned table: its rows lie in its partitions, and its own trees stay empty. */
+  readonly partitioning?: Partitioning;
+  /** Set for a partition. */
+  readonly partition?: { readonly parent: Oid; readonly bound: PartitionBound };
   /** pg_class.reloptions as `name=value`. */
   readonly options: readonly string[];
   readonly rowType: Oid;
@@ -117,6 +147,8 @@ export interface IndexObject extends ObjectBase {
   readonly disabled?: true;
   /** Oid of the constraint that it implements, 0 = none. */
   readonly constraint: Oid;
+  /** The index of the partitioned table that this one is a part of. */
+  readonly parent?: Oid;
 }
 
 export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
@@ -142,6 +174,8 @@ export interface ConstraintObject extends ObjectBase {
   readonly deferrable: boolean;
   readonly initiallyDeferred: boolean;
   readonly validated: boolean;
+  /** The constraint of the partitioned table that this one was inherited from. */
+  readonly parent?: Oid;
 }
 
 export interface SequenceObject extends ObjectBase {
@@ -219,6 +253,8 @@ export class Catalog {
   readonly #schemas: ReadonlyMap<string, SchemaObject>;
   /** Table oid → objects that belong to it (indexes, constraints, statistics). */
   readonly #members: ReadonlyMap<Oid, readonly CatalogObject[]>;
+  /** Partitioned table oid → its partitions. */
+  readonly #partitions: ReadonlyMap<Oid, readonly TableObject[]>;
 
   constructor(objects: Iterable<CatalogObject>, version: number) {
     this.version = version;
@@ -226,6 +262,7 @@ export class Catalog {
     const relations = new Map<string, RelationObject>();
     const schemas = new Map<string, SchemaObject>();
     const members = new Map<Oid, CatalogObject[]>();
+    const partitions = new Map<Oid, TableObject[]>();
     const addMember = (table: Oid, object: CatalogObject): void => {
       const list = members.get(table);
       if (list === undefined) members.set(table, [object]);
@@ -242,6 +279,13 @@ export class Catalog {
           relations.set(`${object.schema}/${object.name}`, object);
           break;
         case 'table':
+          if (object.partition !== undefined) {
+            const siblings = partitions.get(object.partition.parent);
+            if (siblings === undefined) partitions.set(object.partition.parent, [object]);
+            else siblings.push(object);
+          }
+          relations.set(`${object.schema}/${object.name}`, object);
+          break;
         case 'sequence':
         case 'view':
           relations.set(`${object.schema}/${object.name}`, object);
@@ -262,6 +306,7 @@ export class Catalog {
     this.#relations = relations;
     this.#schemas = schemas;
     this.#members = members;
+    this.#partitions = partitions;
   }
 
   /** A catalog with these objects added or replaced (by oid) and those oids removed. */
@@ -293,6 +338,27 @@ export class Catalog {
     const object = this.#byOid.get(oid);
     if (object?.kind !== 'table') throw fail('undefined_table', `could not open relation with OID ${oid}`);
     return object;
+  }
+
+  /** The partitions of a table, in no order that means anything; none of one that is not partitioned. */
+  partitionsOf(table: Oid): readonly TableObject[] {
+    return this.#partitions.get(table) ?? [];
+  }
+
+  /** A table's partitions, theirs, and so on, each before those below it. */
+  *descendantsOf(table: Oid): Iterable<TableObject> {
+    for (const partition of this.partitionsOf(table)) {
+      yield partition;
+      yield* this.descendantsOf(partition.oid);
+    }
+  }
+
+  /** The partitioned tables that a partition belongs to, nearest first. */
+  *ancestorsOf(table: TableObject): Iterable<TableObject> {
+    for (let at = table; at.partition !== undefined; ) {
+      at = this.table(at.partition.parent);
+      yield at;
+    }
   }
 
   /** Indexes that are kept and used: all but disabled ones. */

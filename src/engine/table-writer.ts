@@ -349,12 +349,22 @@ export class TableWriter {
     return yield* this.#insertEntry(secondary, this.#indexKey, this.key);
   }
 
-  /** Deletes a row: its entry in every index, its long values, and itself. */
-  *remove(oldRows: RowBuffer, oldAddress: number, oldKey: Uint8Array, oldKeyLength: number): Task<void> {
+  /**
+   * Deletes a row: its entry in every index, its long values, and itself.
+   *
+   * @param movedTo - what whoever waits for the row is told: where it is now.
+   */
+  *remove(
+    oldRows: RowBuffer,
+    oldAddress: number,
+    oldKey: Uint8Array,
+    oldKeyLength: number,
+    movedTo?: Uint8Array,
+  ): Task<void> {
     const { access } = this;
     const before = place(oldRows, oldAddress);
     const keyed = yield* this.#keyed(oldRows, oldAddress);
-    yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, undefined));
+    yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, movedTo));
     for (let i = 0; i < access.secondary.length; i++) {
       const secondary = access.secondary[i]!;
       const old = this.#oldIndexKey;

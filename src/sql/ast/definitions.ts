@@ -419,7 +419,20 @@ export type AlterTableAction =
   | { readonly kind: 'validateConstraint'; readonly at: number; readonly name: Name }
   | { readonly kind: 'setOptions' | 'resetOptions'; readonly at: number; readonly options: readonly Option[] }
   | { readonly kind: 'ownerTo'; readonly at: number; readonly owner: Name }
-  /** `set logged`, `cluster on`, `enable trigger`, `attach partition` …: recognised to be refused by name. */
+  /** `bound` is undefined for an index, which has none. */
+  | {
+      readonly kind: 'attachPartition';
+      readonly at: number;
+      readonly partition: QualifiedName;
+      readonly bound: PartitionOf['bound'] | undefined;
+    }
+  | {
+      readonly kind: 'detachPartition';
+      readonly at: number;
+      readonly partition: QualifiedName;
+      readonly mode: 'plain' | 'concurrently' | 'finalize';
+    }
+  /** `set logged`, `cluster on`, `enable trigger` …: recognised to be refused by name. */
   | { readonly kind: 'other'; readonly at: number; readonly what: string; readonly name: Name | null };
 
 /** ALTER TABLE, and the same actions spelt ALTER INDEX, ALTER VIEW, ALTER SEQUENCE. */

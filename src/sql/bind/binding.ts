@@ -205,7 +205,13 @@ export class Binding {
     if (columns !== '' && star != null) this.#references.push({ at, end: at + star[0].length, text: columns });
   }
 
+  /** A table that is used to be locked so far, and its partitions with it. */
   locks(table: TableObject, mode: TableLock): void {
+    for (const partition of this.context.catalog.descendantsOf(table.oid)) this.#lock(partition, mode);
+    this.#lock(table, mode);
+  }
+
+  #lock(table: TableObject, mode: TableLock): void {
     this.uses(table);
     const known = this.#locks.get(table.oid);
     if (known === undefined || LOCK_RANK[known] < LOCK_RANK[mode]) this.#locks.set(table.oid, mode);

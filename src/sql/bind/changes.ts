@@ -21,6 +21,7 @@ import { coerceToBoolean, locationOf, resolveUntyped, tryCoerce } from './coerce
 import { bindExpression } from './expressions.ts';
 import { type BoundFrom, bindFromList, bindScan } from './from.ts';
 import { bindInsert } from './inserts.ts';
+import { bindPartitions } from './partitions.ts';
 import { bindWith, withNode } from './queries.ts';
 import { findTarget } from './relations.ts';
 import { bindRules, defaultOf, liveColumns, rowColumns, rowItem } from './rules.ts';
@@ -192,7 +193,7 @@ function bindTarget(b: Binding, level: Level, s: UpdateStatement | DeleteStateme
   const table = findTarget(b, s.table);
   b.locks(table, 'row exclusive');
   const alias: Alias | null = s.alias === null ? null : { name: s.alias, columns: [] };
-  const from = bindScan(b, level, table, null, alias);
+  const from = bindScan(b, level, table, null, alias, s.only);
   return { table, from, item: from.items[0]! };
 }
 
@@ -249,6 +250,7 @@ function bindUpdate(b: Binding, s: UpdateStatement, parent: Level | null): Logic
     input: input.node,
     set,
     rules,
+    partitions: s.only ? undefined : bindPartitions(b, table, row),
     returning,
     columns: returning?.columns ?? [],
   };
@@ -272,6 +274,7 @@ function bindDelete(b: Binding, s: DeleteStatement, parent: Level | null): Logic
     target: item.scan!.node,
     input: input.node,
     rules,
+    partitions: s.only ? undefined : bindPartitions(b, table, row),
     returning,
     columns: returning?.columns ?? [],
   };

@@ -78,7 +78,7 @@ function bindTable(b: Binding, level: Level, item: TableItem): BoundFrom {
   switch (object.kind) {
     case 'table': {
       b.locks(object, 'access share');
-      return bindScan(b, level, object, alias === null ? schema : null, alias);
+      return bindScan(b, level, object, alias === null ? schema : null, alias, item.only);
     }
     case 'view':
       return bindView(b, level, object, alias === null ? schema : null, alias);
@@ -98,6 +98,7 @@ export function bindScan(
   table: TableObject,
   schema: string | null,
   alias: Alias | null,
+  only: boolean,
 ): BoundFrom {
   const live = table.columns.filter((c) => !c.dropped);
   const columns = live.map(
@@ -108,7 +109,7 @@ export function bindScan(
     }),
   );
   const numbers = live.map((c) => c.number);
-  const node: ScanNode = { kind: 'scan', table, numbers, columns, alias: alias?.name.text ?? table.name };
+  const node: ScanNode = { kind: 'scan', table, numbers, columns, alias: alias?.name.text ?? table.name, only };
   const scan: ScanBuilder = { node, columns, numbers };
   const item = makeItem(b, alias, table.name, columns.map(scopeColumn), { schema, scan, rowType: table.rowType });
   return { node, items: [level.register(item)] };

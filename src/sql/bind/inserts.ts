@@ -9,6 +9,7 @@ import { assign, bindReturning, nullOf, targetColumn, whyGenerated } from './cha
 import { locationOf, resolveUntyped } from './coerce.ts';
 import { bindConflict } from './conflicts.ts';
 import { bindExpression } from './expressions.ts';
+import { bindPartitions } from './partitions.ts';
 import { bindDraft, draftOf, rowsParameter } from './queries.ts';
 import { findTarget } from './relations.ts';
 import { bindRules, defaultOf, liveColumns, rowColumns, rowItem } from './rules.ts';
@@ -34,6 +35,7 @@ export function bindInsert(b: Binding, s: InsertStatement, parent: Level | null)
     targets: source.columns.map((column) => column.number),
     defaults,
     rules: bindRules(b, table, row),
+    partitions: bindPartitions(b, table, row, onConflict?.arbiters),
     onConflict,
     returning,
     columns: returning?.columns ?? [],

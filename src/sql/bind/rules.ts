@@ -4,10 +4,11 @@
  * The catalog keeps these as SQL text. Each is bound over ids that stand for the complete new row.
  */
 
-import type { ColumnObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { parseExpressionText } from '../parser/parser.ts';
-import type { Column, Expr, RowRules } from '../plan/logical.ts';
+import { boundsOf } from '../partitions/bounds.ts';
+import type { Column, Expr, PartitionLevel, RowRules } from '../plan/logical.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerce, coerceToBoolean } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
@@ -56,7 +57,50 @@ export function bindRules(b: Binding, table: TableObject, row: readonly Column[]
     .liveIndexesOf(table.oid)
     .filter(isComputed)
     .map((index) => ({ index, ...bindIndex(b, table, row, index) }));
-  return { row, checks, generated, indexes };
+  return { row, checks, generated, indexes, partition: partitionLevels(b, table, row, undefined) };
+}
+
+/** The ids of a row as another table of the same partitioned table has its columns: by their names. */
+export function rowAs(from: TableObject, row: readonly Column[], to: TableObject): Column[] {
+  const live = liveColumns(from);
+  return liveColumns(to).map((c) => row[live.findIndex((own) => own.name === c.name)]!);
+}
+
+/** What a table is divided by, over its row. */
+export function bindPartitionKeys(
+  b: Binding,
+  table: TableObject,
+  partitioning: Partitioning,
+  row: readonly Column[],
+): Expr[] {
+  const live = liveColumns(table);
+  return partitioning.keys.map((key) =>
+    key.expression === undefined
+      ? columnRef(row[live.findIndex((c) => c.number === key.column)]!)
+      : bindStored(b, table, row, key.expression, 'index', (expr) =>
+          coerce(b, expr, { oid: key.type, typmod: key.typmod }, 'implicit'),
+        ),
+  );
+}
+
+/** What keeps rows in a partition, from its parent up to the table `top`, or to the last. */
+export function partitionLevels(
+  b: Binding,
+  table: TableObject,
+  row: readonly Column[],
+  top: TableObject | undefined,
+): PartitionLevel[] {
+  const { catalog } = b.context;
+  const levels: PartitionLevel[] = [];
+  let child = table;
+  for (const parent of catalog.ancestorsOf(table)) {
+    if (child.oid === top?.oid || parent.partitioning === undefined) break;
+    const bounds = boundsOf(catalog, parent, parent.partitioning);
+    const keys = bindPartitionKeys(b, parent, parent.partitioning, rowAs(table, row, parent));
+    levels.push({ bounds, keys, position: bounds.partitions.indexOf(child) });
+    child = parent;
+  }
+  return levels;
 }
 
 function isComputed(index: IndexObject): boolean {

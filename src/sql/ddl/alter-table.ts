@@ -8,25 +8,23 @@
 import { ERRORS, ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
-import { RowBuffer, RowMemory } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import { canCoerce } from '../bind/coerce.ts';
-import { type BoundTableExpression, bindTableExpression, tableRules } from '../bind/table-rules.ts';
+import { type BoundTableExpression, bindTableExpression } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
-import { Shape } from '../exec/shape.ts';
-import { columnWriter, typeEntry } from '../exec/values.ts';
+import { storedBytes } from '../exec/stored-value.ts';
+import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
-import type { SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
+import { addKeyConstraint, setNotNull } from './add-key.ts';
 import { alterIndex, changeTableOptions } from './alter-options.ts';
-import { buildIndex } from './build-index.ts';
-import { makeCheck, makeForeignKey, makeKeyConstraint } from './constraints.ts';
+import { makeCheck, makeForeignKey } from './constraints.ts';
 import { addDefaults, defaultOf, readColumn } from './create-table.ts';
 import type { Definer } from './definer.ts';
 import { dropConstraint, dropObjects } from './drop.ts';
+import { attachPartition, detachPartition } from './partitions.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { changeSequence, makeSequence, sequenceValues } from './sequences.ts';
-import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
 
 export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
   const found = d.findRelation(s.name);
@@ -133,6 +131,12 @@ function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<
     case 'dropExpression':
       yield* dropExpression(d, table, action);
       return;
+    case 'attachPartition':
+      yield* attachPartition(d, table, action);
+      return;
+    case 'detachPartition':
+      yield* detachPartition(d, table, action);
+      return;
     case 'ownerTo':
       if (action.owner.text !== 'postgres' && action.owner.text !== 'current_user' && action.owner.text !== d.sql.user)
         throw d.error('undefined_object', `role "${action.owner.text}" does not exist`, undefined);
@@ -223,19 +227,6 @@ function* addColumn(
     });
 }
 
-/** A value's bytes as its kind stores them, in base64: what rows of older layouts answer. */
-function storedBytes(column: ColumnObject, value: SqlValue): string {
-  const shape = new Shape([{ id: 1, type: column.type, typmod: column.typmod, physical: column.physical }]);
-  const rows = new RowBuffer(shape.layout, new RowMemory(Number.POSITIVE_INFINITY));
-  rows.start();
-  columnWriter(shape, 0)(rows, value);
-  rows.finish();
-  const { layout } = shape;
-  const from = layout.fixedAt[0]! >= 0 ? layout.fixedAt[0]! : layout.dataAt;
-  const end = layout.fixedAt[0]! >= 0 ? layout.bitmapAt : layout.variableEnd(0, rows.view, rows.at);
-  return Buffer.from(rows.bytes.subarray(rows.at + from, rows.at + end)).toString('base64');
-}
-
 function* hasAnyRow(d: Definer, table: TableObject): Task<boolean> {
   const schema = d.catalog.object(table.schema)!.name;
   return (yield* d.sql.runInternal(`SELECT 1 FROM ${quote(schema)}.${quote(table.name)} LIMIT 1`, [])) > 0;
@@ -307,21 +298,6 @@ function* removeConstraintObject(d: Definer, constraint: ConstraintObject, casca
   yield* dropConstraint(d, constraint, cascade);
   const index = d.catalog.object(constraint.index);
   if (index?.kind === 'index' && constraint.type !== 'foreign') yield* dropObjects(d, [index], true);
-}
-
-function* setNotNull(d: Definer, table: TableObject, column: ColumnObject): Task<void> {
-  const schema = d.catalog.object(table.schema)!.name;
-  const nulls = yield* d.sql.runInternal(
-    `SELECT 1 FROM ${quote(schema)}.${quote(table.name)} WHERE ${quote(column.name)} IS NULL LIMIT 1`,
-    [],
-  );
-  if (nulls > 0)
-    throw fail('not_null_violation', `column "${column.name}" of relation "${table.name}" contains null values`, {
-      table: table.name,
-      column: column.name,
-      schema,
-    });
-  yield* changeColumn(d, table, column, { notNull: true });
 }
 
 function notCast(column: string, type: Oid, using: boolean): string {
@@ -410,30 +386,7 @@ function* addConstraint(
     if (constraint.validated) yield* validate(d, d.catalog.table(table.oid), constraint);
     return;
   }
-  if (c.usingIndex !== null) throw d.unsupported('ADD CONSTRAINT … USING INDEX', c.at);
-  if (c.kind === 'primaryKey') {
-    if (d.catalog.constraintsOf(table.oid).some((x) => x.type === 'primary'))
-      throw d.error(
-        'invalid_table_definition',
-        `multiple primary keys for table "${table.name}" are not allowed`,
-        undefined,
-      );
-    for (const name of c.columns) {
-      const column = d.column(d.catalog.table(table.oid), name);
-      if (!column.notNull) yield* setNotNull(d, d.catalog.table(table.oid), column);
-    }
-  }
-  const now = d.catalog.table(table.oid);
-  const { index, constraint } = yield* makeKeyConstraint(d, now, c, c.columns, c.kind === 'primaryKey', new Set());
-  if (c.kind === 'primaryKey') {
-    tellIdleOptions(d, primarySpaceOptions(d, now.options, index.options, c.options));
-    yield* rebuildTable(d, now, { ...now, primaryIndex: index.oid }, (row) => row, undefined, { index, constraint });
-    return;
-  }
-  yield* d.put(index);
-  yield* d.put(constraint);
-  const next = yield* d.putTable(now);
-  yield* buildIndex(d, next, index, tableRules(d.sql.bindContext(), next));
+  yield* addKeyConstraint(d, table, c);
 }
 
 function constraintNamed(d: Definer, table: TableObject, name: string): ConstraintObject {

@@ -53,16 +53,18 @@ export interface RowOrder {
  * one even in REPEATABLE READ: what is built from it must hold for everybody. Columns get fresh ids; the row key is the last
  * column.
  *
- * @param only - numbers of the columns that are read; undefined = all.
+ * @param numbers - of the columns that are read; undefined = all.
+ * @param only - false: of a partitioned table the rows of its partitions.
  */
 export function readTable(
   d: Definer,
   table: TableObject,
   order: readonly RowOrder[] = [],
-  only?: readonly number[],
+  numbers?: readonly number[],
+  only = true,
 ): TableReader {
   const { engine } = d;
-  const live = table.columns.filter((c) => !c.dropped && (only === undefined || only.includes(c.number)));
+  const live = table.columns.filter((c) => !c.dropped && (numbers === undefined || numbers.includes(c.number)));
   const columns: Column[] = live.map((c, i) => ({ id: i + 1, name: c.name, type: c.type, typmod: c.typmod }));
   const key: Column = { id: live.length + 1, name: '', type: 17, typmod: -1 };
   const scan: ScanNode = {
@@ -71,6 +73,7 @@ export function readTable(
     alias: table.name,
     columns: [...columns, key],
     numbers: [...live.map((c) => c.number), ROW_KEY],
+    only,
   };
   const planner = new Planner(engine, live.length + 1, () => []);
   const unsorted = planner.exactly(

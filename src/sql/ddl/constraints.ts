@@ -97,7 +97,8 @@ function nameFor(
 
 /**
  * The index and constraint objects of PRIMARY KEY and UNIQUE. The index of a primary key takes the table's tree when
- * `clustered`; others get a tree of their own, which the caller fills if the table has rows.
+ * `clustered`; others get a tree of their own, which the caller fills if the table has rows. `kept` are options as the catalog
+ * keeps them, in place of the statement's.
  */
 export function* makeKeyConstraint(
   d: Definer,
@@ -106,6 +107,7 @@ export function* makeKeyConstraint(
   names: readonly Name[],
   clustered: boolean,
   pending: PendingNames,
+  kept?: readonly string[],
 ): Task<{ index: IndexObject; constraint: ConstraintObject }> {
   if (c.include.length > 0) throw d.unsupported('INCLUDE in a constraint', c.at);
   if (c.tablespace !== null) throw d.unsupported('a tablespace', c.at);
@@ -122,9 +124,10 @@ export function* makeKeyConstraint(
     pending,
     true,
   );
-  const options = d.storageOptions(c.options, 'index');
+  requireWholePartitionKey(d, table, primary ? 'PRIMARY KEY' : 'UNIQUE', columns);
+  const options = kept ?? d.storageOptions(c.options, 'index');
   // What the options of a clustered key mean is a matter of the table's tree.
-  if (!clustered) tellIdleOptions(d, options);
+  if (!clustered && kept === undefined) tellIdleOptions(d, options);
   const tree = clustered ? table.tree : yield* newIndexTree(d, table.tree, options);
   const indexOid = yield* d.takeOid();
   const constraintOid = yield* d.takeOid();
@@ -306,4 +309,38 @@ function referencedIndex(
       undefined,
     );
   return found;
+}
+
+/**
+ * A key of a partitioned table must hold all that the table is divided by: only then is it unique over all partitions.
+ *
+ * @throws 0A000
+ */
+export function requireWholePartitionKey(
+  d: Definer,
+  table: TableObject,
+  kind: string,
+  columns: readonly IndexColumn[],
+): void {
+  for (const key of table.partitioning?.keys ?? []) {
+    if (key.column === 0)
+      throw d.error(
+        'feature_not_supported',
+        `unsupported ${kind} constraint with partition key definition`,
+        undefined,
+        {
+          detail: `${kind} constraints cannot be used when partition keys include expressions.`,
+        },
+      );
+    if (columns.some((c) => c.column === key.column)) continue;
+    const name = table.columns.find((c) => c.number === key.column)!.name;
+    throw d.error(
+      'feature_not_supported',
+      'unique constraint on partitioned table must include all partitioning columns',
+      undefined,
+      {
+        detail: `${kind} constraint on table "${table.name}" lacks column "${name}" which is part of the partition key.`,
+      },
+    );
+  }
 }

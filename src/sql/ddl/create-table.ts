@@ -23,6 +23,8 @@ import type { TypeEntry } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { readPartitioning } from './partition-keys.ts';
+import { inheritedColumns, joinAsNew, placeOfNew } from './partitions.ts';
 import { makeSequence, sequenceValues } from './sequences.ts';
 import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
 import { newTableTree } from './tree-space.ts';
@@ -162,11 +164,13 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
     d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return;
   }
-  const columns: NewColumn[] = [];
+  const place = s.partitionOf === null ? undefined : yield* placeOfNew(d, s, s.partitionOf);
+  const columns: NewColumn[] = place === undefined ? [] : inheritedColumns(d, place.parent, s.elements);
   const tableKeys: KeyConstraint[] = [];
   const tableChecks: CheckConstraint[] = [];
   const tableForeign: ForeignKeyConstraint[] = [];
   for (const element of s.elements) {
+    if (element.kind === 'columnDefinition' && place !== undefined) continue;
     if (element.kind === 'columnDefinition') columns.push(readColumn(d, s.name.name, element, columns.length + 1));
     else if (element.kind === 'like') columns.push(...copiedColumns(d, element, columns.length));
     else if (element.kind === 'check') tableChecks.push(element);
@@ -175,21 +179,28 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
     else tableKeys.push(element);
   }
   checkColumns(d, columns, s);
-  const options = d.storageOptions(s.options, 'table');
+  const options =
+    place !== undefined && s.options.length === 0 ? place.parent.options : d.storageOptions(s.options, 'table');
   const primary = primaryKey(d, s.name.name, columns, tableKeys);
   const primaryTexts = primary === undefined ? [] : d.storageOptions(primary.key.options, 'index');
   tellIdleOptions(d, primarySpaceOptions(d, options, primaryTexts, primary?.key.options ?? []));
   const tree = yield* newTableTree(d, options, primaryTexts);
-  const table = yield* makeTable(d, schema, s.name.name, columns, options, tree, primary?.names ?? []);
+  const bare = yield* makeTable(d, schema, s.name.name, columns, options, tree, primary?.names ?? []);
+  const table: TableObject = {
+    ...bare,
+    ...(s.partitionBy === null ? {} : { partitioning: readPartitioning(d, bare, s.partitionBy) }),
+    ...(place === undefined ? {} : { partition: { parent: place.parent.oid, bound: place.bound } }),
+  };
   yield* finishTable(d, table, columns, tableKeys, tableChecks, tableForeign);
+  if (place === undefined) return;
+  d.engine.nextCommand();
+  yield* joinAsNew(d, place, table.oid);
 }
 
 function refuse(d: Definer, s: CreateTableStatement): void {
   if (s.temporary) throw d.unsupported('CREATE TEMPORARY TABLE', s.at);
   if (s.unlogged) throw d.unsupported('CREATE UNLOGGED TABLE', s.at);
   if (s.inherits.length > 0) throw d.unsupported('INHERITS', s.inherits[0]!.at);
-  if (s.partitionBy !== null) throw d.unsupported('PARTITION BY', s.partitionBy.at);
-  if (s.partitionOf !== null) throw d.unsupported('PARTITION OF', s.at);
   if (s.tablespace !== null && s.tablespace.text !== 'pg_default') throw d.unsupported('a tablespace', s.tablespace.at);
   if (s.accessMethod !== null && s.accessMethod.text !== 'heap')
     throw d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);

@@ -1,15 +1,28 @@
 /** Objects as SQL text: what pg_get_indexdef and pg_get_constraintdef answer. */
-import type { Catalog, ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type {
+  Catalog,
+  ConstraintObject,
+  IndexColumn,
+  IndexObject,
+  Oid,
+  PartitionKey,
+  TableObject,
+} from '../../engine/catalog.ts';
 import { displayName, quoteIdentifier } from '../session/names.ts';
 
 function columnName(table: TableObject, number: number): string {
   return quoteIdentifier(table.columns.find((c) => c.number === number)?.name ?? '?');
 }
 
-function keyText(table: TableObject, key: IndexColumn): string {
+function keyText(table: TableObject, key: Pick<IndexColumn, 'column' | 'expression'>): string {
   if (key.column !== 0) return columnName(table, key.column);
   const text = key.expression ?? '';
   return /^[\w.]+\(.*\)$/s.test(text) ? text : `(${text})`;
+}
+
+/** A partition key as PARTITION BY names it. */
+export function partitionKeyText(table: TableObject, key: PartitionKey): string {
+  return keyText(table, key);
 }
 
 /** A kept expression, in parentheses unless it is one operand already: in them, a call, a name. */

@@ -8,10 +8,12 @@
  */
 import { REQUEST_ROW_LOCK, type Task } from '../../base/task.ts';
 import { emptyKeyedRow } from '../../engine/attempt.ts';
-import type { ConstraintObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
+import type { Catalog, ConstraintObject, IndexObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
 import { EXISTS, KeyWriter, LOCK_WAIT, NEED, OK, ROW_KEY_SHARE } from '../../engine/record-port.ts';
+import { boundsOf } from '../partitions/bounds.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { appendPart, EXACT } from './key-values.ts';
+import { leafOfKeys } from './partition-routing.ts';
 import type { ExecState } from './state.ts';
 import { missingParent, stillReferenced } from './violations.ts';
 
@@ -27,21 +29,44 @@ interface ChildAction {
   readonly next: readonly SqlValue[] | undefined;
 }
 
+/** A foreign key to a table, or to the partitioned table that it is a part of: with the columns as they are numbered here. */
+interface Reference {
+  readonly constraint: ConstraintObject;
+  readonly columns: readonly number[];
+}
+
+function referencesTo(catalog: Catalog, table: TableObject): Reference[] {
+  const found: Reference[] = [];
+  for (const parent of [table, ...catalog.ancestorsOf(table)]) {
+    const nameOf = (number: number): string => parent.columns.find((c) => c.number === number)!.name;
+    for (const constraint of catalog.referencesTo(parent.oid)) {
+      // What a partition has inherited is done by the constraint of its partitioned table.
+      if (constraint.parent !== undefined) continue;
+      const columns = constraint.foreign!.columns.map(
+        (number) => table.columns.find((c) => !c.dropped && c.name === nameOf(number))!.number,
+      );
+      found.push({ constraint, columns });
+    }
+  }
+  return found;
+}
+
 /** Collects the work of one statement on one table. */
 export class ForeignKeyWork {
   readonly #state: ExecState;
   readonly #live: readonly number[];
   readonly #own: readonly ConstraintObject[];
-  readonly #references: readonly ConstraintObject[];
+  readonly #references: readonly Reference[];
   #parents: ParentCheck[] = [];
   #children: ChildAction[] = [];
 
-  constructor(state: ExecState, table: TableObject) {
+  /** @param table - undefined: none of its rows concern any foreign key. */
+  constructor(state: ExecState, table: TableObject | undefined) {
     this.#state = state;
     const { catalog } = state.session;
-    this.#live = table.columns.filter((c) => !c.dropped).map((c) => c.number);
-    this.#own = catalog.constraintsOf(table.oid).filter((c) => c.type === 'foreign');
-    this.#references = catalog.referencesTo(table.oid);
+    this.#live = table?.columns.filter((c) => !c.dropped).map((c) => c.number) ?? [];
+    this.#own = table === undefined ? [] : catalog.constraintsOf(table.oid).filter((c) => c.type === 'foreign');
+    this.#references = table === undefined ? [] : referencesTo(catalog, table);
   }
 
   /** False when the table takes part in no foreign key: callers need not make values. */
@@ -71,10 +96,10 @@ export class ForeignKeyWork {
   }
 
   #gone(old: readonly SqlValue[], next: readonly SqlValue[] | undefined): void {
-    for (const constraint of this.#references) {
-      const before = this.#pick(constraint.foreign!.columns, old);
+    for (const { constraint, columns } of this.#references) {
+      const before = this.#pick(columns, old);
       if (before.includes(null)) continue;
-      const after = next === undefined ? undefined : this.#pick(constraint.foreign!.columns, next);
+      const after = next === undefined ? undefined : this.#pick(columns, next);
       if (after !== undefined && same(before, after)) continue;
       this.#children.push({ constraint, old: before, next: after });
     }
@@ -107,18 +132,45 @@ function same(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
   );
 }
 
+/** Where a child's values have their parent: the table, the index to look in, and the columns as they are numbered there. */
+function parentPlace(
+  catalog: Catalog,
+  { foreign, index: top }: ConstraintObject,
+  values: readonly SqlValue[],
+): { parent: TableObject; index: IndexObject; columns: readonly number[] } | undefined {
+  let parent = catalog.table(foreign!.table);
+  let index = catalog.object(top);
+  const names = foreign!.columns.map((number) => parent.columns.find((c) => c.number === number)!.name);
+  while (parent.partitioning !== undefined) {
+    const { columns } = parent;
+    const named = (number: number): string | undefined => columns.find((c) => c.number === number)?.name;
+    const bounds = boundsOf(catalog, parent, parent.partitioning);
+    const partition = leafOfKeys(bounds, (key) => values[names.indexOf(named(key.column) ?? '')] ?? null);
+    if (partition === undefined) return undefined;
+    const above = index;
+    parent = partition;
+    index = catalog.liveIndexesOf(partition.oid).find((own) => own.parent === above?.oid);
+  }
+  if (index?.kind !== 'index') return undefined;
+  return {
+    parent,
+    index,
+    columns: names.map((name) => parent.columns.find((c) => !c.dropped && c.name === name)!.number),
+  };
+}
+
 /** Looks for the parent of a child's values and locks it. */
 export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
   const { session } = state;
   const { catalog, store } = session;
   const { constraint, values } = check;
-  const parent = catalog.table(constraint.foreign!.table);
-  const index = catalog.object(constraint.index);
-  if (index?.kind !== 'index' || values.includes(null)) throw missingParent(catalog, constraint, values, state.context);
+  const place = values.includes(null) ? undefined : parentPlace(catalog, constraint, values);
+  if (place === undefined) throw missingParent(catalog, constraint, values, state.context);
+  const { parent, index, columns } = place;
   const key = new KeyWriter();
   const clustered = parent.primaryIndex === index.oid;
   for (const part of index.columns) {
-    const position = constraint.foreign!.columns.indexOf(part.column);
+    const position = columns.indexOf(part.column);
     const keyPart = {
       kind: part.physical.kind,
       column: 0,

@@ -28,15 +28,25 @@ import type { ColumnId, Expr } from '../plan/logical.ts';
 import { columnCopier } from './copy.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
+import { requireHere } from './row-holder.ts';
 import { Shape } from './shape.ts';
 import { Env, type ExecState, newRow } from './state.ts';
 import type { Eval } from './values.ts';
 
-export interface LockTarget {
+/** A table that holds rows of a target, and the scan's columns there, as the input may carry them. */
+export interface LockLeaf {
   readonly table: TableObject;
-  readonly key: ColumnId;
-  /** The scan's columns, as the input may carry them. */
   readonly columns: readonly { readonly id: ColumnId; readonly number: number }[];
+}
+
+export interface LockTarget {
+  /** The table as the statement names it. */
+  readonly table: TableObject;
+  /** Itself, or those of its partitions that hold rows. */
+  readonly leaves: readonly LockLeaf[];
+  readonly key: ColumnId;
+  /** The column that says which of the leaves; undefined = there is but one. */
+  readonly partition: ColumnId | undefined;
   readonly strength: 'key share' | 'share' | 'no key update' | 'update';
   readonly wait: 'wait' | 'nowait' | 'skip';
   readonly recheck: Expr | undefined;
@@ -129,7 +139,8 @@ class LockRowsOperator extends Operator {
         env.r0 + shape.layout.variableStart(variable, env.v0, env.r0),
         env.r0 + shape.layout.variableEnd(variable, env.v0, env.r0),
       );
-      const status = yield* this.#lock(target, key);
+      const leaf = this.#leafOf(target);
+      const status = yield* this.#lock(target, leaf, key);
       if (status === WOULD_BLOCK) {
         if (target.wait === 'skip') return false;
         throw fail('lock_not_available', `could not obtain lock on row in relation "${target.table.name}"`);
@@ -143,21 +154,28 @@ class LockRowsOperator extends Operator {
           `could not serialize access due to concurrent ${status === NONE ? 'delete' : 'update'}`,
         );
       if (status === NONE) return false;
-      this.#merge(target);
+      this.#merge(leaf);
       const recheck = rechecks[t];
       if (recheck !== undefined && (yield* evaluateRow(env, () => recheck(env))) !== true) return false;
     }
     return true;
   }
 
-  *#lock(target: LockTarget, key: Uint8Array): Task<number> {
+  /** Where the target's row of the environment's row lies. */
+  #leafOf({ leaves, partition }: LockTarget): LockLeaf {
+    if (partition === undefined) return leaves[0]!;
+    const { shape } = this.#plan;
+    return leaves[this.#env.v0.getInt32(this.#env.r0 + shape.layout.fixedAt[shape.require(partition)]!, true)]!;
+  }
+
+  *#lock(target: LockTarget, { table }: LockLeaf, key: Uint8Array): Task<number> {
     const { session } = this.state;
     const policy = target.wait === 'wait' ? LOCK_WAIT : target.wait === 'nowait' ? LOCK_NOWAIT : LOCK_SKIP;
     let at = key;
     for (;;) {
       const status = session.store.lockRow(
         session.transaction,
-        target.table.tree,
+        table.tree,
         at,
         at.length,
         MODE[target.strength],
@@ -166,16 +184,18 @@ class LockRowsOperator extends Operator {
         this.#row,
       );
       if (status === NEED) yield session.need();
-      else if (status === NONE && this.#row.movedTo !== undefined) at = this.#row.movedTo;
-      else return status === OK ? OK : status;
+      else if (status === NONE && this.#row.movedTo !== undefined) {
+        at = this.#row.movedTo;
+        requireHere(at);
+      } else return status === OK ? OK : status;
     }
   }
 
   /** Puts the newest version's values into the row that the environment points to (a copy of it). */
-  #merge(target: LockTarget): void {
+  #merge({ table, columns }: LockLeaf): void {
     const env = this.#env;
     const { shape } = this.#plan;
-    const access = this.state.session.access(target.table);
+    const access = this.state.session.access(table);
     let [v, b, r] = [this.#row.view, this.#row.bytes, this.#row.start];
     if (v.getUint16(r, true) !== access.layout.number) {
       access.translate(v, b, r);
@@ -189,7 +209,7 @@ class LockRowsOperator extends Operator {
     out.clear();
     out.start();
     shape.columns.forEach((column, to) => {
-      const own = target.columns.find((c) => c.id === column.id && c.number > 0);
+      const own = columns.find((c) => c.id === column.id && c.number > 0);
       if (own === undefined) columnCopier(shape, to, shape, to)(env.v0, env.b0, env.r0, out);
       else columnCopier(stored, access.position(own.number), shape, to)(v, b, r, out);
     });

@@ -29,25 +29,36 @@ import {
 import type { TableAccess } from '../../engine/table-access.ts';
 import { TableWriter } from '../../engine/table-writer.ts';
 import type { SqlValue } from '../types/contracts.ts';
+import { ChangeOperator } from './change-operator.ts';
 import { type Copier, columnCopier } from './copy.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';
 import { HashTable } from './hash-table.ts';
 import type { DeleteOptions, InsertOptions, ModifyPlan, UpdateOptions } from './modify.ts';
-import { BATCH_ROWS, evaluateNow, evaluateRow, Operator, pointAt, pointSecond, startPlan, WAITS } from './operator.ts';
-import { RowHolder } from './row-holder.ts';
+import {
+  BATCH_ROWS,
+  evaluateNow,
+  evaluateRow,
+  type Operator,
+  pointAt,
+  pointSecond,
+  startPlan,
+  WAITS,
+} from './operator.ts';
+import { movesAway } from './partition-routing.ts';
+import { ELSEWHERE, RowHolder } from './row-holder.ts';
 import { Env, type ExecState } from './state.ts';
 import { uniqueViolation } from './violations.ts';
 
 /** A batch of at least this many rows is worth building leaves for. */
 const BULK_ROWS = 32;
 
-/** The number of rows that a change affected, for its command tag. */
-export interface Affected {
-  affected: number;
-}
+/** Takes a row that an update has sent to another partition, with all but its foreign keys. */
+export type Mover = (rows: RowBuffer, number: number) => Task<void>;
 
-export class ModifyOperator extends Operator implements Affected {
+export class ModifyOperator extends ChangeOperator {
   affected = 0;
+  /** Set where rows may leave the table for another partition. */
+  mover: Mover | undefined;
   readonly #plan: ModifyPlan;
   readonly #access: TableAccess;
   readonly #input: Operator;
@@ -64,6 +75,7 @@ export class ModifyOperator extends Operator implements Affected {
   #writer: TableWriter | undefined;
   #foreign: ForeignKeyWork | undefined;
   #catalog: Catalog | undefined;
+  #bulk: BulkAppender | undefined;
   /** True when something is to be done for each row after it was written. */
   #answers = false;
   /** Column of the input that holds the row key; −1 for INSERT. */
@@ -103,7 +115,9 @@ export class ModifyOperator extends Operator implements Affected {
       );
     else this.#writer.enter(session.transaction);
     if (this.#foreign === undefined || this.#catalog !== session.catalog) {
-      this.#foreign = new ForeignKeyWork(this.state, table);
+      const { options } = this.#plan;
+      const arrives = options.kind === 'insert' && options.arrives === true;
+      this.#foreign = new ForeignKeyWork(this.state, arrives ? undefined : table);
       this.#catalog = session.catalog;
     }
     this.#answers = this.#foreign.concerned || this.#plan.returning !== undefined;
@@ -164,33 +178,57 @@ export class ModifyOperator extends Operator implements Affected {
   }
 
   *#run(): Task<void> {
-    const { options } = this.#plan;
-    const { session } = this.state;
-    const appends = this.#plan.appendsOnly && !this.#foreign!.concerned;
-    let bulk: BulkAppender | undefined;
     for (;;) {
       let rows = this.#rows ?? this.#input.nextNow();
       this.#rows = undefined;
       if (rows === WAITS) rows = yield* this.#input.next();
       if (rows === undefined) break;
-      if (appends && rows.count >= BULK_ROWS)
-        bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
-      if (bulk !== undefined) {
-        yield* this.#append(rows, bulk);
-        if (this.state.spent(rows.count * 2)) yield this.state.session.slice();
-        continue;
-      }
-      for (let i = 0; i < rows.count; i++) {
-        if (this.#built < 0) this.#new.clear();
-        this.#old.clear();
-        if (options.kind !== 'insert') yield* this.#change(rows, i, options);
-        else if (this.#built >= 0 || !this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
-        if (this.state.spent(4)) yield this.state.session.slice();
-      }
+      yield* this.take(rows);
     }
-    if (bulk !== undefined) while (bulk.flush() === NEED) yield this.state.session.need();
-    if (this.#foreign!.concerned) yield* this.#foreign!.finish();
+    yield* this.settle();
+    yield* this.finish();
     this.#ran = true;
+  }
+
+  /** Makes the change that each row of a batch of the input asks for. */
+  *take(rows: RowBuffer): Task<void> {
+    const { options } = this.#plan;
+    const { session } = this.state;
+    if (this.#plan.appendsOnly && !this.#foreign!.concerned && rows.count >= BULK_ROWS)
+      this.#bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
+    if (this.#bulk !== undefined) {
+      yield* this.#append(rows, this.#bulk);
+      if (this.state.spent(rows.count * 2)) yield session.slice();
+      return;
+    }
+    for (let i = 0; i < rows.count; i++) {
+      if (this.#built < 0) this.#new.clear();
+      this.#old.clear();
+      if (options.kind !== 'insert') yield* this.#change(rows, i, options);
+      else if (this.#built >= 0 || !this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
+      if (this.state.spent(4)) yield session.slice();
+    }
+  }
+
+  /** Writes what has been gathered for the table's right edge. */
+  *settle(): Task<void> {
+    if (this.#bulk !== undefined) while (this.#bulk.flush() === NEED) yield this.state.session.need();
+    this.#bulk = undefined;
+  }
+
+  /** Sees to the foreign keys of all rows taken. */
+  *finish(): Task<void> {
+    if (this.#foreign!.concerned) yield* this.#foreign!.finish();
+  }
+
+  /** Hands on the RETURNING rows of what was taken since the last call. */
+  takeReturned(into: RowBuffer): void {
+    const out = this.#out;
+    for (let i = 0; i < out.count; i++) {
+      const address = out.index[i]!;
+      into.appendRow(out.chunks[address >>> 13]!, out.views[address >>> 13]!, (address & 8191) << 3);
+    }
+    out.clear();
   }
 
   /**
@@ -400,6 +438,7 @@ export class ModifyOperator extends Operator implements Affected {
     );
     const made = yield* plan.rules.complete(env, this.#new, this.#new.count - 1);
     yield* plan.rules.check(env, this.#new, made);
+    if (plan.levels !== undefined && !(yield* this.#staysHere(made))) throw movesAway();
     return made;
   }
 
@@ -492,6 +531,10 @@ export class ModifyOperator extends Operator implements Affected {
     let number = this.#built >= 0 ? this.#built : this.#buildNow(rows, i);
     this.#built = -1;
     if (number < 0) number = yield* this.#holder.holding(mode, this.#buildNew(rows, i));
+    if (this.#plan.levels !== undefined && !(yield* this.#holder.holding(mode, this.#staysHere(number)))) {
+      yield* this.#moveOut(rows, i, number, mode);
+      return;
+    }
     const address = this.#new.index[number]!;
     if (
       !this.#answers &&
@@ -505,6 +548,27 @@ export class ModifyOperator extends Operator implements Affected {
     const change = writer.update(this.#old, this.#old.index[old]!, bytes, length, this.#new, address);
     const violated = yield* this.#holder.holding(mode, change);
     if (violated !== undefined) throw yield* this.#duplicate(number, violated);
+    yield* this.#wrote(rows, i, number, old);
+  }
+
+  /** Does a new row belong to the partition that the old one is in? */
+  *#staysHere(number: number): Task<boolean> {
+    const { levels } = this.#plan;
+    if (levels === undefined) return true;
+    const env = this.#env;
+    pointAt(env, this.#new, number);
+    return yield* evaluateRow(env, () => levels.holds(env));
+  }
+
+  /** Takes a row out of this partition and gives its new state to another; whoever waits for it is told so (40001). */
+  *#moveOut(rows: RowBuffer, i: number, number: number, mode: RowLockMode): Task<void> {
+    const { bytes, length } = this.#holder.followed;
+    const old = this.#copyOfOld(rows, i);
+    const key = bytes.slice(0, length);
+    // The new row is taken over first: it may hold on to long values that go with the old one.
+    yield* this.#holder.holding(mode, this.mover!(this.#new, number));
+    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, key, length, ELSEWHERE);
+    yield* this.#holder.holding(mode, removal);
     yield* this.#wrote(rows, i, number, old);
   }
 

@@ -4,10 +4,11 @@
 import type { IndexObject } from '../../engine/catalog.ts';
 import type { RowBuffer } from '../../engine/record-port.ts';
 import type { TableAccess } from '../../engine/table-access.ts';
-import type { ColumnId, Expr, Returning, RowRules } from '../plan/logical.ts';
+import type { ColumnId, Expr, PartitionLevel, Returning, RowRules } from '../plan/logical.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { ModifyOperator } from './modify-operator.ts';
-import type { Operator, PlanNode } from './operator.ts';
+import type { PlanNode } from './operator.ts';
+import { PartitionTest } from './partition-routing.ts';
 import { rowBuilder } from './project.ts';
 import { RowRulesPlan } from './row-rules.ts';
 import { Shape } from './shape.ts';
@@ -27,10 +28,14 @@ export interface ModifyOptions {
   readonly rules: RowRules;
   readonly returning: Returning | undefined;
   readonly title: string;
+  /** What keeps rows in the table, if it is a partition that they may leave. */
+  readonly levels?: readonly PartitionLevel[];
 }
 
 export interface InsertOptions extends ModifyOptions {
   readonly kind: 'insert';
+  /** Rows that come from another partition: their foreign keys are seen to where they come from. */
+  readonly arrives?: true;
   /** Per live column what it gets, over the input's columns. */
   readonly values: readonly Expr[];
   readonly onConflict:
@@ -79,6 +84,7 @@ export class ModifyPlan implements PlanNode {
   readonly existingShape: Shape | undefined;
   readonly conflictBuild: ((env: Env, out: RowBuffer) => void) | undefined;
   readonly conflictWhere: Eval | undefined;
+  readonly levels: PartitionTest | undefined;
 
   constructor(options: InsertOptions | UpdateOptions | DeleteOptions, scope: Scope) {
     this.options = options;
@@ -89,6 +95,8 @@ export class ModifyPlan implements PlanNode {
     this.rules = new RowRulesPlan(access, options.rules, scope);
     this.shape = Shape.of(returning?.columns ?? []);
     const over = { ...scope, shape0: input.shape };
+    const { levels = [] } = options;
+    this.levels = levels.length === 0 ? undefined : new PartitionTest(levels, { ...scope, shape0: this.rules.shape });
     this.build = options.kind === 'delete' ? undefined : rowBuilder(this.rules.shape, options.values, over);
     this.recheck =
       options.kind === 'insert' || options.recheck === undefined ? undefined : compileEval(options.recheck, over);
@@ -135,7 +143,7 @@ export class ModifyPlan implements PlanNode {
   /** True when the input's rows are the table's rows already. */
   readonly sameColumns: boolean;
 
-  start(state: ExecState): Operator {
+  start(state: ExecState): ModifyOperator {
     return new ModifyOperator(state, this);
   }
 }

@@ -4,9 +4,22 @@
  *   lock ──> found free (not held) ──(the task waits)──> held ──> written
  *                                  └─(it need not wait)────────> written
  */
+import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, LOCK_WAIT, NEED, NONE, type Row, type RowLockMode } from '../../engine/record-port.ts';
 import { type ExecState, newRow } from './state.ts';
+
+/** Where a row has moved to that went to another partition: no key of this tree. */
+export const ELSEWHERE = new Uint8Array(0);
+
+/** @throws 40001 for a row that another transaction has moved to another partition. */
+export function requireHere(movedTo: Uint8Array): void {
+  if (movedTo.length > 0) return;
+  throw fail(
+    'serialization_failure',
+    'tuple to be locked was already moved to another partition due to concurrent update',
+  );
+}
 
 /** Locks and holds rows of one table. */
 export class RowHolder {
@@ -52,6 +65,7 @@ export class RowHolder {
       );
       const { movedTo } = this.row;
       if (status !== NONE || movedTo === undefined) return status;
+      requireHere(movedTo);
       key.length = 0;
       key.append(movedTo, 0, movedTo.length);
       this.hasMoved = true;

@@ -12,10 +12,11 @@ import type { SqlValue } from '../types/contracts.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendSortValue } from './key-values.ts';
 import { evaluateRow, pointAt } from './operator.ts';
+import { PartitionTest } from './partition-routing.ts';
 import { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
-import { checkViolation, notNullViolation } from './violations.ts';
+import { checkViolation, notNullViolation, partitionViolation } from './violations.ts';
 
 /** The rules of a table's rows, compiled over the wide row. */
 export class RowRulesPlan {
@@ -27,6 +28,7 @@ export class RowRulesPlan {
   readonly #checks: readonly { readonly name: string; readonly evaluate: Eval }[];
   readonly #generated: readonly { readonly position: number; readonly evaluate: Eval }[];
   readonly #writers: readonly Writer[];
+  readonly #partition: PartitionTest | undefined;
   readonly #indexes: readonly {
     readonly index: IndexObject;
     readonly keys: readonly Eval[];
@@ -48,6 +50,7 @@ export class RowRulesPlan {
       position: access.position(g.number),
       evaluate: compileEval(g.expr, inner),
     }));
+    this.#partition = rules.partition.length === 0 ? undefined : new PartitionTest(rules.partition, inner);
     this.#writers = this.shape.columns.map((_, i) => columnWriter(this.shape, i));
     this.#indexes = rules.indexes.map((i) => ({
       index: i.index,
@@ -85,7 +88,7 @@ export class RowRulesPlan {
 
   /** True when rows are checked or completed beyond NOT NULL. */
   get checksRows(): boolean {
-    return this.#checks.length > 0 || this.#generated.length > 0;
+    return this.#checks.length > 0 || this.#generated.length > 0 || this.#partition !== undefined;
   }
 
   /** Checks the row that `env` points to. @throws 23502. */
@@ -107,6 +110,9 @@ export class RowRulesPlan {
       const passed = yield* evaluateRow(env, () => c.evaluate(env));
       if (passed === false) throw checkViolation(catalog, this.table, c.name, this.values(env), env.state.context);
     }
+    const partition = this.#partition;
+    if (partition !== undefined && !(yield* evaluateRow(env, () => partition.holds(env))))
+      throw partitionViolation(catalog, this.table, this.values(env), env.state.context);
   }
 
   /** The engine's way to the keys of expression and partial indexes. */

@@ -57,12 +57,26 @@ export interface RangeSpec {
   readonly upper: RangeBound | undefined;
 }
 
-interface CompiledRange {
+export interface CompiledRange {
   readonly spec: RangeSpec;
   readonly equals: readonly (Eval | null)[];
   readonly anyOf: Eval | undefined;
   readonly lower: Eval | undefined;
   readonly upper: Eval | undefined;
+}
+
+/** Compiles the values of a range; they depend on nothing that is scanned. */
+export function compileRange(spec: RangeSpec, scope: Scope): CompiledRange {
+  const outside = { ...scope, shape0: undefined };
+  const compiled = (expr: Expr | undefined): Eval | undefined =>
+    expr === undefined ? undefined : compileEval(expr, outside);
+  return {
+    spec,
+    equals: spec.equals.map((e) => (e === null ? null : compileEval(e, outside))),
+    anyOf: compiled(spec.anyOf),
+    lower: compiled(spec.lower?.expr),
+    upper: compiled(spec.upper?.expr),
+  };
 }
 
 export interface ScanOptions {
@@ -121,16 +135,7 @@ export class ScanPlan implements PlanNode {
       spec.lower === undefined &&
       spec.upper === undefined &&
       spec.equals.length === spec.parts.length;
-    this.range =
-      spec === undefined
-        ? undefined
-        : {
-            spec,
-            equals: spec.equals.map((e) => (e === null ? null : compileEval(e, { ...scope, shape0: undefined }))),
-            anyOf: spec.anyOf === undefined ? undefined : compileEval(spec.anyOf, { ...scope, shape0: undefined }),
-            lower: spec.lower === undefined ? undefined : compileEval(spec.lower.expr, { ...scope, shape0: undefined }),
-            upper: spec.upper === undefined ? undefined : compileEval(spec.upper.expr, { ...scope, shape0: undefined }),
-          };
+    this.range = spec === undefined ? undefined : compileRange(spec, scope);
   }
 
   get title(): string {

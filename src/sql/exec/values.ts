@@ -7,6 +7,7 @@
 import { broken } from '../../base/assert.ts';
 import { decodeUtf8 } from '../../base/bytes.ts';
 import {
+  isVariable,
   KIND_ARRAY,
   KIND_BOOL,
   KIND_BPCHAR,
@@ -28,7 +29,7 @@ import {
 } from '../../base/physical.ts';
 import { type RowBuffer, readInt64, readLongReference, writeInt64 } from '../../engine/record-port.ts';
 import { PgArray } from '../types/array.ts';
-import type { Oid, SqlValue, TypeEntry } from '../types/contracts.ts';
+import type { Oid, Physical, SqlValue, TypeEntry } from '../types/contracts.ts';
 import { Interval } from '../types/interval.ts';
 import { NUMERIC_NAN, Numeric, scaleDown, scaleUp } from '../types/numeric.ts';
 import { PgRecord } from '../types/record.ts';
@@ -163,6 +164,13 @@ function readerOf1(shape: Shape, position: number): Eval {
     if (layout.isLong(variable, e.v1, e.r1)) return readLong(e, kind, type, e.v1, start);
     return decodeVariable(kind, type, e.b1, start, end);
   };
+}
+
+/** The value whose stored bytes these are. */
+export function valueOfBytes(type: Oid, { kind, scale }: Physical, bytes: Uint8Array): SqlValue {
+  if (isVariable(kind)) return decodeVariable(kind, type, bytes, 0, bytes.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return finite(infinityOf(type), decodeFixed(kind, scale, view, bytes, 0));
 }
 
 function readLong(e: Env, kind: number, type: Oid, view: DataView, at: number): SqlValue {

@@ -1,7 +1,7 @@
 /** The errors of constraints, worded and detailed as PostgreSQL words them. */
 import { type ExtentError, fail } from '../../base/errors.ts';
-import type { Catalog, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
-import { plainKeyText } from '../ddl/deparse.ts';
+import type { Catalog, ConstraintObject, IndexObject, PartitionKey, TableObject } from '../../engine/catalog.ts';
+import { partitionKeyText, plainKeyText } from '../ddl/deparse.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { typeEntry } from './values.ts';
 
@@ -60,6 +60,37 @@ export function checkViolation(
     schema: schemaName(catalog, table),
     table: table.name,
     constraint,
+  });
+}
+
+/** 23514, for a row that its partition's bounds do not admit. */
+export function partitionViolation(
+  catalog: Catalog,
+  table: TableObject,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
+  return fail('check_violation', `new row for relation "${table.name}" violates partition constraint`, {
+    detail: failingRow(table, values, context),
+    schema: schemaName(catalog, table),
+    table: table.name,
+  });
+}
+
+/** 23514, for a row that no partition takes. `values` are those of the keys. */
+export function noPartition(
+  catalog: Catalog,
+  table: TableObject,
+  keys: readonly PartitionKey[],
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
+  const names = keys.map((key) => partitionKeyText(table, key));
+  const texts = keys.map((key, i) => shown(values[i]!, key.type, context));
+  return fail('check_violation', `no partition of relation "${table.name}" found for row`, {
+    detail: `Partition key of the failing row contains (${names.join(', ')}) = (${texts.join(', ')}).`,
+    schema: schemaName(catalog, table),
+    table: table.name,
   });
 }
 

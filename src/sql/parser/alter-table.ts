@@ -3,6 +3,7 @@
 import type { AlterTableAction, AlterTableStatement, SequenceOption } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
 import { parseColumnDefinition, parseTableConstraint } from './constraints.ts';
+import { parsePartitionBound } from './create-table.ts';
 import { CLOSE, COMMA, type Cursor, OPEN } from './cursor.ts';
 import { parseCascade } from './drop.ts';
 import { parseExpression } from './expressions.ts';
@@ -41,7 +42,19 @@ function parseAction(c: Cursor): AlterTableAction {
         return { kind, at, options: parseStorageOptions(c) };
       }
   }
+  if (c.acceptAll('attach', 'partition')) return parseAttach(c, at);
+  if (c.acceptAll('detach', 'partition')) {
+    const partition = c.qualifiedName();
+    const mode = c.accept('concurrently') ? 'concurrently' : c.accept('finalize') ? 'finalize' : 'plain';
+    return { kind: 'detachPartition', at, partition, mode };
+  }
   return parseOther(c, at);
+}
+
+function parseAttach(c: Cursor, at: number): AlterTableAction {
+  const partition = c.qualifiedName();
+  const bound = c.is('for') || c.is('default') ? parsePartitionBound(c) : undefined;
+  return { kind: 'attachPartition', at, partition, bound };
 }
 
 function parseAdd(c: Cursor, at: number): AlterTableAction {
@@ -185,8 +198,6 @@ function parseSetProperty(c: Cursor, name: Name, at: number): AlterTableAction {
 
 /** Actions that are recognised by their first words and refused by whoever carries the statement out. */
 const OTHERS: readonly (readonly string[])[] = [
-  ['attach', 'partition'],
-  ['detach', 'partition'],
   ['set', 'logged'],
   ['set', 'unlogged'],
   ['set', 'tablespace'],

@@ -18,7 +18,7 @@ import {
   KIND_TEXT,
   KIND_U32,
 } from '../../base/physical.ts';
-import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
 import type { KeyPart } from '../../engine/record-port.ts';
 import type { RangeBound, RangeSpec } from '../exec/scan.ts';
 import { travelPhysical } from '../exec/shape.ts';
@@ -140,7 +140,8 @@ export function accessPaths(
     const clustered = index.oid === table.primaryIndex;
     const path = matchIndex(index, clustered, idOf, conditions, own);
     if (path === undefined) continue;
-    const { range, used } = path;
+    const { used } = path;
+    const range: RangeSpec = { ...path.range, index: clustered ? undefined : index };
     const filter = conditions.filter((c) => !used.includes(c));
     const exact = index.unique && range.equals.length === index.columns.length;
     const touched = exact ? 1 : Math.max(1, tableRows * estimates.share(used));
@@ -156,8 +157,27 @@ export function accessPaths(
   return paths;
 }
 
+/** Something with columns in an order: an index, or the keys of a partitioned table. */
+type KeyColumns = {
+  readonly columns: readonly Pick<
+    IndexObject['columns'][number],
+    'column' | 'type' | 'physical' | 'descending' | 'nullsFirst'
+  >[];
+};
+
+/** What the conditions say of a partitioned table's keys, as a range of a key that has no tree. */
+export function partitionKeyRange(
+  partitioning: Partitioning,
+  idOf: (number: number) => ColumnId | undefined,
+  conditions: readonly Expr[],
+  own: { has(id: ColumnId): boolean },
+): { range: RangeSpec; used: readonly Expr[] } | undefined {
+  const columns = partitioning.keys.map((key) => ({ ...key, descending: false, nullsFirst: false }));
+  return matchIndex({ columns }, false, idOf, conditions, own);
+}
+
 function matchIndex(
-  index: IndexObject,
+  index: KeyColumns,
   clustered: boolean,
   idOf: (number: number) => ColumnId | undefined,
   conditions: readonly Expr[],
@@ -206,7 +226,7 @@ function matchIndex(
   if (used.length === 0) return undefined;
   return {
     range: {
-      index: clustered ? undefined : index,
+      index: undefined,
       parts,
       scales: index.columns.map((c) => c.physical.scale),
       equals,

@@ -42,8 +42,11 @@ export class Estimates {
     this.#known = known;
   }
 
-  tableRows(store: Store, table: TableObject): number {
-    return Math.max(1, store.facts(table.tree).rows);
+  /** Rows of a table, or of all its partitions. */
+  tableRows(store: Store, catalog: Catalog, table: TableObject): number {
+    let { rows } = store.facts(table.tree);
+    for (const { tree } of catalog.descendantsOf(table.oid)) rows += store.facts(tree).rows;
+    return Math.max(1, rows);
   }
 
   addScan(

@@ -26,12 +26,13 @@ import {
   KIND_TEXT,
   KIND_U32,
 } from '../../base/physical.ts';
+import { AppendPlan } from '../exec/append.ts';
 import { HashJoinPlan } from '../exec/hash-join.ts';
 import type { HashKeyPart, JoinOptions, JoinType } from '../exec/join.ts';
 import { LateralJoinPlan } from '../exec/lateral-join.ts';
 import { NestedLoopPlan } from '../exec/nested-loop.ts';
 import type { PlanNode } from '../exec/operator.ts';
-import { ScanPlan } from '../exec/scan.ts';
+import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
 import { Shape, travelPhysical } from '../exec/shape.ts';
 import { formatExpr } from './explain-expr.ts';
 import type { ColumnId, Expr, JoinNode, Logical } from './logical.ts';
@@ -306,7 +307,7 @@ function joinStep(
   const hashCost = keyed ? build + right.rows + left.rows + rows : build + left.rows * right.rows;
   const lookup = relation.node.kind === 'scan' ? lookupPath(planner, relation, have, conditions, wanted) : undefined;
   if (lookup !== undefined) {
-    const cost = left.rows * lookup.options.cost + rows;
+    const cost = left.rows * lookup.cost + rows;
     if (cost < hashCost)
       return {
         cost,
@@ -337,15 +338,28 @@ function lookupPath(
   have: ReadonlySet<ColumnId>,
   conditions: readonly Expr[],
   wanted: Needed,
-): ScanPlan | undefined {
+): { readonly cost: number } | undefined {
   const joins = conditions.filter((c) => touches(columnsOf(c), relation.ids) && touches(columnsOf(c), have));
   if (joins.length === 0) return undefined;
   for (const c of joins) for (const id of columnsOf(c)) if (have.has(id)) planner.slotOf(id);
   const plan = planner.plan(relation.node, only(wanted, relation.ids), [...relation.local, ...joins]);
-  if (!(plan instanceof ScanPlan) || plan.options.range === undefined) return undefined;
-  const { equals, anyOf, lower, upper } = plan.options.range;
+  // Of a partitioned table one partition is looked into when its bounds can tell which, else all are.
+  const scans = plan instanceof AppendPlan ? plan.children : [plan];
+  if (scans.length === 0 || !scans.every((scan) => isLookup(scan, have))) return undefined;
+  const cost = scans.reduce((sum, scan) => sum + (scan instanceof ScanPlan ? scan.options.cost : 0), 0);
+  const { range } = plan instanceof AppendPlan ? plan.pruning : { range: undefined };
+  const isPruned = range !== undefined && rangeUses(range.spec, have);
+  return { cost: isPruned ? cost / scans.length : cost };
+}
+
+/** Is it a scan of a range that a join condition limits? */
+function isLookup(plan: PlanNode, have: ReadonlySet<ColumnId>): boolean {
+  return plan instanceof ScanPlan && plan.options.range !== undefined && rangeUses(plan.options.range, have);
+}
+
+function rangeUses({ equals, anyOf, lower, upper }: RangeSpec, have: ReadonlySet<ColumnId>): boolean {
   const used = [...equals, anyOf, lower?.expr, upper?.expr].filter((e): e is Expr => e !== null && e !== undefined);
-  return used.some((e) => touches(columnsOf(e), have)) ? plan : undefined;
+  return used.some((e) => touches(columnsOf(e), have));
 }
 
 /** Columns that a join puts out: what is wanted of both sides. */
@@ -492,5 +506,6 @@ function prefersLookUp(
     wanted,
   );
   if (path === undefined) return false;
-  return left.rows * path.options.cost < planner.estimates.tableRows(planner.session.store, rightNode.table) * 2;
+  const { catalog, store } = planner.session;
+  return left.rows * path.cost < planner.estimates.tableRows(store, catalog, rightNode.table) * 2;
 }

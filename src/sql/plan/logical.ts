@@ -9,6 +9,7 @@
  * a value of its type. Positions (`at`, UTF-16 offset in the statement text) stay where an error can still arise at run time.
  */
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { PartitionBounds } from '../partitions/bounds.ts';
 import type { AggregateEntry, CastEntry, FunctionEntry, Oid, OperatorEntry, SqlValue } from '../types/contracts.ts';
 
 export type ColumnId = number;
@@ -209,6 +210,8 @@ export interface ScanNode extends NodeBase {
   readonly table: TableObject;
   readonly numbers: readonly number[];
   readonly alias: string;
+  /** FROM ONLY: the table's own tree, without what lies in its partitions. */
+  readonly only?: boolean;
 }
 /** A relation computed from the catalog: pg_catalog and information_schema. `numbers` as in ScanNode. */
 export interface VirtualNode extends NodeBase {
@@ -394,6 +397,35 @@ export interface RowRules {
     readonly keys: readonly Expr[];
     readonly predicate: Expr | undefined;
   }[];
+  /** For a partition: what keeps its rows in it; empty = nothing, or it is seen to elsewhere. */
+  readonly partition: readonly PartitionLevel[];
+}
+/** One of the tables that a partition lies below: what it is divided by, over the row, and where it has the partition. */
+export interface PartitionLevel {
+  readonly bounds: PartitionBounds;
+  readonly keys: readonly Expr[];
+  /** In `bounds`: the partition that the row must belong to. */
+  readonly position: number;
+}
+/** How the rows of a partitioned table find their place: per partition in `bounds` what is below it, or its number among the leaves. */
+export interface Routing {
+  readonly table: TableObject;
+  readonly bounds: PartitionBounds;
+  readonly keys: readonly Expr[];
+  readonly children: readonly (Routing | number)[];
+}
+/** A change of a partitioned table: a change of each table that holds its rows. */
+export interface PartitionTargets {
+  readonly routing: Routing;
+  readonly leaves: readonly PartitionTarget[];
+}
+export interface PartitionTarget {
+  readonly table: TableObject;
+  /** Over the ids of the partitioned table's row. */
+  readonly rules: RowRules;
+  /** What keeps a row in this partition, below the table that the statement names. */
+  readonly levels: readonly PartitionLevel[];
+  readonly arbiters: readonly IndexObject[];
 }
 /** RETURNING: computed over ids `row` (new row; the old one for DELETE) and any column of the source. */
 export interface Returning {
@@ -419,6 +451,8 @@ export interface InsertNode extends NodeBase {
   readonly defaults: readonly { readonly number: number; readonly expr: Expr }[];
   readonly rules: RowRules;
   readonly onConflict: OnConflict | undefined;
+  /** Set for a partitioned table. */
+  readonly partitions?: PartitionTargets | undefined;
   readonly returning: Returning | undefined;
 }
 /** `input` joins `target` with the other tables and is filtered; SET expressions are over its columns. */
@@ -430,6 +464,8 @@ export interface UpdateNode extends NodeBase {
   readonly input: Logical;
   readonly set: readonly { readonly number: number; readonly expr: Expr }[];
   readonly rules: RowRules;
+  /** Set for a partitioned table. */
+  readonly partitions?: PartitionTargets | undefined;
   readonly returning: Returning | undefined;
 }
 export interface DeleteNode extends NodeBase {
@@ -438,6 +474,8 @@ export interface DeleteNode extends NodeBase {
   readonly target: ScanNode;
   readonly input: Logical;
   readonly rules: RowRules;
+  /** Set for a partitioned table. */
+  readonly partitions?: PartitionTargets | undefined;
   readonly returning: Returning | undefined;
 }
 

@@ -3,8 +3,9 @@ import { assert } from '../../base/assert.ts';
 import { ModifyPlan } from '../exec/modify.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import type { Column, ColumnId, DeleteNode, Expr, InsertNode, Logical, ScanNode, UpdateNode } from './logical.ts';
+import { planPartitionedChange, planPartitionedInsert } from './plan-partitioned.ts';
 import { columnRef, idsOf, type Planner, withColumns } from './planner.ts';
-import { conditionsOn, rowKeyColumn, withRowKey } from './row-keys.ts';
+import { conditionsOn, rowPlace, withRowPlace } from './row-keys.ts';
 import { conjunction } from './walk.ts';
 
 export function planChange(planner: Planner, node: InsertNode | UpdateNode | DeleteNode): PlanNode {
@@ -26,7 +27,20 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
       }
     );
   });
-  const conflict = node.onConflict;
+  const { partitions, returning, onConflict } = node;
+  if (partitions !== undefined) {
+    const { row } = node.rules;
+    return planPartitionedInsert(planner, {
+      table: node.table,
+      input: source,
+      row,
+      values,
+      partitions,
+      onConflict,
+      returning,
+    });
+  }
+  const conflict = onConflict;
   const update =
     conflict === undefined || conflict.action === 'nothing'
       ? undefined
@@ -40,7 +54,7 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
       access,
       input: source,
       rules: node.rules,
-      returning: node.returning,
+      returning,
       values,
       onConflict:
         conflict === undefined
@@ -53,8 +67,8 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
 
 function planTargeted(planner: Planner, node: UpdateNode | DeleteNode): PlanNode {
   const access = planner.session.access(node.table);
-  const key = rowKeyColumn(planner.newId());
-  const input = withRowKey(node.input, node.target, key);
+  const { key, partition } = rowPlace(node.target, () => planner.newId());
+  const input = withRowPlace(node.input, node.target, { key, partition });
   assert(input !== node.input || node.input === node.target, 'the target of a change is not in its input');
   const target = access.columns.map((column) => targetColumn(node.target, column.number).id);
   const recheck = conjunction(conditionsOn(node.input, new Set(target)));
@@ -65,26 +79,24 @@ function planTargeted(planner: Planner, node: UpdateNode | DeleteNode): PlanNode
   ];
   const available = idsOf(input.columns);
   const needed = new Set(
-    [...withColumns(new Set<ColumnId>([...target, key.id]), exprs)].filter((id) => available.has(id)),
+    [
+      ...withColumns(new Set<ColumnId>([...target, key.id, ...(partition === undefined ? [] : [partition.id])]), exprs),
+    ].filter((id) => available.has(id)),
   );
   const source = planner.plan(input, needed, []);
-  const common = {
-    access,
-    input: source,
-    rules: node.rules,
-    returning: node.returning,
-    target,
-    key: key.id,
-    recheck,
-    mayRepeat: !isSimple(node.input),
-  };
-  if (node.kind === 'delete')
-    return new ModifyPlan({ kind: 'delete', title: `Delete on ${node.table.name}`, ...common }, planner.scope);
   const values = access.columns.map(
     (column, i): Expr =>
-      node.set.find((s) => s.number === column.number)?.expr ??
+      (node.kind === 'update' ? node.set : []).find((s) => s.number === column.number)?.expr ??
       columnRef({ id: target[i]!, type: column.type, typmod: column.typmod }),
   );
+  const found = { input: source, target, key: key.id, recheck, mayRepeat: !isSimple(node.input) };
+  if (partition !== undefined && node.partitions !== undefined) {
+    const { partitions } = node;
+    return planPartitionedChange(planner, node, { ...found, partition: partition.id, values, partitions });
+  }
+  const common = { ...found, access, rules: node.rules, returning: node.returning };
+  if (node.kind === 'delete')
+    return new ModifyPlan({ kind: 'delete', title: `Delete on ${node.table.name}`, ...common }, planner.scope);
   return new ModifyPlan({ kind: 'update', title: `Update on ${node.table.name}`, ...common, values }, planner.scope);
 }
 

@@ -2,9 +2,11 @@
 
 import { LockRowsPlan, type LockTarget } from '../exec/lock-rows.ts';
 import type { PlanNode } from '../exec/operator.ts';
+import { leavesOf } from '../partitions/bounds.ts';
 import type { Expr, LockNode, Logical } from './logical.ts';
+import { numberIn } from './partition-scan.ts';
 import { idsOf, type Needed, type Planner, withColumns } from './planner.ts';
-import { conditionsOn, rowKeyColumn, withRowKey } from './row-keys.ts';
+import { conditionsOn, rowPlace, withRowPlace } from './row-keys.ts';
 import { conjunction } from './walk.ts';
 
 export function planLock(planner: Planner, node: LockNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
@@ -12,14 +14,24 @@ export function planLock(planner: Planner, node: LockNode, needed: Needed, condi
   const targets: LockTarget[] = [];
   const wanted = new Set(needed);
   for (const target of node.targets) {
-    const key = rowKeyColumn(planner.newId());
-    input = withRowKey(input, target.scan, key);
-    wanted.add(key.id);
-    const recheck = conjunction(conditionsOn(node.input, idsOf(target.scan.columns)));
+    const { scan } = target;
+    const place = rowPlace(scan, () => planner.newId());
+    input = withRowPlace(input, scan, place);
+    wanted.add(place.key.id);
+    if (place.partition !== undefined) wanted.add(place.partition.id);
+    const leaves =
+      place.partition === undefined
+        ? [scan.table]
+        : leavesOf(planner.session.catalog, scan.table).filter((leaf) => leaf.partitioning === undefined);
+    const recheck = conjunction(conditionsOn(node.input, idsOf(scan.columns)));
     targets.push({
-      table: target.scan.table,
-      key: key.id,
-      columns: target.scan.columns.map((c, i) => ({ id: c.id, number: target.scan.numbers[i]! })),
+      table: scan.table,
+      leaves: leaves.map((table) => ({
+        table,
+        columns: scan.columns.map((c, i) => ({ id: c.id, number: numberIn(scan.table, scan.numbers[i]!, table) })),
+      })),
+      key: place.key.id,
+      partition: place.partition?.id,
       strength: target.strength,
       wait: target.wait,
       recheck,

@@ -47,6 +47,7 @@ import type {
   SubqueryExpr,
   WithNode,
 } from './logical.ts';
+import { planPartitionedScan } from './partition-scan.ts';
 import { planChange } from './plan-changes.ts';
 import { planLock } from './plan-lock.ts';
 import { ROW_KEY } from './row-keys.ts';
@@ -329,6 +330,8 @@ export class Planner {
   /** A table scan by the cheapest path. */
   scan(node: ScanNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
     const { table } = node;
+    if (table.partitioning !== undefined && node.only !== true)
+      return planPartitionedScan(this, node, needed, conditions);
     const { catalog, store } = this.session;
     const access = this.session.access(table);
     const own = new Set(node.columns.map((c) => c.id));
@@ -342,7 +345,7 @@ export class Planner {
       ),
       access.layout,
     );
-    const tableRows = this.estimates.tableRows(store, table);
+    const tableRows = Math.max(1, store.facts(table.tree).rows);
     this.estimates.addScan(
       catalog,
       table,

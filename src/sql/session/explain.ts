@@ -2,7 +2,7 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
-import { ModifyOperator } from '../exec/modify-operator.ts';
+import { ChangeOperator } from '../exec/change-operator.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
 import type { ColumnId, Logical } from '../plan/logical.ts';
@@ -89,7 +89,7 @@ function actual(operators: readonly Operator[] | undefined): string {
     operators.reduce((sum, o) => sum + Math.max(1, o.loops), 0),
   );
   const rows = operators.reduce(
-    (sum, o) => sum + (o instanceof ModifyOperator && o.producedRows === 0 ? o.affected : o.producedRows),
+    (sum, o) => sum + (o instanceof ChangeOperator && o.producedRows === 0 ? o.affected : o.producedRows),
     0,
   );
   return ` (actual rows=${Math.round(rows / loops)} loops=${loops})`;

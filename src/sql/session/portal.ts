@@ -7,7 +7,7 @@
 import type { Task } from '../../base/task.ts';
 import { type RowBuffer, type Snapshot, TABLE_LOCK_MODES } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
-import { ModifyOperator } from '../exec/modify-operator.ts';
+import { ChangeOperator } from '../exec/change-operator.ts';
 import { type Operator, type PlanNode, pointAt, startPlan, WAITS } from '../exec/operator.ts';
 import { Env, ExecState, type StatementContext, type StatementServices, SUSPEND } from '../exec/state.ts';
 import { closeSubPlans } from '../exec/subplan.ts';
@@ -63,7 +63,7 @@ export class Portal {
 
   /** Rows that the change affected, as its tag counts them. */
   get affected(): number {
-    return this.#affected ?? (this.#operator instanceof ModifyOperator ? this.#operator.affected : this.delivered);
+    return this.#affected ?? (this.#operator instanceof ChangeOperator ? this.#operator.affected : this.delivered);
   }
 
   /** Delivers up to `maxRows` rows. @returns true when there is nothing more. */

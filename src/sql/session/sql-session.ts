@@ -17,9 +17,9 @@ import type { Statement } from '../ast/statements.ts';
 import { bindConstant, bindStatement } from '../bind/bind.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { ChangeOperator } from '../exec/change-operator.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { ModifyPlan } from '../exec/modify.ts';
-import { ModifyOperator } from '../exec/modify-operator.ts';
 import { evaluateRow, type PlanNode } from '../exec/operator.ts';
 import type { Shape } from '../exec/shape.ts';
 import { Env, ExecState, type StatementServices } from '../exec/state.ts';
@@ -467,7 +467,7 @@ export class SqlSession {
     try {
       yield* operator.open();
       for (;;) if ((yield* operator.next()) === undefined) break;
-      return operator instanceof ModifyOperator ? operator.affected : operator.producedRows;
+      return operator instanceof ChangeOperator ? operator.affected : operator.producedRows;
     } finally {
       operator.close();
       closeSubPlans(state);

@@ -1,0 +1,66 @@
+/** Changes of partitioned tables: how rows find their partition, and the rules of each table that can hold them. */
+
+import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts';
+import { boundsOf, leavesOf } from '../partitions/bounds.ts';
+import type { Column, PartitionTarget, PartitionTargets, Routing } from '../plan/logical.ts';
+import type { Binding } from './binding.ts';
+import { bindPartitionKeys, bindRules, partitionLevels, rowAs } from './rules.ts';
+
+/**
+ * The tables behind a partitioned one; undefined for a table that is not partitioned.
+ *
+ * @param row ids of the table's new row
+ * @param arbiters indexes of the table that ON CONFLICT means
+ */
+export function bindPartitions(
+  b: Binding,
+  table: TableObject,
+  row: readonly Column[],
+  arbiters: readonly IndexObject[] = [],
+): PartitionTargets | undefined {
+  if (table.partitioning === undefined) return undefined;
+  const tables = leavesOf(b.context.catalog, table).filter((leaf) => leaf.partitioning === undefined);
+  const leaves = tables.map((leaf): PartitionTarget => {
+    const own = rowAs(table, row, leaf);
+    const above = partitionLevels(b, table, row, undefined);
+    return {
+      table: leaf,
+      rules: { ...bindRules(b, leaf, own), partition: above },
+      levels: partitionLevels(b, leaf, own, table),
+      arbiters: arbiters.flatMap((index) => partIn(b.context.catalog, leaf, index)),
+    };
+  });
+  return { routing: routingOf(b, table, table, row, tables), leaves };
+}
+
+function routingOf(
+  b: Binding,
+  top: TableObject,
+  table: TableObject,
+  row: readonly Column[],
+  leaves: readonly TableObject[],
+): Routing {
+  const { catalog } = b.context;
+  const partitioning = table.partitioning!;
+  const bounds = boundsOf(catalog, table, partitioning);
+  return {
+    table,
+    bounds,
+    keys: bindPartitionKeys(b, table, partitioning, rowAs(top, row, table)),
+    children: bounds.partitions.map((partition) =>
+      partition.partitioning === undefined ? leaves.indexOf(partition) : routingOf(b, top, partition, row, leaves),
+    ),
+  };
+}
+
+/** The part of a partitioned index that belongs to a leaf. */
+function partIn(catalog: Catalog, leaf: TableObject, index: IndexObject): IndexObject[] {
+  return catalog.liveIndexesOf(leaf.oid).filter((own) => {
+    for (let at: IndexObject | undefined = own; at?.parent !== undefined; ) {
+      if (at.parent === index.oid) return true;
+      const above = catalog.object(at.parent);
+      at = above?.kind === 'index' ? above : undefined;
+    }
+    return false;
+  });
+}

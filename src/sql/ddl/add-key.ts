@@ -1,0 +1,68 @@
+/** PRIMARY KEY and UNIQUE for a table that is there already, with or without rows. */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { ColumnObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { KeyConstraint } from '../ast/definitions.ts';
+import { tableRules } from '../bind/table-rules.ts';
+import { buildIndex } from './build-index.ts';
+import { makeKeyConstraint } from './constraints.ts';
+import type { Definer } from './definer.ts';
+import { rebuildTable } from './rebuild-table.ts';
+import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
+
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/**
+ * @param kept - options of the index as the catalog keeps them, for one that takes another's over.
+ * @returns the new index. @throws 23505, 23502, 42P16
+ */
+export function* addKeyConstraint(
+  d: Definer,
+  table: TableObject,
+  c: KeyConstraint,
+  kept?: readonly string[],
+): Task<IndexObject> {
+  if (c.usingIndex !== null) throw d.unsupported('ADD CONSTRAINT … USING INDEX', c.at);
+  if (c.kind === 'primaryKey') {
+    if (d.catalog.constraintsOf(table.oid).some((x) => x.type === 'primary'))
+      throw d.error(
+        'invalid_table_definition',
+        `multiple primary keys for table "${table.name}" are not allowed`,
+        undefined,
+      );
+    for (const name of c.columns) {
+      const column = d.column(d.catalog.table(table.oid), name);
+      if (!column.notNull) yield* setNotNull(d, d.catalog.table(table.oid), column);
+    }
+  }
+  const now = d.catalog.table(table.oid);
+  const isPrimary = c.kind === 'primaryKey';
+  const { index, constraint } = yield* makeKeyConstraint(d, now, c, c.columns, isPrimary, new Set(), kept);
+  if (isPrimary) {
+    if (kept === undefined) tellIdleOptions(d, primarySpaceOptions(d, now.options, index.options, c.options));
+    yield* rebuildTable(d, now, { ...now, primaryIndex: index.oid }, (row) => row, undefined, { index, constraint });
+    return index;
+  }
+  yield* d.put(index);
+  yield* d.put(constraint);
+  const next = yield* d.putTable(now);
+  if (next.partitioning === undefined) yield* buildIndex(d, next, index, tableRules(d.sql.bindContext(), next));
+  return index;
+}
+
+/** @throws 23502 when a row has no value there. */
+export function* setNotNull(d: Definer, table: TableObject, column: ColumnObject): Task<void> {
+  const schema = d.catalog.object(table.schema)!.name;
+  const nulls = yield* d.sql.runInternal(
+    `SELECT 1 FROM ${quote(schema)}.${quote(table.name)} WHERE ${quote(column.name)} IS NULL LIMIT 1`,
+    [],
+  );
+  if (nulls > 0)
+    throw fail('not_null_violation', `column "${column.name}" of relation "${table.name}" contains null values`, {
+      table: table.name,
+      column: column.name,
+      schema,
+    });
+  const columns = table.columns.map((c) => (c.number === column.number ? { ...column, notNull: true } : c));
+  yield* d.putTable({ ...table, columns });
+}

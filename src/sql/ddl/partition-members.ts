@@ -1,0 +1,166 @@
+/**
+ * What a partition gets from its partitioned table: checks, foreign keys and indexes.
+ *
+ * Each is an object of the partition's own, tied to the one above by `parent`. One that the partition has already and that means the
+ * same is tied and not made again. An index of a partitioned table has no entries: they are in the indexes tied to it.
+ */
+import type { Task } from '../../base/task.ts';
+import type { ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type { KeyConstraint } from '../ast/definitions.ts';
+import { tableRules } from '../bind/table-rules.ts';
+import { addKeyConstraint } from './add-key.ts';
+import { buildIndex } from './build-index.ts';
+import type { Definer } from './definer.ts';
+import { newIndexTree } from './tree-space.ts';
+
+/** The number of the column of `to` that has the name of column `number` of `from`. */
+function numberAs(from: TableObject, number: number, to: TableObject): number {
+  const name = from.columns.find((c) => c.number === number)?.name;
+  return to.columns.find((c) => !c.dropped && c.name === name)!.number;
+}
+
+/** Gives a partition all that its partitioned table has. @throws 42804 without a check, 23505, 23503 */
+export function* inheritAll(d: Definer, parent: Oid, partition: Oid): Task<void> {
+  for (const constraint of d.catalog.constraintsOf(parent)) {
+    if (constraint.type === 'check') yield* inheritCheck(d, constraint, partition);
+    if (constraint.type === 'foreign') yield* inheritForeignKey(d, constraint, partition);
+  }
+  for (const index of d.catalog.indexesOf(parent)) yield* inheritIndex(d, index, partition);
+}
+
+/** Gives a partition a check of its partitioned table; the caller has made sure that its rows pass. */
+export function* inheritCheck(d: Definer, constraint: ConstraintObject, partition: Oid): Task<void> {
+  const table = d.catalog.table(partition);
+  const own = d.catalog.constraintsOf(partition).find((c) => c.type === 'check' && c.name === constraint.name);
+  if (own === undefined) yield* inheritConstraint(d, constraint, table);
+  else if (own.parent !== constraint.oid) yield* d.put({ ...own, parent: constraint.oid, version: own.version + 1 });
+}
+
+function* inheritConstraint(d: Definer, constraint: ConstraintObject, table: TableObject): Task<ConstraintObject> {
+  const parent = d.catalog.table(constraint.table);
+  const foreign = constraint.foreign;
+  const made: ConstraintObject = {
+    ...constraint,
+    oid: yield* d.takeOid(),
+    schema: table.schema,
+    version: 1,
+    table: table.oid,
+    columns: constraint.columns.map((number) => numberAs(parent, number, table)),
+    ...(foreign === undefined
+      ? {}
+      : {
+          foreign: { ...foreign, setColumns: foreign.setColumns.map((number) => numberAs(parent, number, table)) },
+        }),
+    parent: constraint.oid,
+  };
+  yield* d.put(made);
+  yield* d.putTable(table);
+  // A partition that is partitioned itself hands it on.
+  for (const below of d.catalog.partitionsOf(table.oid)) yield* inheritConstraint(d, made, below);
+  return made;
+}
+
+/** Gives a partition a foreign key of its partitioned table. @throws 23503 */
+export function* inheritForeignKey(d: Definer, constraint: ConstraintObject, partition: Oid): Task<void> {
+  const table = d.catalog.table(partition);
+  const made = yield* inheritConstraint(d, constraint, table);
+  if (made.validated) yield* d.sql.validateForeignKey(d.catalog.table(partition), made);
+}
+
+/** Gives a partition its part of an index, or of the key that the index is there for. @throws 23505 */
+export function* inheritIndex(d: Definer, index: IndexObject, partition: Oid): Task<void> {
+  const parent = d.catalog.table(index.table);
+  const table = d.catalog.table(partition);
+  const existing = d.catalog
+    .indexesOf(partition)
+    .find((own) => own.parent === undefined && isSame(d, parent, index, table, own));
+  const own = existing ?? (yield* makePart(d, parent, index, table));
+  yield* tie(d, own, index);
+  for (const below of d.catalog.partitionsOf(partition)) yield* inheritIndex(d, own, below.oid);
+}
+
+function* tie(d: Definer, own: IndexObject, index: IndexObject): Task<void> {
+  const now = d.catalog.object(own.oid);
+  if (now?.kind !== 'index') return;
+  yield* d.put({ ...now, parent: index.oid, version: now.version + 1 });
+  const constraint = d.catalog.object(own.constraint);
+  if (constraint?.kind === 'constraint')
+    yield* d.put({ ...constraint, parent: index.constraint, version: constraint.version + 1 });
+  yield* d.putTable(d.catalog.table(own.table));
+}
+
+/** Does an index of a partition mean the same as one of its partitioned table? */
+function isSame(d: Definer, parent: TableObject, index: IndexObject, table: TableObject, own: IndexObject): boolean {
+  const constraint = d.catalog.object(index.constraint);
+  const theirs = d.catalog.object(own.constraint);
+  if (constraint?.kind === 'constraint' && (theirs?.kind !== 'constraint' || theirs.type !== constraint.type))
+    return false;
+  const columns = columnsIn(parent, index, table);
+  return (
+    own.unique === index.unique &&
+    own.nullsDistinct === index.nullsDistinct &&
+    own.predicate === index.predicate &&
+    own.disabled !== true &&
+    own.columns.length === columns.length &&
+    own.columns.every((c, i) => {
+      const other = columns[i]!;
+      return (
+        c.column === other.column &&
+        c.expression === other.expression &&
+        c.descending === other.descending &&
+        c.nullsFirst === other.nullsFirst
+      );
+    })
+  );
+}
+
+function columnsIn(parent: TableObject, index: IndexObject, table: TableObject): IndexColumn[] {
+  return index.columns.map((c) => (c.column === 0 ? c : { ...c, column: numberAs(parent, c.column, table) }));
+}
+
+function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: TableObject): Task<IndexObject> {
+  const constraint = d.catalog.object(index.constraint);
+  if (constraint?.kind === 'constraint') {
+    const key: KeyConstraint = {
+      kind: constraint.type === 'primary' ? 'primaryKey' : 'unique',
+      at: 0,
+      name: null,
+      deferrable: false,
+      initiallyDeferred: false,
+      notValid: false,
+      columns: columnNames(parent, index),
+      include: [],
+      nullsNotDistinct: !index.nullsDistinct,
+      options: [],
+      tablespace: null,
+      usingIndex: null,
+    };
+    return yield* addKeyConstraint(d, table, key, index.options);
+  }
+  const names = index.columns.map((c) => (c.column === 0 ? 'expr' : columnName(parent, c.column)));
+  const made: IndexObject = {
+    ...index,
+    oid: yield* d.takeOid(),
+    name: d.chooseName([table.name, ...names], 'idx', d.taken(table.schema, undefined, new Set())),
+    schema: table.schema,
+    version: 1,
+    table: table.oid,
+    tree: yield* newIndexTree(d, table.tree, index.options),
+    columns: columnsIn(parent, index, table),
+    parent: index.oid,
+  };
+  yield* d.put(made);
+  const next = yield* d.putTable(table);
+  const computed = made.predicate !== undefined || made.columns.some((c) => c.column === 0);
+  if (next.partitioning === undefined)
+    yield* buildIndex(d, next, made, computed ? tableRules(d.sql.bindContext(), next) : undefined);
+  return made;
+}
+
+function columnName(table: TableObject, number: number): string {
+  return table.columns.find((c) => c.number === number)!.name;
+}
+
+function columnNames(table: TableObject, index: IndexObject): { text: string; at: number }[] {
+  return index.columns.map((c) => ({ text: columnName(table, c.column), at: 0 }));
+}

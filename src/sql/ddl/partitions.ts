@@ -1,0 +1,238 @@
+/**
+ * Partitions: CREATE TABLE … PARTITION OF, ALTER TABLE … ATTACH and DETACH PARTITION.
+ *
+ *   table of its own ──ATTACH: columns, checks, rows fit──> partition ──DETACH──> table of its own, with all that it has inherited
+ *
+ * A partition is a table with trees, space hints and extents of its own; dropping it gives them back like those of any table.
+ * Options of the partitioned table are those that its later partitions begin with.
+ */
+import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { ColumnObject, Oid, PartitionBound, Partitioning, TableObject } from '../../engine/catalog.ts';
+import type { AlterTableAction, CreateTableStatement, PartitionOf, TableElement } from '../ast/definitions.ts';
+import type { QualifiedName } from '../ast/names.ts';
+import type { NewColumn } from './create-table.ts';
+import type { Definer } from './definer.ts';
+import { readBound, requireRoom, requireRowsFit } from './partition-bounds.ts';
+import { inheritAll } from './partition-members.ts';
+
+const SHARE_UPDATE_EXCLUSIVE = 4;
+const ACCESS_EXCLUSIVE = 8;
+
+/** Where a new partition goes. */
+export interface PartitionPlace {
+  readonly parent: TableObject;
+  readonly partitioning: Partitioning;
+  readonly bound: PartitionBound;
+}
+
+/** Locks the partitioned table, reads the bound and sees that it is free. @throws 42P01, 42809, 42P17 */
+export function* placeOf(
+  d: Definer,
+  name: string,
+  into: QualifiedName,
+  written: PartitionOf['bound'],
+  mode: 4 | 8,
+): Task<PartitionPlace> {
+  const found = d.table(into);
+  yield* d.lock(found.oid, mode);
+  const parent = d.catalog.table(found.oid);
+  const { partitioning } = parent;
+  if (partitioning === undefined) throw d.error('wrong_object_type', `"${parent.name}" is not partitioned`, into.at);
+  const bound = yield* readBound(d, parent, partitioning, written);
+  requireRoom(d, parent, partitioning, name, bound);
+  return { parent, partitioning, bound };
+}
+
+/** Place of the table that CREATE TABLE … PARTITION OF makes. */
+export function* placeOfNew(d: Definer, s: CreateTableStatement, of: PartitionOf): Task<PartitionPlace> {
+  return yield* placeOf(d, s.name.name, of.parent, of.bound, ACCESS_EXCLUSIVE);
+}
+
+// ── columns of a new partition ──
+
+/** The partitioned table's columns, with what the statement says of some of them. */
+export function inheritedColumns(d: Definer, parent: TableObject, elements: readonly TableElement[]): NewColumn[] {
+  const columns = parent.columns
+    .filter((c) => !c.dropped)
+    .map((c, i): NewColumn => {
+      const { missing: _missing, comment: _comment, identity, defaultSql, ...rest } = c;
+      // The numbers of an identity column come from the partitioned table alone.
+      const column: ColumnObject = {
+        ...rest,
+        number: i + 1,
+        ...(defaultSql === undefined || identity !== undefined ? {} : { defaultSql }),
+      };
+      return { column, sequence: undefined, keys: [], checks: [], foreign: [], defaultConstraint: undefined };
+    });
+  for (const element of elements) {
+    if (element.kind !== 'columnDefinition') continue;
+    const at = columns.findIndex(({ column }) => column.name === element.name.text);
+    if (at < 0) throw d.error('undefined_column', `column "${element.name.text}" does not exist`, undefined);
+    columns[at] = withConstraints(d, columns[at]!, element);
+  }
+  return columns;
+}
+
+function withConstraints(
+  d: Definer,
+  inherited: NewColumn,
+  element: Extract<TableElement, { kind: 'columnDefinition' }>,
+): NewColumn {
+  let made = inherited;
+  for (const c of element.constraints) {
+    switch (c.kind) {
+      case 'notNull':
+        made = { ...made, column: { ...made.column, notNull: true } };
+        break;
+      case 'null':
+        break;
+      case 'defaultValue':
+        made = { ...made, defaultConstraint: { text: c.text, constraint: c } };
+        break;
+      case 'check':
+        made = { ...made, checks: [...made.checks, c] };
+        break;
+      case 'foreignKey':
+        made = { ...made, foreign: [...made.foreign, c] };
+        break;
+      case 'primaryKey':
+      case 'unique':
+        made = { ...made, keys: [...made.keys, c] };
+        break;
+      default:
+        throw d.unsupported(`${c.kind} of a partition's column`, c.at);
+    }
+  }
+  return made;
+}
+
+/** Brings a new, empty table to its place: what the partitioned table has becomes its own too. */
+export function* joinAsNew(d: Definer, { parent, partitioning }: PartitionPlace, partition: Oid): Task<void> {
+  yield* requireNoRowsInDefault(d, parent, partitioning, d.catalog.table(partition));
+  yield* inheritAll(d, parent.oid, partition);
+}
+
+/** The default partition must not hold rows that belong to the new one. */
+function* requireNoRowsInDefault(
+  d: Definer,
+  parent: TableObject,
+  partitioning: Partitioning,
+  added: TableObject,
+): Task<void> {
+  const others = d.catalog.partitionsOf(parent.oid).filter((p) => p.oid !== added.oid);
+  const fallback = others.find((p) => p.partition?.bound.kind === 'default');
+  if (fallback === undefined) return;
+  yield* d.lock(fallback.oid, ACCESS_EXCLUSIVE);
+  yield* requireRowsFit(d, parent, partitioning, [...others, added], fallback, {
+    code: 'check_violation',
+    message: `updated partition constraint for default partition "${fallback.name}" would be violated by some row`,
+  });
+}
+
+// ── ATTACH ──
+
+export function* attachPartition(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'attachPartition' }>,
+): Task<void> {
+  const child = d.table(action.partition);
+  yield* d.lock(child.oid, ACCESS_EXCLUSIVE);
+  const into = { catalog: null, schema: d.catalog.object(table.schema)!.name, name: table.name, at: action.at };
+  const place = yield* placeOf(d, child.name, into, action.bound ?? null, SHARE_UPDATE_EXCLUSIVE);
+  const { parent, partitioning, bound } = place;
+  if (child.partition !== undefined)
+    throw d.error('wrong_object_type', `"${child.name}" is already a partition`, undefined);
+  if (child.oid === parent.oid || [...d.catalog.ancestorsOf(parent)].some((above) => above.oid === child.oid))
+    throw d.error('duplicate_table', 'circular inheritance not allowed', undefined, {
+      detail: `"${parent.name}" is already a child of "${child.name}".`,
+    });
+  requireSameColumns(parent, child);
+  requireChecks(d, parent, child);
+  const partition: TableObject = { ...child, partition: { parent: parent.oid, bound } };
+  yield* requireRowsFit(d, parent, partitioning, [...d.catalog.partitionsOf(parent.oid), partition], partition, {
+    code: 'check_violation',
+    message: `partition constraint of relation "${child.name}" is violated by some row`,
+  });
+  yield* requireNoRowsInDefault(d, parent, partitioning, partition);
+  yield* d.putTable(partition);
+  yield* inheritAll(d, parent.oid, child.oid);
+  yield* d.putTable(d.catalog.table(parent.oid));
+}
+
+function requireSameColumns(parent: TableObject, child: TableObject): void {
+  const mismatch = (message: string, detail?: string): Error =>
+    fail('datatype_mismatch', message, detail === undefined ? {} : { detail });
+  const own = child.columns.filter((c) => !c.dropped);
+  const theirs = parent.columns.filter((c) => !c.dropped);
+  for (const column of own)
+    if (!theirs.some((c) => c.name === column.name))
+      throw mismatch(
+        `table "${child.name}" contains column "${column.name}" not found in parent "${parent.name}"`,
+        'The new partition may contain only the columns present in parent.',
+      );
+  for (const column of theirs) {
+    const mine = own.find((c) => c.name === column.name);
+    if (mine === undefined) throw mismatch(`child table is missing column "${column.name}"`);
+    if (mine.type !== column.type || mine.typmod !== column.typmod)
+      throw mismatch(`child table "${child.name}" has different type for column "${column.name}"`);
+    if (column.notNull && !mine.notNull)
+      throw mismatch(`column "${column.name}" in child table must be marked NOT NULL`);
+    if ((column.generatedSql === undefined) !== (mine.generatedSql === undefined))
+      throw mismatch(
+        `column "${column.name}" in child table must ${column.generatedSql === undefined ? 'not ' : ''}be a generated column`,
+      );
+  }
+}
+
+function requireChecks(d: Definer, parent: TableObject, child: TableObject): void {
+  for (const check of d.catalog.constraintsOf(parent.oid)) {
+    if (check.type !== 'check') continue;
+    const own = d.catalog.constraintsOf(child.oid).find((c) => c.type === 'check' && c.name === check.name);
+    if (own === undefined) throw fail('datatype_mismatch', `child table is missing constraint "${check.name}"`);
+    if (own.expression !== check.expression)
+      throw fail(
+        'datatype_mismatch',
+        `child table "${child.name}" has different definition for check constraint "${check.name}"`,
+      );
+  }
+}
+
+// ── DETACH ──
+
+export function* detachPartition(
+  d: Definer,
+  table: TableObject,
+  action: Extract<AlterTableAction, { kind: 'detachPartition' }>,
+): Task<void> {
+  if (action.mode !== 'plain') throw d.unsupported(`DETACH PARTITION … ${action.mode.toUpperCase()}`, action.at);
+  const child = d.table(action.partition);
+  if (child.partition?.parent !== table.oid)
+    throw d.error(
+      'undefined_table',
+      `relation "${child.name}" is not a partition of relation "${table.name}"`,
+      undefined,
+    );
+  yield* d.lock(child.oid, ACCESS_EXCLUSIVE);
+  requireUnreferenced(d, table, child);
+  for (const index of d.catalog.indexesOf(child.oid)) {
+    const { parent: _parent, ...own } = index;
+    yield* d.put({ ...own, version: index.version + 1 });
+  }
+  for (const constraint of d.catalog.constraintsOf(child.oid)) {
+    const { parent: _parent, ...own } = constraint;
+    yield* d.put({ ...own, version: constraint.version + 1 });
+  }
+  const { partition: _partition, ...alone } = d.catalog.table(child.oid);
+  yield* d.putTable(alone);
+  yield* d.putTable(d.catalog.table(table.oid));
+}
+
+/** A partition whose rows others refer to through the partitioned table stays. */
+function requireUnreferenced(d: Definer, table: TableObject, child: TableObject): void {
+  const references = [table, ...d.catalog.ancestorsOf(table)].flatMap((above) => d.catalog.referencesTo(above.oid));
+  const first = references.find((c) => c.parent === undefined);
+  if (first !== undefined && d.engine.store.facts(child.tree).rows > 0)
+    throw d.unsupported(`detaching a partition with rows while "${first.name}" refers to its table`, undefined);
+}

@@ -1,0 +1,188 @@
+/** Plans of INSERT, UPDATE and DELETE on partitioned tables: a change per table that holds rows, under one that spreads them. */
+
+import type { TableObject } from '../../engine/catalog.ts';
+import { type InsertOptions, ModifyPlan } from '../exec/modify.ts';
+import type { PlanNode } from '../exec/operator.ts';
+import { Router } from '../exec/partition-routing.ts';
+import { HandedRowsPlan, PartitionedModifyPlan } from '../exec/partitioned-modify.ts';
+import { Shape } from '../exec/shape.ts';
+import type {
+  Column,
+  ColumnId,
+  DeleteNode,
+  Expr,
+  InsertNode,
+  PartitionTarget,
+  PartitionTargets,
+  UpdateNode,
+} from './logical.ts';
+import { columnRef, type Planner } from './planner.ts';
+
+/** What any INSERT is made of, over its input's rows. */
+export interface InsertParts {
+  readonly table: TableObject;
+  readonly input: PlanNode;
+  readonly row: readonly Column[];
+  /** Per live column of the table its value. */
+  readonly values: readonly Expr[];
+  readonly partitions: PartitionTargets;
+  readonly onConflict: InsertNode['onConflict'];
+  readonly returning: InsertNode['returning'];
+}
+
+export function planPartitionedInsert(planner: Planner, parts: InsertParts): PlanNode {
+  const { table, partitions, returning, onConflict, row } = parts;
+  const rowShape = wholeRow(planner, table, row);
+  const handed = new HandedRowsPlan(rowShape);
+  const leaves = partitions.leaves.map(
+    (leaf) =>
+      new ModifyPlan(
+        {
+          kind: 'insert',
+          title: `Insert on ${leaf.table.name}`,
+          access: planner.session.access(leaf.table),
+          input: handed,
+          rules: leaf.rules,
+          levels: leaf.levels,
+          returning,
+          values: leaf.rules.row.map(columnRef),
+          onConflict: onConflict === undefined ? undefined : conflictIn(planner, table, leaf, row, onConflict),
+        },
+        planner.scope,
+      ),
+  );
+  return new PartitionedModifyPlan(
+    {
+      kind: 'insert',
+      title: `Insert on ${table.name}`,
+      input: parts.input,
+      leaves,
+      returning,
+      shape: Shape.of(returning?.columns ?? []),
+      values: parts.values,
+      router: routerOf(planner, partitions, rowShape),
+      rowShape,
+    },
+    planner.scope,
+  );
+}
+
+/** ON CONFLICT as a leaf sees it: its own part of each index, and the columns in its own order. */
+function conflictIn(
+  planner: Planner,
+  table: TableObject,
+  leaf: PartitionTarget,
+  row: readonly Column[],
+  conflict: NonNullable<InsertNode['onConflict']>,
+): InsertOptions['onConflict'] {
+  const { columns } = planner.session.access(table);
+  // Existing and excluded row have the columns of the whole table, in its order.
+  const order = leaf.rules.row.map((column) => row.findIndex((c) => c.id === column.id));
+  const existing = order.map((at) => conflict.existing[at]!);
+  const update =
+    conflict.action === 'nothing'
+      ? undefined
+      : order.map(
+          (at): Expr =>
+            conflict.set.find((s) => s.number === columns[at]!.number)?.expr ?? columnRef(conflict.existing[at]!),
+        );
+  return { arbiters: leaf.arbiters, existing, update, where: conflict.where };
+}
+
+/** What UPDATE and DELETE are made of, over their input's rows. */
+export interface TargetedParts {
+  readonly input: PlanNode;
+  /** Ids of the target's live columns, in the table's order. */
+  readonly target: readonly ColumnId[];
+  readonly key: ColumnId;
+  readonly partition: ColumnId;
+  readonly recheck: Expr | undefined;
+  readonly mayRepeat: boolean;
+  /** UPDATE: per live column of the table its new value. */
+  readonly values: readonly Expr[];
+  readonly partitions: PartitionTargets;
+}
+
+export function planPartitionedChange(planner: Planner, node: UpdateNode | DeleteNode, parts: TargetedParts): PlanNode {
+  const { table, returning, rules } = node;
+  const { input, partition, partitions } = parts;
+  const common = { input, returning, shape: Shape.of(returning?.columns ?? []), partition };
+  const leaves = partitions.leaves.map((leaf) => {
+    const order = leaf.rules.row.map((column) => rules.row.findIndex((c) => c.id === column.id));
+    const options = {
+      access: planner.session.access(leaf.table),
+      input: new HandedRowsPlan(input.shape),
+      rules: leaf.rules,
+      returning,
+      target: order.map((at) => parts.target[at]!),
+      key: parts.key,
+      recheck: parts.recheck,
+      mayRepeat: parts.mayRepeat,
+    };
+    return node.kind === 'delete'
+      ? new ModifyPlan({ kind: 'delete', title: `Delete on ${leaf.table.name}`, ...options }, planner.scope)
+      : new ModifyPlan(
+          {
+            kind: 'update',
+            title: `Update on ${leaf.table.name}`,
+            ...options,
+            levels: leaf.levels,
+            values: order.map((at) => parts.values[at]!),
+          },
+          planner.scope,
+        );
+  });
+  if (node.kind === 'delete')
+    return new PartitionedModifyPlan(
+      { kind: 'delete', title: `Delete on ${table.name}`, leaves, ...common },
+      planner.scope,
+    );
+  const rowShape = wholeRow(planner, table, rules.row);
+  return new PartitionedModifyPlan(
+    {
+      kind: 'update',
+      title: `Update on ${table.name}`,
+      leaves,
+      ...common,
+      arrivals: arrivalsOf(planner, partitions, rowShape),
+      router: routerOf(planner, partitions, rowShape),
+      rowShape,
+    },
+    planner.scope,
+  );
+}
+
+/** What inserts rows that an UPDATE has sent to another partition. */
+function arrivalsOf(planner: Planner, { leaves }: PartitionTargets, rowShape: Shape): ModifyPlan[] {
+  const handed = new HandedRowsPlan(rowShape);
+  return leaves.map(
+    (leaf) =>
+      new ModifyPlan(
+        {
+          kind: 'insert',
+          arrives: true,
+          title: `Insert on ${leaf.table.name}`,
+          access: planner.session.access(leaf.table),
+          input: handed,
+          rules: leaf.rules,
+          returning: undefined,
+          values: leaf.rules.row.map(columnRef),
+          onConflict: undefined,
+        },
+        planner.scope,
+      ),
+  );
+}
+
+function routerOf(planner: Planner, { routing }: PartitionTargets, rowShape: Shape): Router {
+  return new Router(routing, { ...planner.scope, shape0: rowShape });
+}
+
+/** The shape of the partitioned table's own row. */
+function wholeRow(planner: Planner, table: TableObject, row: readonly Column[]): Shape {
+  const access = planner.session.access(table);
+  return new Shape(
+    row.map((c, i) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: access.columns[i]!.physical })),
+    access.wideLayout,
+  );
+}
