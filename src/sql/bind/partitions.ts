@@ -1,7 +1,7 @@
 /** Changes of partitioned tables: how rows find their partition, and the rules of each table that can hold them. */
 
-import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts';
-import { boundsOf, leavesOf } from '../partitions/bounds.ts';
+import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import { boundsOf, leavesOf, partOf } from '../partitions/bounds.ts';
 import type { Column, PartitionTarget, PartitionTargets, Routing } from '../plan/logical.ts';
 import type { Binding } from './binding.ts';
 import { bindPartitionKeys, bindRules, partitionLevels, rowAs } from './rules.ts';
@@ -19,7 +19,7 @@ export function bindPartitions(
   arbiters: readonly IndexObject[] = [],
 ): PartitionTargets | undefined {
   if (table.partitioning === undefined) return undefined;
-  const tables = leavesOf(b.context.catalog, table).filter((leaf) => leaf.partitioning === undefined);
+  const tables = leavesOf(b.context.catalog, table);
   const leaves = tables.map((leaf): PartitionTarget => {
     const own = rowAs(table, row, leaf);
     const above = partitionLevels(b, table, row, undefined);
@@ -27,7 +27,7 @@ export function bindPartitions(
       table: leaf,
       rules: { ...bindRules(b, leaf, own), partition: above },
       levels: partitionLevels(b, leaf, own, table),
-      arbiters: arbiters.flatMap((index) => partIn(b.context.catalog, leaf, index)),
+      arbiters: arbiters.flatMap((index) => partOf(b.context.catalog, leaf, index) ?? []),
     };
   });
   return { routing: routingOf(b, table, table, row, tables), leaves };
@@ -51,16 +51,4 @@ function routingOf(
       partition.partitioning === undefined ? leaves.indexOf(partition) : routingOf(b, top, partition, row, leaves),
     ),
   };
-}
-
-/** The part of a partitioned index that belongs to a leaf. */
-function partIn(catalog: Catalog, leaf: TableObject, index: IndexObject): IndexObject[] {
-  return catalog.liveIndexesOf(leaf.oid).filter((own) => {
-    for (let at: IndexObject | undefined = own; at?.parent !== undefined; ) {
-      if (at.parent === index.oid) return true;
-      const above = catalog.object(at.parent);
-      at = above?.kind === 'index' ? above : undefined;
-    }
-    return false;
-  });
 }

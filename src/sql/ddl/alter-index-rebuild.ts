@@ -7,12 +7,13 @@
  * table. REBUILD locks the table for itself; options that it is given are stored. Messages name SQL Server's number in the detail.
  */
 import type { Task } from '../../base/task.ts';
-import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { Option, RebuildStatement } from '../ast/definitions.ts';
+import { partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
 import { disableIndex, isClustered } from './rebuild.ts';
 import { rebuildAll, rebuildOne } from './rebuild-statements.ts';
-import { onOff, tableOf } from './reorganize.ts';
+import { chosenPartitions, onOff, tableOf } from './reorganize.ts';
 import { primarySpaceOptions } from './space-options.ts';
 import { changeTableSpace, primaryOptions } from './tree-space.ts';
 
@@ -39,19 +40,43 @@ interface RebuildSettings {
 /** @throws 42P01, 42704, 42809, 22023, 0A000, 23505 */
 export function* rebuildIndexes(d: Definer, s: RebuildStatement): Task<void> {
   const settings = readOptions(d, s.options);
-  const { oid } = tableOf(d, s);
-  if (!s.disable) refusePartition(d, s, indexesOf(d, s, d.catalog.table(oid)));
+  const named = tableOf(d, s);
+  if (named.partitioning === undefined) {
+    if (!s.disable) refusePartition(d, s, indexesOf(d, s, named));
+    yield* rebuildOf(d, s, named.oid, settings, (table) => indexesOf(d, s, table));
+    return;
+  }
+  const wanted = indexesOf(d, s, named);
+  for (const leaf of chosenPartitions(d, named, s.partition))
+    yield* rebuildOf(d, s, leaf.oid, settings, (table) =>
+      s.index === null
+        ? d.catalog.indexesOf(table.oid)
+        : wanted.flatMap((index) => partOf(d.catalog, table, index) ?? []),
+    );
+}
+
+/** The indexes of one table that holds rows. */
+function* rebuildOf(
+  d: Definer,
+  s: RebuildStatement,
+  oid: Oid,
+  settings: RebuildSettings,
+  indexesIn: (table: TableObject) => readonly IndexObject[],
+): Task<void> {
   yield* d.lock(oid, ACCESS_EXCLUSIVE);
-  const indexes = indexesOf(d, s, d.catalog.table(oid));
+  const indexes = indexesIn(d.catalog.table(oid));
   if (s.disable) {
     yield* disable(d, s, indexes);
     return;
   }
   for (const index of indexes) yield* store(d, index, settings);
-  if (s.index === null) yield* rebuildAll(d, d.catalog.table(oid), 'ALTER INDEX REBUILD');
-  else {
-    const index = d.catalog.object(indexes[0]!.oid);
-    if (index?.kind === 'index') yield* rebuildOne(d, index, 'ALTER INDEX REBUILD');
+  if (s.index === null) {
+    yield* rebuildAll(d, d.catalog.table(oid), 'ALTER INDEX REBUILD');
+    return;
+  }
+  for (const { oid: index } of indexes) {
+    const now = d.catalog.object(index);
+    if (now?.kind === 'index') yield* rebuildOne(d, now, 'ALTER INDEX REBUILD');
   }
 }
 

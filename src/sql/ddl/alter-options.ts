@@ -6,6 +6,7 @@ import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import type { Definer } from './definer.ts';
+import { attachIndex } from './partition-members.ts';
 import { primarySpaceOptions, resetSpaceOptions, type SpaceTarget, tellIdleOptions } from './space-options.ts';
 import { changeIndexSpace, changeLongSpace, changeTableSpace, primaryOptions } from './tree-space.ts';
 
@@ -37,6 +38,10 @@ export function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
   if (found.kind !== 'index') throw d.error('wrong_object_type', `"${found.name}" is not an index`, undefined);
   yield* d.lock(found.table, 4);
   for (const action of s.actions) {
+    if (action.kind === 'attachPartition') {
+      yield* attachIndex(d, found, action.partition);
+      continue;
+    }
     if (action.kind !== 'setOptions' && action.kind !== 'resetOptions')
       throw d.unsupported(`ALTER INDEX … ${action.kind}`, action.at);
     const index = d.relation(s.name);

@@ -9,22 +9,24 @@ import { ERRORS, ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
+import type { Name } from '../ast/names.ts';
 import { canCoerce } from '../bind/coerce.ts';
 import { type BoundTableExpression, bindTableExpression } from '../bind/table-rules.ts';
 import { lookUpType } from '../bind/type-lookup.ts';
-import { storedBytes } from '../exec/stored-value.ts';
 import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import { registry } from '../types/registry.ts';
-import { addKeyConstraint, setNotNull } from './add-key.ts';
+import { type AddedColumn, addColumn, withLayout } from './add-column.ts';
 import { alterIndex, changeTableOptions } from './alter-options.ts';
 import { makeCheck, makeForeignKey } from './constraints.ts';
-import { addDefaults, defaultOf, readColumn } from './create-table.ts';
+import { defaultOf } from './create-table.ts';
 import type { Definer } from './definer.ts';
 import { dropConstraint, dropObjects } from './drop.ts';
+import { inheritColumns, inheritMembers, isForEach, refuseInherited, refuseOnly } from './partition-alter.ts';
 import { attachPartition, detachPartition } from './partitions.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { changeSequence, makeSequence, sequenceValues } from './sequences.ts';
+import { addKeyConstraint, dropPrimaryKey, setNotNull } from './table-keys.ts';
 
 export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
   const found = d.findRelation(s.name);
@@ -43,20 +45,38 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
       if (action.kind !== 'ownerTo') throw d.unsupported(`ALTER ${s.object.toUpperCase()} … ${action.kind}`, action.at);
     return;
   }
-  let table = d.table(s.name);
-  yield* d.lock(table.oid, 8);
+  const { oid } = d.table(s.name);
+  yield* d.lock(oid, 8);
   for (const action of s.actions) {
-    table = d.catalog.table(table.oid);
-    yield* apply(d, table, action);
+    const table = d.catalog.table(oid);
+    refuseInherited(d, table, action);
+    refuseOnly(d, table, action, s.only);
+    yield* applyTo(d, oid, action, s.only);
+  }
+}
+
+/** Carries an action out on a table and, unless it is meant ONLY, on what lies below it. */
+function* applyTo(d: Definer, oid: Oid, action: AlterTableAction, only: boolean): Task<void> {
+  const before = d.catalog.table(oid);
+  yield* d.lock(oid, 8);
+  yield* apply(d, before, action);
+  d.engine.nextCommand();
+  if (only || before.partitioning === undefined) return;
+  for (const { oid: partition } of d.catalog.partitionsOf(oid)) {
+    if (isForEach(action)) yield* applyTo(d, partition, action, false);
+    else if (action.kind === 'addColumn') yield* inheritColumns(d, oid, partition);
+    yield* inheritMembers(d, oid, partition);
     d.engine.nextCommand();
   }
 }
 
 function* apply(d: Definer, table: TableObject, action: AlterTableAction): Task<void> {
   switch (action.kind) {
-    case 'addColumn':
-      yield* addColumn(d, table, action);
+    case 'addColumn': {
+      const made = yield* addColumn(d, table, action);
+      if (made !== undefined) yield* addConstraintsOf(d, table.oid, made, action.column.name);
       return;
+    }
     case 'dropColumn':
       yield* dropColumn(d, table, action);
       return;
@@ -162,77 +182,20 @@ function* changeColumn(
   return yield* replaceColumn(d, table, { ...column, ...more });
 }
 
-/** A table with a further layout of these columns. */
-function withLayout(table: TableObject, columns: readonly ColumnObject[]): TableObject {
-  const number = Math.max(...table.layouts.map((l) => l.number)) + 1;
-  return {
-    ...table,
-    columns,
-    layouts: [...table.layouts, { number, columns: columns.filter((c) => !c.dropped).map((c) => c.number) }],
-  };
-}
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-function* addColumn(
-  d: Definer,
-  table: TableObject,
-  action: Extract<AlterTableAction, { kind: 'addColumn' }>,
-): Task<void> {
-  const { name } = action.column;
-  if (table.columns.some((c) => !c.dropped && c.name === name.text)) {
-    if (!action.ifNotExists)
-      throw d.error('duplicate_column', `column "${name.text}" of relation "${table.name}" already exists`, undefined);
-    d.sql.tell(`column "${name.text}" of relation "${table.name}" already exists, skipping`, { sqlstate: '42701' });
-    return;
-  }
-  const made = readColumn(d, table.name, action.column, Math.max(0, ...table.columns.map((c) => c.number)) + 1);
-  let next = yield* addDefaults(d, withLayout(table, [...table.columns, made.column]), [made]);
-  const column = next.columns[next.columns.length - 1]!;
-  const hasRows = d.engine.store.facts(table.tree).rows > 0;
-  const source = column.defaultSql ?? column.generatedSql;
-  const bound =
-    source === undefined
-      ? undefined
-      : bindTableExpression(d.sql.bindContext(), next, source, undefined, source, column.type, 'DEFAULT');
-  if (column.generatedSql !== undefined || (bound?.volatile === true && (hasRows || made.sequence !== undefined))) {
-    yield* rebuildTable(d, table, next, (row) => row);
-  } else {
-    const value = bound === undefined ? null : yield* d.sql.evaluateConstant(bound.expr);
-    if (value === null && column.notNull && (yield* hasAnyRow(d, table)))
-      throw d.error(
-        'not_null_violation',
-        `column "${column.name}" of relation "${table.name}" contains null values`,
-        undefined,
-        { table: table.name, column: column.name },
-      );
-    const missing = value === null ? null : storedBytes(column, value);
-    next = yield* d.putTable({
-      ...next,
-      columns: next.columns.map((c) => (c.number === column.number ? { ...c, missing } : c)),
-    });
-  }
-  const columnName = { text: column.name, at: name.at };
-  for (const key of made.keys)
-    yield* addConstraint(d, d.catalog.table(table.oid), {
+/** The constraints that were written with a new column. */
+function* addConstraintsOf(d: Definer, table: Oid, made: AddedColumn, name: Name): Task<void> {
+  const columns = [name];
+  for (const c of [...made.keys, ...made.foreign])
+    yield* addConstraint(d, d.catalog.table(table), {
       kind: 'addConstraint',
-      at: key.at,
-      constraint: { ...key, columns: [columnName] },
+      at: c.at,
+      constraint: { ...c, columns },
     });
   for (const check of made.checks)
-    yield* addConstraint(d, d.catalog.table(table.oid), { kind: 'addConstraint', at: check.at, constraint: check });
-  for (const foreign of made.foreign)
-    yield* addConstraint(d, d.catalog.table(table.oid), {
-      kind: 'addConstraint',
-      at: foreign.at,
-      constraint: { ...foreign, columns: [columnName] },
-    });
+    yield* addConstraint(d, d.catalog.table(table), { kind: 'addConstraint', at: check.at, constraint: check });
 }
-
-function* hasAnyRow(d: Definer, table: TableObject): Task<boolean> {
-  const schema = d.catalog.object(table.schema)!.name;
-  return (yield* d.sql.runInternal(`SELECT 1 FROM ${quote(schema)}.${quote(table.name)} LIMIT 1`, [])) > 0;
-}
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 function* dropColumn(
   d: Definer,
@@ -413,10 +376,7 @@ function* removeConstraint(
     return;
   }
   if (constraint.type === 'primary') {
-    yield* dropConstraint(d, constraint, action.cascade);
-    yield* d.remove(constraint.index);
-    const { primaryIndex: _gone, ...rest } = table;
-    yield* rebuildTable(d, table, rest, (row) => row);
+    yield* dropPrimaryKey(d, constraint, action.cascade);
     return;
   }
   yield* removeConstraintObject(d, constraint, action.cascade);

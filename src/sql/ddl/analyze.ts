@@ -12,6 +12,7 @@ import type { VacuumStatement } from '../ast/statements.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
 import { Env } from '../exec/state.ts';
 import { columnReader, typeEntry } from '../exec/values.ts';
+import { leavesOf } from '../partitions/bounds.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { readTable } from './build-index.ts';
 import type { Definer } from './definer.ts';
@@ -35,9 +36,13 @@ const VACUUM_OPTIONS = new Set([
   'parallel',
 ]);
 
+/** The tables that a statement means; of a partitioned one itself and all that lies below it. */
 function targets(d: Definer, s: VacuumStatement): TableObject[] {
-  if (s.tables.length > 0) return s.tables.map((t) => d.table(t.name));
-  return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table');
+  if (s.tables.length === 0) return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table');
+  return s.tables.flatMap(({ name }) => {
+    const table = d.table(name);
+    return [table, ...d.catalog.descendantsOf(table.oid)];
+  });
 }
 
 export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
@@ -52,9 +57,10 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
     if (!VACUUM_OPTIONS.has(option.name))
       throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
   const list = targets(d, s);
+  const stored = list.filter((table) => table.partitioning === undefined);
   yield* d.engine.database.cleanUp();
-  if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, list);
-  else for (const table of list) yield* compactTable(d, s, table);
+  if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, stored);
+  else for (const table of stored) yield* compactTable(d, s, table);
   if (isOn(d, s.options, 'analyze'))
     for (const { oid } of list) if (d.catalog.object(oid) !== undefined) yield* analyzeTable(d, d.catalog.table(oid));
 }
@@ -86,8 +92,9 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject): Task
 export function* analyzeTable(d: Definer, table: TableObject): Task<void> {
   yield* d.lock(table.oid, 4);
   const live = table.columns.filter((c) => !c.dropped);
-  const reader = readTable(d, table);
-  const total = d.engine.store.facts(table.tree).rows;
+  for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lock(partition.oid, 4);
+  const reader = readTable(d, table, [], undefined, false);
+  const total = leavesOf(d.catalog, table).reduce((sum, { tree }) => sum + d.engine.store.facts(tree).rows, 0);
   const every = Math.max(1, Math.floor(total / SAMPLE_ROWS));
   const samples: SqlValue[][] = live.map(() => []);
   let rows = 0;

@@ -72,7 +72,7 @@ export function indexDefinition(catalog: Catalog, index: IndexObject, column: nu
   });
   const schema = quoteIdentifier(catalog.object(table.schema)?.name ?? '');
   const parts = [
-    `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`,
+    `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${table.partitioning === undefined ? '' : 'ONLY '}${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`,
   ];
   if (index.include.length > 0) parts.push(`INCLUDE (${index.include.map((n) => columnName(table, n)).join(', ')})`);
   if (!index.nullsDistinct) parts.push('NULLS NOT DISTINCT');

@@ -44,6 +44,8 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
       object.table === oid
     )
       own.push(object);
+    else if (object.kind === 'table' && object.partition?.parent === oid) own.push(object);
+    else if (object.kind === 'index' && object.parent === oid) own.push(object);
     else if (object.kind === 'sequence' && object.ownedBy?.table === oid) own.push(object);
     else if (object.kind === 'table' && defaultsFrom(d, oid, object).length > 0) foreign.push(object);
   }
@@ -103,6 +105,17 @@ function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): Catalog
         hint: `Use DROP ${found.kind.toUpperCase()} to remove ${found.kind === 'index' ? 'an index' : `a ${found.kind}`}.`,
       },
     );
+  if (found.kind === 'index' && found.parent !== undefined) {
+    const above = d.catalog.object(found.parent)?.name ?? '';
+    throw d.error(
+      'dependent_objects_still_exist',
+      `cannot drop index ${found.name} because index ${above} requires it`,
+      undefined,
+      {
+        hint: `You can drop index ${above} instead.`,
+      },
+    );
+  }
   if (found.kind === 'index' && found.constraint !== 0) {
     const constraint = d.catalog.object(found.constraint)!;
     throw d.error(
@@ -206,6 +219,9 @@ function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Task<void
 function* dropOne(d: Definer, object: CatalogObject, going: ReadonlyMap<Oid, CatalogObject>): Task<void> {
   const { store, transaction } = d.engine;
   if (object.kind === 'table') {
+    // Whoever reads the partitioned table counts on its partitions.
+    if (object.partition !== undefined && !going.has(object.partition.parent))
+      yield* d.lock(object.partition.parent, 8);
     yield* d.lock(object.oid, 8);
     yield* store.dropTree(transaction, object.tree);
   }
@@ -285,6 +301,8 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
     const table = d.table(name);
     tables.set(table.oid, table);
   }
+  for (const table of [...tables.values()])
+    for (const partition of d.catalog.descendantsOf(table.oid)) tables.set(partition.oid, partition);
   const queue = [...tables.values()];
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
     for (const reference of d.catalog.referencesTo(table.oid)) {
@@ -297,8 +315,10 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
         });
       }
       d.sql.tell(`truncate cascades to table "${child.name}"`);
-      tables.set(child.oid, child);
-      queue.push(child);
+      for (const each of [child, ...d.catalog.descendantsOf(child.oid)]) {
+        tables.set(each.oid, each);
+        queue.push(each);
+      }
     }
   }
   for (const { oid } of tables.values()) {

@@ -7,8 +7,9 @@ import { bindTableExpression, storedText, tableRules } from '../bind/table-rules
 import { typeEntry } from '../exec/values.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import { buildIndex } from './build-index.ts';
-import { requireOrder } from './constraints.ts';
+import { requireOrder, requireWholePartitionKey } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { inheritIndex } from './partition-members.ts';
 import { tellIdleOptions } from './space-options.ts';
 import { newIndexTree } from './tree-space.ts';
 
@@ -37,7 +38,15 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     d.sql.tell(`relation "${name}" already exists, skipping`, { sqlstate: '42P07' });
     return;
   }
+  const isPartitioned = table.partitioning !== undefined;
+  if (isPartitioned && s.concurrently)
+    throw d.error(
+      'feature_not_supported',
+      `cannot create index on partitioned table "${table.name}" concurrently`,
+      s.at,
+    );
   const columns = s.keys.map((key) => indexColumn(d, table, key));
+  if (s.unique) requireWholePartitionKey(d, table, 'UNIQUE', columns);
   const predicate = s.where === null ? undefined : predicateText(d, table, s.where);
   const options = d.storageOptions(s.options, 'index');
   tellIdleOptions(d, options);
@@ -60,6 +69,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     constraint: 0,
   };
   yield* addIndex(d, table, index);
+  if (!s.only) for (const partition of d.catalog.partitionsOf(table.oid)) yield* inheritIndex(d, index, partition.oid);
 }
 
 function predicateText(d: Definer, table: TableObject, where: NonNullable<CreateIndexStatement['where']>): string {
@@ -72,6 +82,8 @@ function predicateText(d: Definer, table: TableObject, where: NonNullable<Create
 export function* addIndex(d: Definer, table: TableObject, index: IndexObject): Task<void> {
   yield* d.put(index);
   const next = yield* d.putTable(table);
+  // The entries of a partitioned table's index are in the parts of its partitions.
+  if (next.partitioning !== undefined) return;
   const computed = index.predicate !== undefined || index.columns.some((c) => c.column === 0);
   yield* buildIndex(d, next, index, computed ? tableRules(d.sql.bindContext(), next) : undefined);
 }

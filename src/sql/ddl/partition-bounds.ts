@@ -17,7 +17,8 @@ import { PartitionTest } from '../exec/partition-routing.ts';
 import { Env } from '../exec/state.ts';
 import { storedBytes } from '../exec/stored-value.ts';
 import { typeEntry } from '../exec/values.ts';
-import { compareEdges, datumValue, leavesOf, listKey, PartitionBounds, rangeEdge } from '../partitions/bounds.ts';
+import { compareEdges, leavesOf, listKey, PartitionBounds, rangeEdge } from '../partitions/bounds.ts';
+import { edgeText } from '../partitions/partition-text.ts';
 import { readTable } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import { partitionKeyText } from './deparse.ts';
@@ -163,19 +164,8 @@ function emptyRange(
   { from, to }: Extract<PartitionBound, { kind: 'range' }>,
 ): Error {
   return fail('invalid_object_definition', `empty range bound specified for partition "${name}"`, {
-    detail: `Specified lower bound ${edgeText(d, keys, from)} is greater than or equal to upper bound ${edgeText(d, keys, to)}.`,
+    detail: `Specified lower bound ${edgeText(keys, from, d.sql.context)} is greater than or equal to upper bound ${edgeText(keys, to, d.sql.context)}.`,
   });
-}
-
-function edgeText(d: Definer, keys: readonly PartitionKey[], data: readonly BoundDatum[]): string {
-  return `(${data.map((datum, i) => datumText(keys[i]!, datum, d)).join(', ')})`;
-}
-
-/** A datum as FOR VALUES writes it. */
-export function datumText(key: PartitionKey, datum: BoundDatum, { sql }: Pick<Definer, 'sql'>): string {
-  if (typeof datum === 'string') return datum.toUpperCase();
-  const text = typeEntry(key.type).format(datumValue(key, datum)!, sql.context);
-  return /^-?[0-9.]+$/.test(text) || text === 'true' || text === 'false' ? text : `'${text.replaceAll("'", "''")}'`;
 }
 
 // ── against rows ──
@@ -202,7 +192,6 @@ export function* requireRowsFit(
   const bounds = new PartitionBounds(partitioning, partitions);
   const position = bounds.partitions.indexOf(partition);
   for (const leaf of leavesOf(d.catalog, partition)) {
-    if (leaf.partitioning !== undefined) continue;
     const reader = readTable(d, leaf);
     const b = new Binding(d.sql.bindContext(), '', 0, [], []);
     const keys = bindPartitionKeys(b, parent, partitioning, rowAs(leaf, reader.columns, parent));

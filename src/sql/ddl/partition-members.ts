@@ -7,10 +7,11 @@
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { KeyConstraint } from '../ast/definitions.ts';
+import type { QualifiedName } from '../ast/names.ts';
 import { tableRules } from '../bind/table-rules.ts';
-import { addKeyConstraint } from './add-key.ts';
 import { buildIndex } from './build-index.ts';
 import type { Definer } from './definer.ts';
+import { addKeyConstraint } from './table-keys.ts';
 import { newIndexTree } from './tree-space.ts';
 
 /** The number of the column of `to` that has the name of column `number` of `from`. */
@@ -19,13 +20,15 @@ function numberAs(from: TableObject, number: number, to: TableObject): number {
   return to.columns.find((c) => !c.dropped && c.name === name)!.number;
 }
 
-/** Gives a partition all that its partitioned table has. @throws 42804 without a check, 23505, 23503 */
+/** Gives a partition all that its partitioned table has and it has not got yet. @throws 23505, 23503 */
 export function* inheritAll(d: Definer, parent: Oid, partition: Oid): Task<void> {
+  const tied = new Set([...d.catalog.constraintsOf(partition), ...d.catalog.indexesOf(partition)].map((o) => o.parent));
   for (const constraint of d.catalog.constraintsOf(parent)) {
+    if (tied.has(constraint.oid)) continue;
     if (constraint.type === 'check') yield* inheritCheck(d, constraint, partition);
     if (constraint.type === 'foreign') yield* inheritForeignKey(d, constraint, partition);
   }
-  for (const index of d.catalog.indexesOf(parent)) yield* inheritIndex(d, index, partition);
+  for (const index of d.catalog.indexesOf(parent)) if (!tied.has(index.oid)) yield* inheritIndex(d, index, partition);
 }
 
 /** Gives a partition a check of its partitioned table; the caller has made sure that its rows pass. */
@@ -77,6 +80,32 @@ export function* inheritIndex(d: Definer, index: IndexObject, partition: Oid): T
   const own = existing ?? (yield* makePart(d, parent, index, table));
   yield* tie(d, own, index);
   for (const below of d.catalog.partitionsOf(partition)) yield* inheritIndex(d, own, below.oid);
+}
+
+/** `ALTER INDEX index ATTACH PARTITION part`. @throws 42809, 42P17, 0A000 */
+export function* attachIndex(d: Definer, index: IndexObject, name: QualifiedName): Task<void> {
+  const own = d.relation(name);
+  if (own.kind !== 'index') throw d.error('wrong_object_type', `"${own.name}" is not an index`, undefined);
+  if (own.parent === index.oid) return;
+  const refuse = (detail: string): Error =>
+    d.error(
+      'invalid_object_definition',
+      `cannot attach index "${own.name}" as a partition of index "${index.name}"`,
+      undefined,
+      {
+        detail,
+      },
+    );
+  const parent = d.catalog.table(index.table);
+  const table = d.catalog.table(own.table);
+  if (own.parent !== undefined) throw refuse(`Index "${own.name}" is already attached to another index.`);
+  if (table.partition?.parent !== parent.oid)
+    throw refuse(`Index "${own.name}" is not an index on any partition of table "${parent.name}".`);
+  if (d.catalog.indexesOf(table.oid).some((other) => other.parent === index.oid))
+    throw refuse(`Another index is already attached for partition "${table.name}".`);
+  if (!isSame(d, parent, index, table, own)) throw refuse('The index definitions do not match.');
+  yield* d.lock(table.oid, 8);
+  yield* tie(d, own, index);
 }
 
 function* tie(d: Definer, own: IndexObject, index: IndexObject): Task<void> {

@@ -14,6 +14,7 @@ import { type IndexObject, isSystemSchema, type Oid, type TableObject } from '..
 import type { ClusterStatement, Option, ReindexStatement } from '../ast/definitions.ts';
 import type { Name, QualifiedName } from '../ast/names.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
+import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { RowOrder } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
@@ -58,7 +59,21 @@ export function* cluster(d: Definer, s: ClusterStatement): Task<void> {
     yield* eachTable(d, tables, (table) => clusterBy(d, table.oid, undefined, verbose));
     return;
   }
-  yield* clusterBy(d, d.table(s.table).oid, s.index ?? undefined, verbose);
+  const table = d.table(s.table);
+  if (table.partitioning === undefined) yield* clusterBy(d, table.oid, s.index ?? undefined, verbose);
+  else yield* clusterPartitions(d, table, s.index ?? undefined, verbose);
+}
+
+/** Each partition by its part of the index. */
+function* clusterPartitions(d: Definer, table: TableObject, name: Name | undefined, verbose: boolean): Task<void> {
+  const index = d.catalog.indexesOf(table.oid).find((i) => i.name === name?.text);
+  if (name !== undefined && index === undefined)
+    throw d.error('undefined_object', `index "${name.text}" for table "${table.name}" does not exist`, undefined);
+  yield* eachTable(d, leavesOf(d.catalog, table), function* (leaf) {
+    const part = index === undefined ? undefined : partOf(d.catalog, leaf, index);
+    if (index === undefined || part !== undefined)
+      yield* clusterBy(d, leaf.oid, part === undefined ? undefined : { text: part.name, at: name?.at ?? 0 }, verbose);
+  });
 }
 
 function* clusterBy(d: Definer, oid: Oid, name: Name | undefined, verbose: boolean): Task<void> {
@@ -147,6 +162,11 @@ export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
       return;
     case 'table': {
       const table = d.table(s.name!);
+      if (table.partitioning !== undefined) {
+        forbidBlock(d, 'REINDEX TABLE of a partitioned table');
+        yield* eachTable(d, leavesOf(d.catalog, table), (leaf) => reindexTable(d, leaf.oid, verbose));
+        return;
+      }
       if (d.catalog.indexesOf(table.oid).length === 0) d.sql.tell(`table "${table.name}" has no indexes to reindex`);
       yield* reindexTable(d, table.oid, verbose);
       return;
@@ -167,9 +187,21 @@ export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
 function* reindexIndex(d: Definer, name: QualifiedName, verbose: boolean): Task<void> {
   const found = d.relation(name);
   if (found.kind !== 'index') throw d.error('wrong_object_type', `"${found.name}" is not an index`, undefined);
-  yield* d.lock(found.table, ACCESS_EXCLUSIVE);
-  const index = d.relation(name);
-  if (index.kind !== 'index') throw d.error('wrong_object_type', `"${index.name}" is not an index`, undefined);
+  if (d.catalog.table(found.table).partitioning !== undefined) {
+    forbidBlock(d, 'REINDEX INDEX of a partitioned index');
+    yield* eachTable(d, leavesOf(d.catalog, d.catalog.table(found.table)), function* (leaf) {
+      const part = partOf(d.catalog, leaf, found);
+      if (part !== undefined) yield* reindexOne(d, part, verbose);
+    });
+    return;
+  }
+  yield* reindexOne(d, found, verbose);
+}
+
+function* reindexOne(d: Definer, { oid, table }: IndexObject, verbose: boolean): Task<void> {
+  yield* d.lock(table, ACCESS_EXCLUSIVE);
+  const index = d.catalog.object(oid);
+  if (index?.kind !== 'index') return;
   yield* rebuildOne(d, index, 'REINDEX');
   if (verbose) info(d, `index "${index.name}" was reindexed`);
 }
@@ -196,7 +228,9 @@ export function* rebuildAll(d: Definer, table: TableObject, command: string): Ta
 // ── several tables ──
 
 function allTables(d: Definer): TableObject[] {
-  return [...d.catalog.objects()].filter((o): o is TableObject => o.kind === 'table' && !isSystemSchema(o.schema));
+  return [...d.catalog.objects()].filter(
+    (o): o is TableObject => o.kind === 'table' && o.partitioning === undefined && !isSystemSchema(o.schema),
+  );
 }
 
 /** Does something to each table, as a transaction each; tables that have gone meanwhile are left out. */

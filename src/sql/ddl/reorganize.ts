@@ -9,6 +9,7 @@ import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
 import type { Option, ReorganizeStatement, SetIndexOptionsStatement } from '../ast/definitions.ts';
+import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
 
@@ -25,8 +26,8 @@ const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, '': 60_000, min: 
 export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
   const settings = readOptions(d, s.options);
   const table = tableOf(d, s);
-  const targets = targetsOf(d, s, table);
-  refusePartition(d, s, table, targets);
+  const targets = partitionTargets(d, s, table) ?? targetsOf(d, s, table);
+  if (table.partitioning === undefined) refusePartition(d, s, table, targets);
   refuseDisabled(d, s, targets);
   refuseLocked(d, s, targets);
   const { maintenance } = d.engine.database;
@@ -41,7 +42,7 @@ export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
     const report = yield* maintenance.reorganize(
       target,
       {
-        lobCompaction: settings.lobCompaction && target.tree === table.tree,
+        lobCompaction: settings.lobCompaction && target.tree === d.catalog.table(target.table).tree,
         durationMs: left === undefined ? undefined : Math.max(0, left),
         pagesMax: settings.pagesMax,
       },
@@ -71,7 +72,8 @@ function tell(d: Definer, target: WorkTarget, r: ReorganizeReport): void {
 /** `ALTER INDEX { name | ALL } ON table SET (ALLOW_PAGE_LOCKS = ON | OFF, ALLOW_ROW_LOCKS = ON)`. @throws 22023, 0A000 */
 export function* setIndexOptions(d: Definer, s: SetIndexOptionsStatement): Task<void> {
   const table = tableOf(d, s);
-  const targets = targetsOf(d, { ...s, wholeTable: false }, table);
+  const whole = { at: s.at, index: s.index, wholeTable: false, partition: null };
+  const targets = [...targetsOf(d, whole, table), ...(partitionTargets(d, whole, table) ?? [])];
   yield* d.lock(table.oid, 4);
   for (const option of s.options) {
     const isOn = onOff(d, option);
@@ -215,6 +217,37 @@ function targetsOf(d: Definer, s: Pick<ReorganizeStatement, 'index' | 'wholeTabl
   if (s.wholeTable && clustered.length === 0)
     targets.unshift({ tree: table.tree, table: table.oid, index: 0, name: table.name, owner });
   return targets;
+}
+
+/** The trees of a partitioned table's chosen partitions; undefined for a table that is not partitioned. */
+function partitionTargets(
+  d: Definer,
+  s: Pick<ReorganizeStatement, 'at' | 'index' | 'partition' | 'wholeTable'>,
+  table: TableObject,
+): WorkTarget[] | undefined {
+  if (table.partitioning === undefined) return undefined;
+  const index = s.index === null ? undefined : d.catalog.object(targetsOf(d, s, table)[0]?.index ?? 0);
+  return chosenPartitions(d, table, s.partition).flatMap((leaf) => {
+    if (index?.kind !== 'index') return targetsOf(d, { index: null, wholeTable: s.wholeTable }, leaf);
+    const part = partOf(d.catalog, leaf, index);
+    if (part === undefined) return [];
+    return targetsOf(d, { index: { catalog: null, schema: null, name: part.name, at: s.at }, wholeTable: false }, leaf);
+  });
+}
+
+/** The tables behind `PARTITION = n`, or all of them, in the order of their numbers. @throws 22023 */
+export function chosenPartitions(
+  d: Definer,
+  table: TableObject,
+  chosen: ReorganizeStatement['partition'],
+): readonly TableObject[] {
+  const leaves = leavesOf(d.catalog, table);
+  if (chosen === null) return leaves;
+  const leaf = leaves[chosen.number - 1];
+  if (leaf !== undefined) return [leaf];
+  throw d.error('invalid_parameter_value', `partition ${chosen.number} of "${table.name}" does not exist`, chosen.at, {
+    detail: `Msg 7730. It has partitions 1 to ${leaves.length}.`,
+  });
 }
 
 function refusePartition(d: Definer, s: ReorganizeStatement, table: TableObject, targets: readonly WorkTarget[]): void {

@@ -48,6 +48,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
   if (found === undefined) return;
   const to = s.to.text;
   if (s.object === 'column') {
+    refuseInheritedName(d, found, s.member!.text);
     yield* renameColumn(d, found, s.member!.text, to);
     return;
   }
@@ -61,10 +62,18 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
       );
     if (d.catalog.constraintsOf(found.oid).some((c) => c.name === to))
       throw d.error('duplicate_object', `constraint "${to}" for relation "${found.name}" already exists`, undefined);
+    if (constraint.parent !== undefined)
+      throw d.error('invalid_table_definition', `cannot rename inherited constraint "${constraint.name}"`, undefined);
     yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
     const index = d.catalog.object(constraint.index);
     if (index?.kind === 'index' && constraint.type !== 'foreign')
       yield* d.put({ ...index, name: to, version: index.version + 1 });
+    // A check is known to partitions by its name.
+    if (constraint.type === 'check')
+      for (const { oid } of d.catalog.descendantsOf(constraint.table))
+        for (const own of d.catalog.constraintsOf(oid))
+          if (own.type === 'check' && own.name === constraint.name)
+            yield* d.put({ ...own, name: to, version: own.version + 1 });
     return;
   }
   if (found.kind === 'schema') {
@@ -118,6 +127,7 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
         ...i.columns.flatMap((c) => (c.expression === undefined ? [] : [c.expression])),
       ]),
     ...relation.columns.flatMap((c) => (c.generatedSql === undefined ? [] : [c.generatedSql])),
+    ...(relation.partitioning?.keys ?? []).flatMap((key) => (key.expression === undefined ? [] : [key.expression])),
   ];
   const views = [...d.catalog.objects()].filter((o) => o.kind === 'view' && o.uses.includes(relation.oid));
   if (views.length > 0 || texts.some((t) => t.includes(from)))
@@ -126,6 +136,13 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
     ...relation,
     columns: relation.columns.map((c) => (c.number === column.number ? { ...c, name: to } : c)),
   });
+  for (const partition of d.catalog.partitionsOf(relation.oid)) yield* renameColumn(d, partition, from, to);
+}
+
+/** The columns of a partition are called what its partitioned table calls them. @throws 42P16 */
+function refuseInheritedName(d: Definer, relation: CatalogObject, name: string): void {
+  if (relation.kind === 'table' && relation.partition !== undefined)
+    throw d.error('invalid_table_definition', `cannot rename inherited column "${name}"`, undefined);
 }
 
 export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {

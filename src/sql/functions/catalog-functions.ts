@@ -90,7 +90,10 @@ const DEFINITIONS: readonly Definition[] = [
   ...['pg_get_ruledef(oid)', 'pg_get_triggerdef(oid)', 'pg_get_triggerdef(oid,bool)', 'pg_get_ruledef(oid,bool)'].map(
     (signature) => pure(signature, () => null),
   ),
-  // Neither partition keys by expression nor extended statistics exist, so there is nothing to print.
+  contextual('pg_get_partkeydef(oid)', ({ system }, oid: Oid) => system.partitionKeyDefinition(oid) ?? null),
+  contextual('pg_get_partition_constraintdef(oid)', ({ system }, oid: Oid) => system.partitionConstraint(oid) ?? null),
+  contextual('pg_partition_root(regclass)', ({ system }, oid: Oid) => system.partitionAncestors(oid).at(-1) ?? null),
+  // Extended statistics do not exist, so there is nothing to print.
   ...['pg_get_statisticsobjdef(oid)', 'pg_get_statisticsobjdef_columns(oid)'].map((signature) =>
     pure(signature, () => null),
   ),

@@ -130,6 +130,8 @@ pg_get_function_arguments 2162:oid:text:sS
 pg_get_function_identity_arguments 2232:oid:text:sS
 pg_get_function_result 2165:oid:text:sS
 pg_get_function_sqlbody 6197:oid:text:sS
+pg_get_partition_constraintdef 3408:oid:text:sS
+pg_get_partkeydef 3352:oid:text:sS
 pg_get_indexdef 1643:oid:text:sS 2507:oid,int4,bool:text:sS
 pg_get_keywords 1686::record:sSR::word=text,catcode=char,barelabel=bool,catdesc=text,baredesc=text
 pg_get_ruledef 1573:oid:text:sS 2504:oid,bool:text:sS
@@ -155,6 +157,8 @@ pg_operator_is_visible 2082:oid:bool:sS
 pg_opfamily_is_visible 3829:oid:bool:sS
 pg_options_to_table 2289:_text:record:sSR:options_array:option_name=text,option_value=text
 pg_partition_ancestors 3425:regclass:regclass:vSR:partitionid:relid=regclass
+pg_partition_root 3424:regclass:regclass:sS
+pg_partition_tree 3423:regclass:record:vSR:rootrelid:relid=regclass,parentrelid=regclass,isleaf=bool,level=int4
 pg_relation_is_publishable 6121:regclass:bool:sS
 pg_relation_size 2325:regclass:int8:vS 2332:regclass,text:int8:vS
 pg_size_bytes 3334:text:int8:iS

@@ -3,7 +3,7 @@
 import { fail } from '../../base/errors.ts';
 import type { PgArray } from '../types/array.ts';
 import { isInfinite } from '../types/calendar.ts';
-import type { EvalContext, SqlValue } from '../types/contracts.ts';
+import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 import { type Interval, intervalSpan } from '../types/interval.ts';
 import { compareNumeric, NUMERIC_ONE, type Numeric } from '../types/numeric.ts';
 import { addNumeric } from '../types/numeric-arithmetic.ts';
@@ -138,6 +138,8 @@ export const SET_FUNCTIONS: readonly Definition[] = [
   pureSet('unnest(anyarray)', (array: PgArray) => array.values),
   pureSet('pg_options_to_table(_text)', optionsToTable),
   contextualSet('aclexplode(_aclitem)', explodeAcl),
-  // Nothing is partitioned, and PostgreSQL gives no row for a table outside of any partition tree.
-  pureSet('pg_partition_ancestors(regclass)', () => []),
+  contextualSet('pg_partition_ancestors(regclass)', ({ system }, oid: Oid) => system.partitionAncestors(oid)),
+  contextualSet('pg_partition_tree(regclass)', ({ system }, oid: Oid) =>
+    system.partitionTree(oid).map(([relation, parent, isLeaf, level]) => [relation, parent || null, isLeaf, level]),
+  ),
 ];

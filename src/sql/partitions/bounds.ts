@@ -14,6 +14,8 @@
 import type {
   BoundDatum,
   Catalog,
+  CatalogObject,
+  IndexObject,
   Oid,
   PartitionBound,
   Partitioning,
@@ -28,13 +30,13 @@ import type { SqlValue } from '../types/contracts.ts';
 const EMPTY = new Uint8Array(0);
 
 /** How a partition key's values stand in its keys: ascending, nulls last, each behind a marker. */
-export function partOf({ physical }: PartitionKey): KeyPart {
+export function keyPartOf({ physical }: PartitionKey): KeyPart {
   return { kind: physical.kind, column: 0, descending: false, nullsFirst: false, nullable: true };
 }
 
 /** Appends a row's value of one key. */
 export function appendKeyValue(key: KeyWriter, of: PartitionKey, value: SqlValue): void {
-  appendPart(key, partOf(of), of.physical.scale, value);
+  appendPart(key, keyPartOf(of), of.physical.scale, value);
 }
 
 /** A datum's value; the ends of a range have none. */
@@ -240,8 +242,26 @@ export function boundsOf(catalog: Catalog, table: TableObject, partitioning: Par
   return made;
 }
 
-/** The tables that hold a partitioned table's rows, in the order of their numbers: partitions of partitions in their place. */
+/** The tables that hold a table's rows, in the order of their numbers: partitions of partitions in their place; or itself. */
 export function leavesOf(catalog: Catalog, table: TableObject): TableObject[] {
   if (table.partitioning === undefined) return [table];
   return boundsOf(catalog, table, table.partitioning).partitions.flatMap((partition) => leavesOf(catalog, partition));
+}
+
+/** The number of a partition in the whole of its partitioned table; 1 for a table that is no partition. */
+export function partitionNumber(catalog: Catalog, table: TableObject): number {
+  const top = [...catalog.ancestorsOf(table)].at(-1);
+  return top === undefined ? 1 : leavesOf(catalog, top).findIndex((leaf) => leaf.oid === table.oid) + 1;
+}
+
+/** The part of a partitioned table's index that belongs to one of the tables that hold its rows. */
+export function partOf(catalog: Catalog, leaf: TableObject, index: IndexObject): IndexObject | undefined {
+  return catalog.indexesOf(leaf.oid).find((own) => {
+    for (let at: IndexObject | undefined = own; at !== undefined; ) {
+      if (at.oid === index.oid) return true;
+      const above: CatalogObject | undefined = at.parent === undefined ? undefined : catalog.object(at.parent);
+      at = above?.kind === 'index' ? above : undefined;
+    }
+    return false;
+  });
 }

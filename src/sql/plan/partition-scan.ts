@@ -30,7 +30,7 @@ export function planPartitionedScan(
   conditions: readonly Expr[],
 ): PlanNode {
   const { catalog } = planner.session;
-  const leaves = leavesOf(catalog, node.table).filter((leaf) => leaf.partitioning === undefined);
+  const leaves = leavesOf(catalog, node.table);
   const partition = node.columns[node.numbers.indexOf(ROW_PARTITION)];
   const columns = node.columns.filter((c) => c !== partition && needed.has(c.id));
   const children = leaves.map((leaf, number) => {

@@ -19,10 +19,7 @@ export function planLock(planner: Planner, node: LockNode, needed: Needed, condi
     input = withRowPlace(input, scan, place);
     wanted.add(place.key.id);
     if (place.partition !== undefined) wanted.add(place.partition.id);
-    const leaves =
-      place.partition === undefined
-        ? [scan.table]
-        : leavesOf(planner.session.catalog, scan.table).filter((leaf) => leaf.partitioning === undefined);
+    const leaves = place.partition === undefined ? [scan.table] : leavesOf(planner.session.catalog, scan.table);
     const recheck = conjunction(conditionsOn(node.input, idsOf(scan.columns)));
     targets.push({
       table: scan.table,

@@ -7,6 +7,7 @@ import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import { RowBuffer, writeInt64 } from '../../engine/record-port.ts';
 import type { CopyStatement } from '../ast/statements.ts';
 import { Binding } from '../bind/binding.ts';
+import { bindPartitions } from '../bind/partitions.ts';
 import { bindRules, defaultOf, rowColumns } from '../bind/rules.ts';
 import { Definer } from '../ddl/definer.ts';
 import { ModifyPlan } from '../exec/modify.ts';
@@ -15,6 +16,7 @@ import { Shape } from '../exec/shape.ts';
 import type { Env, ExecState } from '../exec/state.ts';
 import { columnReader, columnWriter, typeEntry, type Writer } from '../exec/values.ts';
 import type { Expr } from '../plan/logical.ts';
+import { planPartitionedInsert } from '../plan/plan-partitioned.ts';
 import { columnRef, Planner } from '../plan/planner.ts';
 import { padBpchar } from '../types/text-types.ts';
 import { type CopyOptions, CopyReader, CopyRow, copyField, copyOptions } from './copy-format.ts';
@@ -97,6 +99,10 @@ function tableQuery(sql: SqlSession, s: CopyStatement, text: string): string {
       hint: 'Try the COPY (SELECT ...) TO variant.',
     });
   const table = d.table(s.table!);
+  if (table.partitioning !== undefined)
+    throw fail('wrong_object_type', `cannot copy from partitioned table "${table.name}"`, {
+      hint: 'Try the COPY (SELECT ...) TO variant.',
+    });
   const names =
     s.columns.length > 0
       ? s.columns.map((n) => copyColumn(table, n.text).name)
@@ -129,6 +135,7 @@ function* copyFrom(
   const found = d.relation(s.table!);
   if (found.kind !== 'table') throw fail('wrong_object_type', `cannot copy to ${found.kind} "${found.name}"`);
   yield* d.lock(found.oid, 3);
+  for (const partition of d.catalog.descendantsOf(found.oid)) yield* d.lock(partition.oid, 3);
   const table = d.catalog.table(found.oid);
   const columns =
     s.columns.length > 0
@@ -151,8 +158,15 @@ function* copyFrom(
       ? defaultOf(b, column)
       : { kind: 'const', type: column.type, typmod: column.typmod, value: null };
   });
-  const rules = bindRules(b, table, rowColumns(b, table));
+  const row = rowColumns(b, table);
+  const rules = bindRules(b, table, row);
   const planner = new Planner(sql.engine, 1_000_000, () => []);
+  const partitions = bindPartitions(b, table, row);
+  if (partitions !== undefined) {
+    const parts = { table, input, row, values, partitions, onConflict: undefined, returning: undefined };
+    sink.complete(`COPY ${yield* sql.runPlan(planPartitionedInsert(planner, parts))}`);
+    return;
+  }
   const plan = new ModifyPlan(
     {
       kind: 'insert',

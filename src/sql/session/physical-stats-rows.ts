@@ -12,6 +12,7 @@ import type { Task } from '../../base/task.ts';
 import type { Catalog, TableObject } from '../../engine/catalog.ts';
 import type { Database } from '../../engine/database.ts';
 import { type PageContent, type StatsMode, type TreeStats, usedPercent } from '../../engine/space-facts.ts';
+import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { Oid, SpaceRow, SqlValue } from '../types/contracts.ts';
 
 /** A database that can be looked into. */
@@ -40,18 +41,17 @@ export function* physicalStatsRows(
   const [database = null, object = null, index = null, partition = null, mode = null] = args;
   const statsMode = modeOf(mode);
   checkWildcards(args);
-  checkPartition(partition);
   const rows: SpaceRow[] = [];
   const [own] = databases;
   for (const d of databasesOf(databases, isDatabase, database)) {
     for (const table of tablesOf(d, d === own ? relationOid : (name) => named(d.catalog, name), object)) {
-      for (const unit of unitsOf(d, table, index)) {
+      for (const { number, unit } of partUnits(d, table, index, partition)) {
         if (d.database.scheduler.sliceOver()) yield d.database.scheduler.slice();
         const stats = yield* d.database.space.stats(unit.tree, statsMode);
         if (stats === undefined) continue;
         const fragmented =
           unit.type === 'HEAP' && !unit.isLob ? yield* d.database.space.extentFragmentation(unit.tree, stats) : 0;
-        rows.push(...unitRows(d, table, unit, stats, statsMode, fragmented));
+        rows.push(...unitRows(d, table, number, unit, stats, statsMode, fragmented));
       }
     }
   }
@@ -99,11 +99,26 @@ function modeOf(value: SqlValue): StatsMode {
   }
 }
 
-function checkPartition(value: SqlValue): void {
-  if (isAll(value, 3) || Number(value) === 1) return;
-  throw fail('invalid_parameter_value', `partition ${String(value)} does not exist`, {
-    detail: 'Msg 2587: the relation has one partition, number 1.',
-  });
+/** The units of a table, or of the tables that hold a partitioned one's rows, with their partition numbers. */
+function* partUnits(
+  d: StatsDatabase,
+  table: TableObject,
+  index: SqlValue,
+  partition: SqlValue,
+): Iterable<{ number: number; unit: Unit }> {
+  const leaves = leavesOf(d.catalog, table);
+  if (!isAll(partition, 3) && leaves[Number(partition) - 1] === undefined) {
+    const has = leaves.length === 1 ? 'one partition, number 1' : `partitions 1 to ${leaves.length}`;
+    throw fail('invalid_parameter_value', `partition ${String(partition)} does not exist`, {
+      detail: `Msg 2587: the relation has ${has}.`,
+    });
+  }
+  const named = typeof index === 'string' ? d.catalog.indexesOf(table.oid).find((i) => i.name === index) : undefined;
+  for (const [i, leaf] of leaves.entries()) {
+    if (!isAll(partition, 3) && Number(partition) !== i + 1) continue;
+    const own = named === undefined ? index : (partOf(d.catalog, leaf, named)?.name ?? index);
+    for (const unit of unitsOf(d, leaf, own)) yield { number: i + 1, unit };
+  }
 }
 
 function databasesOf(
@@ -135,7 +150,10 @@ function named(catalog: Catalog, name: string): Oid {
 
 function tablesOf({ catalog }: StatsDatabase, oidOf: (name: string) => Oid, value: SqlValue): TableObject[] {
   if (isAll(value, 1))
-    return [...catalog.objects()].filter((o): o is TableObject => o.kind === 'table').sort((a, b) => a.oid - b.oid);
+    // Partitions come with their partitioned table.
+    return [...catalog.objects()]
+      .filter((o): o is TableObject => o.kind === 'table' && o.partition === undefined)
+      .sort((a, b) => a.oid - b.oid);
   const object = catalog.object(typeof value === 'string' ? oidOf(value) : Number(value));
   if (object?.kind === 'table') return [object];
   const isName = typeof value === 'string';
@@ -178,6 +196,7 @@ function unitsOf({ catalog, database }: StatsDatabase, table: TableObject, value
 function unitRows(
   { database }: StatsDatabase,
   table: TableObject,
+  partition: number,
   unit: Unit,
   stats: TreeStats,
   mode: StatsMode,
@@ -196,7 +215,7 @@ function unitRows(
       database.oid,
       table.oid,
       unit.indexId,
-      1,
+      partition,
       unit.type,
       unit.isLob ? 'LOB_DATA' : 'IN_ROW_DATA',
       isFlat ? 1 : stats.depth,

@@ -12,6 +12,8 @@ import type { Catalog, CatalogObject, Oid, SequenceObject } from '../../engine/c
 import type { Session } from '../../engine/session.ts';
 import { constraintDefinition, indexDefinition } from '../ddl/deparse.ts';
 import type { Env, StatementContext } from '../exec/state.ts';
+import { partitionConstraintText, partitioningText } from '../partitions/partition-text.ts';
+import { partitionAncestors, partitionTree } from '../partitions/partition-tree.ts';
 import type { FormatSettings, SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { displayName, findRelation, parseQualifiedName, quoteIdentifier, searchSchemas } from './names.ts';
@@ -199,6 +201,25 @@ export class SessionContext implements StatementContext, SystemHooks {
     return constraint?.kind === 'constraint'
       ? constraintDefinition(this.#catalog, constraint, this.schemas)
       : undefined;
+  }
+
+  partitionKeyDefinition(oid: Oid): string | undefined {
+    const table = this.#catalog.object(oid);
+    if (table?.kind !== 'table' || table.partitioning === undefined) return undefined;
+    return partitioningText(table, table.partitioning);
+  }
+
+  partitionConstraint(oid: Oid): string | undefined {
+    const table = this.#catalog.object(oid);
+    return table?.kind === 'table' ? partitionConstraintText(this.#catalog, table, this) : undefined;
+  }
+
+  partitionTree(oid: Oid): readonly (readonly [Oid, Oid, boolean, number])[] {
+    return [...partitionTree(this.#catalog, oid, 0)];
+  }
+
+  partitionAncestors(oid: Oid): readonly Oid[] {
+    return partitionAncestors(this.#catalog, oid);
   }
 
   viewDefinition(oid: Oid): string | undefined {

@@ -85,6 +85,13 @@ export interface SystemHooks {
   /** `pg_get_indexdef(oid, column, pretty)` and its siblings; undefined = SQL NULL. */
   indexDefinition(oid: Oid, column: number, pretty: boolean): string | undefined;
   constraintDefinition(oid: Oid, pretty: boolean): string | undefined;
+  /** `RANGE (at)`, and what holds for all rows of a partition; undefined = SQL NULL. */
+  partitionKeyDefinition(oid: Oid): string | undefined;
+  partitionConstraint(oid: Oid): string | undefined;
+  /** A table or index with all that is below it, each with its parent (0 = none), whether nothing is below it, and its depth. */
+  partitionTree(oid: Oid): readonly (readonly [oid: Oid, parent: Oid, isLeaf: boolean, level: number])[];
+  /** It and what is above it, nearest first; empty outside of any partition tree. */
+  partitionAncestors(oid: Oid): readonly Oid[];
   viewDefinition(oid: Oid, pretty: boolean): string | undefined;
   /** `pg_get_expr(text, relation)`: expressions are stored as text already. */
   serialSequence(table: string, column: string): string | undefined;

@@ -12,6 +12,7 @@ import {
 } from '../../engine/catalog.ts';
 import { indexDefinition } from '../ddl/deparse.ts';
 import { typeEntry } from '../exec/values.ts';
+import { boundTextOf } from '../partitions/partition-text.ts';
 import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import type { NamedRow, RowMaker, ViewDefinition, ViewSource } from './definition.ts';
@@ -84,13 +85,16 @@ function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefini
       yield relationRow({
         ...base,
         reltype: o.rowType,
-        relam: HEAP_AM,
-        relfilenode: o.oid,
-        relpages: facts.pages,
-        reltuples: facts.rows,
+        // A partitioned table has no storage of its own.
+        ...(o.partitioning === undefined
+          ? { relam: HEAP_AM, relfilenode: o.oid, relpages: facts.pages, reltuples: facts.rows }
+          : {}),
         relhasindex: catalog.indexesOf(o.oid).length > 0,
-        relkind: 'r',
+        relkind: o.partitioning === undefined ? 'r' : 'p',
         relnatts: o.columns.length,
+        relhassubclass: catalog.partitionsOf(o.oid).length > 0,
+        relispartition: o.partition !== undefined,
+        relpartbound: boundTextOf(catalog, o, session.context) ?? null,
         relchecks: constraints.filter((c) => c.type === 'check').length,
         relhastriggers: constraints.some((c) => c.type === 'foreign') || catalog.referencesTo(o.oid).length > 0,
         relreplident: 'd',
@@ -101,10 +105,10 @@ function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefini
       yield relationRow({
         ...base,
         relam: BTREE_AM,
-        relfilenode: o.oid,
-        relpages: facts.pages,
-        reltuples: facts.rows,
-        relkind: 'i',
+        ...(isPartitioned(catalog, o)
+          ? { relkind: 'I', relhassubclass: true }
+          : { relkind: 'i', relfilenode: o.oid, relpages: facts.pages, reltuples: facts.rows }),
+        relispartition: o.parent !== undefined,
         relnatts: o.columns.length + o.include.length,
         reloptions: textArray(o.options),
       });
@@ -131,6 +135,17 @@ function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefini
       relhasrules: v.kind === 'v',
     });
   }
+}
+
+function isPartitioned(catalog: Catalog, index: IndexObject): boolean {
+  return catalog.table(index.table).partitioning !== undefined;
+}
+
+/** Is every partition's part of a partitioned index there? Others are valid unless they are disabled. */
+function isValid(catalog: Catalog, index: IndexObject): boolean {
+  const parts = [...catalog.objects()].filter((o): o is IndexObject => o.kind === 'index' && o.parent === index.oid);
+  const isWhole = catalog.partitionsOf(index.table).every(({ oid }) => parts.some((part) => part.table === oid));
+  return index.disabled !== true && isWhole && parts.every((part) => isValid(catalog, part));
 }
 
 function attributeRow(
@@ -178,6 +193,8 @@ function columnRow(table: TableObject, c: ColumnObject): NamedRow {
     attidentity: c.identity === 'always' ? 'a' : c.identity === 'by default' ? 'd' : '',
     attgenerated: c.generatedSql === undefined ? '' : 's',
     attisdropped: c.dropped,
+    attislocal: table.partition === undefined,
+    attinhcount: table.partition === undefined ? 0 : 1,
   });
 }
 
@@ -233,7 +250,7 @@ function* indexRows({ catalog }: ViewSource): Iterable<NamedRow> {
       indisexclusion: false,
       indimmediate: true,
       indisclustered: catalog.table(o.table).clusteredBy === o.oid,
-      indisvalid: o.disabled !== true,
+      indisvalid: isPartitioned(catalog, o) ? isValid(catalog, o) : o.disabled !== true,
       indcheckxmin: false,
       indisready: o.disabled !== true,
       indislive: true,
@@ -284,13 +301,13 @@ function* constraintRows({ catalog }: ViewSource): Iterable<NamedRow> {
       conrelid: o.table,
       contypid: 0,
       conindid: o.index,
-      conparentid: 0,
+      conparentid: o.parent ?? 0,
       confrelid: foreign?.table ?? 0,
       confupdtype: foreign === undefined ? ' ' : ACTION[foreign.onUpdate]!,
       confdeltype: foreign === undefined ? ' ' : ACTION[foreign.onDelete]!,
       confmatchtype: foreign === undefined ? ' ' : foreign.match === 'full' ? 'f' : 's',
-      conislocal: true,
-      coninhcount: 0,
+      conislocal: o.parent === undefined,
+      coninhcount: o.parent === undefined ? 0 : 1,
       connoinherit: o.type !== 'check',
       conkey: numbers(o.columns),
       confkey: foreign === undefined ? null : numbers(foreign.columns),

@@ -10,6 +10,7 @@ import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
 import { informationSchema } from './information-schema.ts';
 import { objectCatalogs } from './object-catalogs.ts';
+import { partitionCatalogs } from './partition-catalogs.ts';
 import { PROGRESS_RELATIONS, progressViews } from './progress-views.ts';
 import { registryCatalogs } from './registry-catalogs.ts';
 import { serverViews } from './server-views.ts';
@@ -24,6 +25,7 @@ export function allViews(): readonly ViewDefinition[] {
   if (views === undefined) {
     const makers = new Map<string, RowMaker>([
       ...objectCatalogs(allViews),
+      ...partitionCatalogs(),
       ...registryCatalogs(),
       ...serverViews(),
       ...informationSchema(),

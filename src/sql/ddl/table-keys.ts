@@ -1,12 +1,13 @@
-/** PRIMARY KEY and UNIQUE for a table that is there already, with or without rows. */
+/** PRIMARY KEY and UNIQUE of a table that is there already, with or without rows: added, and taken away. */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { KeyConstraint } from '../ast/definitions.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { buildIndex } from './build-index.ts';
 import { makeKeyConstraint } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { dropConstraint } from './drop.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
 
@@ -48,6 +49,15 @@ export function* addKeyConstraint(
   const next = yield* d.putTable(now);
   if (next.partitioning === undefined) yield* buildIndex(d, next, index, tableRules(d.sql.bindContext(), next));
   return index;
+}
+
+/** Takes a primary key away: the rows are written anew under hidden ids. @throws 2BP01 */
+export function* dropPrimaryKey(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
+  yield* dropConstraint(d, constraint, cascade);
+  yield* d.remove(constraint.index);
+  const table = d.catalog.table(constraint.table);
+  const { primaryIndex: _gone, ...rest } = table;
+  yield* rebuildTable(d, table, rest, (row) => row);
 }
 
 /** @throws 23502 when a row has no value there. */
