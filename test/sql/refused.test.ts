@@ -47,7 +47,6 @@ const TRANSACTIONS: readonly string[] = [
 ];
 
 const TABLES: readonly string[] = [
-  'create table p (a int) partition by range (a)',
   'create table c () inherits (t)',
   'create unlogged table ul (a int)',
   'create temp table tt (a int)',

@@ -41,12 +41,12 @@ const n = (text: string | null | undefined): number => Number(text);
 /** A clustered table with two indexes and long values, and a heap. */
 async function tables(): Promise<void> {
   await s.run(`
-    create table book (id int primary key, title text, price int) with (lob.min_extent = '64kB');
+    create table book (id int primary key, title text, price int, body text) with (lob.min_extent = '64kB');
     create index book_price on book (price);
     create index book_title on book (title);
     create table event (at int, body text);
     insert into book select i, 'title ' || (i * 7919 % 3001), i * 31 % 997 from generate_series(1, 3000) i;
-    update book set title = repeat('long ', 4000) where id % 500 = 0;
+    update book set body = repeat('long ', 4000) where id % 500 = 0;
     insert into event select i, repeat('e', 200) from generate_series(1, 2000) i;`);
   await settle();
 }

@@ -160,13 +160,16 @@ export interface PartitionSpec {
 
 export interface PartitionOf {
   readonly parent: QualifiedName;
-  /** Null is DEFAULT. `from`/`to` are ranges, `in` a list, `hash` has modulus and remainder. */
-  readonly bound:
-    | { readonly kind: 'range'; readonly from: readonly Expression[]; readonly to: readonly Expression[] }
-    | { readonly kind: 'list'; readonly values: readonly Expression[] }
-    | { readonly kind: 'hash'; readonly modulus: number; readonly remainder: number }
-    | null;
+  readonly bound: WrittenBound;
 }
+
+/** `DEFAULT` or `FOR VALUES …`; `at` is where it says which. */
+export type WrittenBound = { readonly at: number } & (
+  | { readonly kind: 'default' }
+  | { readonly kind: 'range'; readonly from: readonly Expression[]; readonly to: readonly Expression[] }
+  | { readonly kind: 'list'; readonly values: readonly Expression[] }
+  | { readonly kind: 'hash'; readonly modulus: number; readonly remainder: number }
+);
 
 export interface CreateTableAsStatement {
   readonly kind: 'createTableAs';
@@ -424,7 +427,7 @@ export type AlterTableAction =
       readonly kind: 'attachPartition';
       readonly at: number;
       readonly partition: QualifiedName;
-      readonly bound: PartitionOf['bound'] | undefined;
+      readonly bound: WrittenBound | undefined;
     }
   | {
       readonly kind: 'detachPartition';

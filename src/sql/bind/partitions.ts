@@ -22,11 +22,10 @@ export function bindPartitions(
   const tables = leavesOf(b.context.catalog, table);
   const leaves = tables.map((leaf): PartitionTarget => {
     const own = rowAs(table, row, leaf);
-    const above = partitionLevels(b, table, row, undefined);
     return {
       table: leaf,
-      rules: { ...bindRules(b, leaf, own), partition: above },
-      levels: partitionLevels(b, leaf, own, table),
+      rules: { ...bindRules(b, leaf, own), partition: [] },
+      levels: partitionLevels(b, leaf, own),
       arbiters: arbiters.flatMap((index) => partOf(b.context.catalog, leaf, index) ?? []),
     };
   });

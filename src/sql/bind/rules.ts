@@ -57,7 +57,7 @@ export function bindRules(b: Binding, table: TableObject, row: readonly Column[]
     .liveIndexesOf(table.oid)
     .filter(isComputed)
     .map((index) => ({ index, ...bindIndex(b, table, row, index) }));
-  return { row, checks, generated, indexes, partition: partitionLevels(b, table, row, undefined) };
+  return { row, checks, generated, indexes, partition: partitionLevels(b, table, row) };
 }
 
 /** The ids of a row as another table of the same partitioned table has its columns: by their names. */
@@ -83,18 +83,13 @@ export function bindPartitionKeys(
   );
 }
 
-/** What keeps rows in a partition, from its parent up to the table `top`, or to the last. */
-export function partitionLevels(
-  b: Binding,
-  table: TableObject,
-  row: readonly Column[],
-  top: TableObject | undefined,
-): PartitionLevel[] {
+/** What keeps rows in a partition: its parent, that one's, and so on. */
+export function partitionLevels(b: Binding, table: TableObject, row: readonly Column[]): PartitionLevel[] {
   const { catalog } = b.context;
   const levels: PartitionLevel[] = [];
   let child = table;
   for (const parent of catalog.ancestorsOf(table)) {
-    if (child.oid === top?.oid || parent.partitioning === undefined) break;
+    if (parent.partitioning === undefined) break;
     const bounds = boundsOf(catalog, parent, parent.partitioning);
     const keys = bindPartitionKeys(b, parent, parent.partitioning, rowAs(table, row, parent));
     levels.push({ bounds, keys, position: bounds.partitions.indexOf(child) });

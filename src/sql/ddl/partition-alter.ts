@@ -113,13 +113,14 @@ export function refuseOnly(d: Definer, table: TableObject, action: AlterTableAct
   if (!only || table.partitioning === undefined || d.catalog.partitionsOf(table.oid).length === 0) return;
   const refuse = (message: string): Error =>
     d.error('invalid_table_definition', message, undefined, { hint: 'Do not specify the ONLY keyword.' });
+  const plainly = (message: string): Error => d.error('invalid_table_definition', message, undefined);
   switch (action.kind) {
     case 'addColumn':
-      throw refuse('column must be added to child tables too');
+      throw plainly('column must be added to child tables too');
     case 'dropColumn':
       throw refuse('cannot drop column from only the partitioned table when partitions exist');
     case 'alterType':
-      throw refuse(`type of inherited column "${action.name.text}" must be changed in child tables too`);
+      throw plainly(`type of inherited column "${action.name.text}" must be changed in child tables too`);
     case 'setNotNull':
       throw refuse('constraint must be added to child tables too');
     case 'dropNotNull':
@@ -128,7 +129,7 @@ export function refuseOnly(d: Definer, table: TableObject, action: AlterTableAct
     case 'addConstraint':
       // A key is added without its parts where a dump is read: they are attached afterwards.
       if (action.constraint.kind === 'check' || action.constraint.kind === 'foreignKey')
-        throw refuse('constraint must be added to child tables too');
+        throw plainly('constraint must be added to child tables too');
       return;
     default:
       return;

@@ -4,10 +4,10 @@
  * A partition comes to a table when its bound is one that the table's strategy knows, is not empty, overlaps with no other, and
  * leaves every row where it is: those that it brings lie within it, and those of the default partition do not.
  */
-import { type ErrorCode, fail } from '../../base/errors.ts';
+import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { BoundDatum, PartitionBound, Partitioning, PartitionKey, TableObject } from '../../engine/catalog.ts';
-import type { PartitionOf } from '../ast/definitions.ts';
+import type { WrittenBound } from '../ast/definitions.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { bindConstant } from '../bind/bind.ts';
 import { Binding } from '../bind/binding.ts';
@@ -28,20 +28,21 @@ export function* readBound(
   d: Definer,
   parent: TableObject,
   partitioning: Partitioning,
-  written: PartitionOf['bound'],
+  written: WrittenBound,
 ): Task<PartitionBound> {
   const { strategy, keys } = partitioning;
-  if (written === null) {
-    if (strategy === 'hash') throw invalid('a hash-partitioned table may not have a default partition');
+  const wrong = (message: string, at?: number): Error => d.error('invalid_table_definition', message, at);
+  if (written.kind === 'default') {
+    if (strategy === 'hash') throw wrong('a hash-partitioned table may not have a default partition');
     return { kind: 'default' };
   }
-  if (written.kind !== strategy) throw invalid(`invalid bound specification for a ${strategy} partition`);
+  if (written.kind !== strategy) throw wrong(`invalid bound specification for a ${strategy} partition`, written.at);
   if (written.kind === 'hash') {
     const { modulus, remainder } = written;
-    if (modulus <= 0) throw invalid('modulus for hash partition must be an integer value greater than zero');
+    if (modulus <= 0) throw wrong('modulus for hash partition must be an integer value greater than zero');
     if (remainder < 0)
-      throw invalid('remainder for hash partition must be an integer value greater than or equal to zero');
-    if (remainder >= modulus) throw invalid('remainder for hash partition must be less than modulus');
+      throw wrong('remainder for hash partition must be an integer value greater than or equal to zero');
+    if (remainder >= modulus) throw wrong('remainder for hash partition must be less than modulus');
     return { kind: 'hash', modulus, remainder };
   }
   if (written.kind === 'list') {
@@ -67,7 +68,12 @@ function* readEdge(
   written: readonly Expression[],
   side: string,
 ): Task<BoundDatum[]> {
-  if (written.length !== keys.length) throw invalid(`${side} must specify exactly one value per partitioning column`);
+  if (written.length !== keys.length)
+    throw d.error(
+      'invalid_table_definition',
+      `${side} must specify exactly one value per partitioning column`,
+      undefined,
+    );
   const data: BoundDatum[] = [];
   for (const [i, value] of written.entries()) {
     const datum = endOf(value) ?? (yield* readDatum(d, parent, keys[i]!, value));
@@ -108,78 +114,59 @@ function* readDatum(d: Definer, parent: TableObject, key: PartitionKey, value: E
 export function requireRoom(
   d: Definer,
   parent: TableObject,
-  partitioning: Partitioning,
+  { keys }: Partitioning,
   name: string,
   bound: PartitionBound,
+  written: WrittenBound,
 ): void {
-  const { keys } = partitioning;
-  const others = d.catalog.partitionsOf(parent.oid);
-  const overlaps = (other: TableObject): Error =>
-    invalid(`partition "${name}" would overlap partition "${other.name}"`);
-  if (bound.kind === 'range' && compareEdges(rangeEdge(keys, bound.from), rangeEdge(keys, bound.to)) >= 0)
-    throw emptyRange(d, keys, name, bound);
-  for (const other of others) {
+  const first = written.kind === 'range' ? written.from[0]?.at : undefined;
+  const refuse = (message: string, at: number | undefined, detail?: string): Error =>
+    d.error('invalid_object_definition', message, at, detail === undefined ? {} : { detail });
+  if (bound.kind === 'range' && compareEdges(rangeEdge(keys, bound.from), rangeEdge(keys, bound.to)) >= 0) {
+    const [from, to] = [edgeText(keys, bound.from, d.sql.context), edgeText(keys, bound.to, d.sql.context)];
+    const detail = `Specified lower bound ${from} is greater than or equal to upper bound ${to}.`;
+    throw refuse(`empty range bound specified for partition "${name}"`, first, detail);
+  }
+  for (const other of d.catalog.partitionsOf(parent.oid)) {
     const theirs = other.partition!.bound;
+    const overlap = `partition "${name}" would overlap partition "${other.name}"`;
     if (bound.kind === 'default' && theirs.kind === 'default')
-      throw invalid(`partition "${name}" conflicts with existing default partition "${other.name}"`);
+      throw refuse(`partition "${name}" conflicts with existing default partition "${other.name}"`, written.at);
     if (bound.kind === 'range' && theirs.kind === 'range') {
       const isBefore = compareEdges(rangeEdge(keys, bound.to), rangeEdge(keys, theirs.from)) <= 0;
-      if (!isBefore && compareEdges(rangeEdge(keys, theirs.to), rangeEdge(keys, bound.from)) > 0) throw overlaps(other);
+      if (!isBefore && compareEdges(rangeEdge(keys, theirs.to), rangeEdge(keys, bound.from)) > 0)
+        throw refuse(overlap, first);
     }
     if (bound.kind === 'list' && theirs.kind === 'list') {
       const key = keys[0]!;
-      const has = (value: BoundDatum): boolean =>
-        theirs.values.some((v) => compareEdges(listKey(key, v), listKey(key, value)) === 0);
-      if (bound.values.some(has)) throw overlaps(other);
+      const taken = bound.values.findIndex((value) =>
+        theirs.values.some((v) => compareEdges(listKey(key, v), listKey(key, value)) === 0),
+      );
+      if (taken >= 0) throw refuse(overlap, written.kind === 'list' ? written.values[taken]?.at : undefined);
     }
-    if (bound.kind === 'hash' && theirs.kind === 'hash') requireHashRoom(name, bound, other, theirs);
+    if (bound.kind === 'hash' && theirs.kind === 'hash') {
+      const detail = clashOfModuli(bound.modulus, theirs.modulus, other.name);
+      if (detail !== undefined)
+        throw refuse('every hash partition modulus must be a factor of the next larger modulus', undefined, detail);
+      const [small, large] = bound.modulus < theirs.modulus ? [bound, theirs] : [theirs, bound];
+      if (large.remainder % small.modulus === small.remainder) throw refuse(overlap, written.at);
+    }
   }
 }
 
-function requireHashRoom(
-  name: string,
-  bound: Extract<PartitionBound, { kind: 'hash' }>,
-  other: TableObject,
-  theirs: Extract<PartitionBound, { kind: 'hash' }>,
-): void {
-  const [small, large] = bound.modulus < theirs.modulus ? [bound, theirs] : [theirs, bound];
-  if (large.modulus % small.modulus !== 0) {
-    const is = bound === small ? 'is not a factor of' : 'is not divisible by';
-    throw fail(
-      'invalid_object_definition',
-      'every hash partition modulus must be a factor of the next larger modulus',
-      {
-        detail: `The new modulus ${bound.modulus} ${is} ${theirs.modulus}, the modulus of existing partition "${other.name}".`,
-      },
-    );
-  }
-  if (large.remainder % small.modulus === small.remainder)
-    throw invalid(`partition "${name}" would overlap partition "${other.name}"`);
-}
-
-function emptyRange(
-  d: Definer,
-  keys: readonly PartitionKey[],
-  name: string,
-  { from, to }: Extract<PartitionBound, { kind: 'range' }>,
-): Error {
-  return fail('invalid_object_definition', `empty range bound specified for partition "${name}"`, {
-    detail: `Specified lower bound ${edgeText(keys, from, d.sql.context)} is greater than or equal to upper bound ${edgeText(keys, to, d.sql.context)}.`,
-  });
+/** Why two moduli do not go together; undefined when the smaller one is a factor of the other. */
+function clashOfModuli(added: number, present: number, name: string): string | undefined {
+  if (Math.max(added, present) % Math.min(added, present) === 0) return undefined;
+  const is = added < present ? 'is not a factor of' : 'is not divisible by';
+  return `The new modulus ${added} ${is} ${present}, the modulus of existing partition "${name}".`;
 }
 
 // ── against rows ──
 
-/** What to say when a row is in the way. */
-export interface RowsInTheWay {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
 /**
  * Looks whether all rows of a partition, or of one to be, belong to it once the table's partitions are `partitions`.
  *
- * @throws `inTheWay`
+ * @throws 23514 with the message when a row is in the way
  */
 export function* requireRowsFit(
   d: Definer,
@@ -187,7 +174,7 @@ export function* requireRowsFit(
   partitioning: Partitioning,
   partitions: readonly TableObject[],
   partition: TableObject,
-  inTheWay: RowsInTheWay,
+  message: string,
 ): Task<void> {
   const bounds = new PartitionBounds(partitioning, partitions);
   const position = bounds.partitions.indexOf(partition);
@@ -205,7 +192,7 @@ export function* requireRowsFit(
         if (rows === undefined) break;
         for (let i = 0; i < rows.count; i++) {
           pointAt(env, rows, i);
-          if (!(yield* evaluateRow(env, () => test.holds(env)))) throw fail(inTheWay.code, inTheWay.message);
+          if (!(yield* evaluateRow(env, () => test.holds(env)))) throw violated(d, partition, message);
         }
         if (reader.state.spent(rows.count)) yield d.engine.slice();
       }
@@ -214,6 +201,10 @@ export function* requireRowsFit(
       reader.close();
     }
   }
+}
+
+function violated(d: Definer, { name, schema }: TableObject, message: string): Error {
+  return fail('check_violation', message, { schema: d.catalog.object(schema)?.name ?? '', table: name });
 }
 
 function noSubquery(): never {

@@ -38,8 +38,8 @@ function readKey(d: Definer, table: TableObject, key: IndexKey): PartitionKey {
   }
   const context = d.sql.bindContext();
   const bound = bindTableExpression(context, table, key.text, key.expression, d.text, undefined, 'index');
-  if (bound.columns.length === 0) throw invalid(d, 'cannot use constant expression as partition key');
   if (bound.volatile) throw invalid(d, 'functions in partition key expression must be marked IMMUTABLE');
+  if (bound.columns.length === 0) throw invalid(d, 'cannot use constant expression as partition key');
   requireOrder(d, bound.type, key.expression.at);
   const physical = typeEntry(bound.type).physical(bound.typmod);
   if (physical === undefined)

@@ -9,7 +9,13 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, Oid, PartitionBound, Partitioning, TableObject } from '../../engine/catalog.ts';
-import type { AlterTableAction, CreateTableStatement, PartitionOf, TableElement } from '../ast/definitions.ts';
+import type {
+  AlterTableAction,
+  CreateTableStatement,
+  PartitionOf,
+  TableElement,
+  WrittenBound,
+} from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import type { NewColumn } from './create-table.ts';
 import type { Definer } from './definer.ts';
@@ -31,16 +37,21 @@ export function* placeOf(
   d: Definer,
   name: string,
   into: QualifiedName,
-  written: PartitionOf['bound'],
+  written: WrittenBound,
   mode: 4 | 8,
 ): Task<PartitionPlace> {
   const found = d.table(into);
   yield* d.lock(found.oid, mode);
   const parent = d.catalog.table(found.oid);
   const { partitioning } = parent;
-  if (partitioning === undefined) throw d.error('wrong_object_type', `"${parent.name}" is not partitioned`, into.at);
+  if (partitioning === undefined)
+    throw d.error(
+      'invalid_object_definition',
+      `${mode === 4 ? 'table ' : ''}"${parent.name}" is not partitioned`,
+      undefined,
+    );
   const bound = yield* readBound(d, parent, partitioning, written);
-  requireRoom(d, parent, partitioning, name, bound);
+  requireRoom(d, parent, partitioning, name, bound, written);
   return { parent, partitioning, bound };
 }
 
@@ -124,10 +135,14 @@ function* requireNoRowsInDefault(
   const fallback = others.find((p) => p.partition?.bound.kind === 'default');
   if (fallback === undefined) return;
   yield* d.lock(fallback.oid, ACCESS_EXCLUSIVE);
-  yield* requireRowsFit(d, parent, partitioning, [...others, added], fallback, {
-    code: 'check_violation',
-    message: `updated partition constraint for default partition "${fallback.name}" would be violated by some row`,
-  });
+  yield* requireRowsFit(
+    d,
+    parent,
+    partitioning,
+    [...others, added],
+    fallback,
+    `updated partition constraint for default partition "${fallback.name}" would be violated by some row`,
+  );
 }
 
 // ── ATTACH ──
@@ -137,10 +152,11 @@ export function* attachPartition(
   table: TableObject,
   action: Extract<AlterTableAction, { kind: 'attachPartition' }>,
 ): Task<void> {
+  if (action.bound === undefined) throw d.error('syntax_error', 'a partition of a table has a bound', action.at);
   const child = d.table(action.partition);
   yield* d.lock(child.oid, ACCESS_EXCLUSIVE);
   const into = { catalog: null, schema: d.catalog.object(table.schema)!.name, name: table.name, at: action.at };
-  const place = yield* placeOf(d, child.name, into, action.bound ?? null, SHARE_UPDATE_EXCLUSIVE);
+  const place = yield* placeOf(d, child.name, into, action.bound, SHARE_UPDATE_EXCLUSIVE);
   const { parent, partitioning, bound } = place;
   if (child.partition !== undefined)
     throw d.error('wrong_object_type', `"${child.name}" is already a partition`, undefined);
@@ -151,10 +167,14 @@ export function* attachPartition(
   requireSameColumns(parent, child);
   requireChecks(d, parent, child);
   const partition: TableObject = { ...child, partition: { parent: parent.oid, bound } };
-  yield* requireRowsFit(d, parent, partitioning, [...d.catalog.partitionsOf(parent.oid), partition], partition, {
-    code: 'check_violation',
-    message: `partition constraint of relation "${child.name}" is violated by some row`,
-  });
+  yield* requireRowsFit(
+    d,
+    parent,
+    partitioning,
+    [...d.catalog.partitionsOf(parent.oid), partition],
+    partition,
+    `partition constraint of relation "${child.name}" is violated by some row`,
+  );
   yield* requireNoRowsInDefault(d, parent, partitioning, partition);
   yield* d.putTable(partition);
   yield* inheritAll(d, parent.oid, child.oid);

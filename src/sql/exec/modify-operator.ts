@@ -317,7 +317,7 @@ export class ModifyOperator extends ChangeOperator {
   #buildNow(rows: RowBuffer, i: number): number {
     const env = this.#env;
     const { rules } = this.#plan;
-    if (rules.checksRows || env.isWaiting) return -1;
+    if (rules.checksRows || this.#plan.levels !== undefined || env.isWaiting) return -1;
     pointAt(env, rows, i);
     if (!evaluateNow(env, this.#build, this.#undoBuild)) return -1;
     const number = this.#new.count - 1;
@@ -332,7 +332,9 @@ export class ModifyOperator extends ChangeOperator {
     pointAt(env, rows, i);
     yield* evaluateRow(env, this.#build, this.#undoBuild);
     const number = yield* rules.complete(env, this.#new, this.#new.count - 1);
-    yield* rules.check(env, this.#new, number);
+    // What a row that goes elsewhere is checked by is a matter of where it goes.
+    this.#stays = this.#keyColumn < 0 || (yield* this.#staysHere(number));
+    if (this.#stays) yield* rules.check(env, this.#new, number);
     return number;
   }
 
@@ -531,7 +533,7 @@ export class ModifyOperator extends ChangeOperator {
     let number = this.#built >= 0 ? this.#built : this.#buildNow(rows, i);
     this.#built = -1;
     if (number < 0) number = yield* this.#holder.holding(mode, this.#buildNew(rows, i));
-    if (this.#plan.levels !== undefined && !(yield* this.#holder.holding(mode, this.#staysHere(number)))) {
+    if (this.#plan.levels !== undefined && !this.#stays) {
       yield* this.#moveOut(rows, i, number, mode);
       return;
     }
@@ -550,6 +552,9 @@ export class ModifyOperator extends ChangeOperator {
     if (violated !== undefined) throw yield* this.#duplicate(number, violated);
     yield* this.#wrote(rows, i, number, old);
   }
+
+  /** Does the row that was built last belong here? */
+  #stays = true;
 
   /** Does a new row belong to the partition that the old one is in? */
   *#staysHere(number: number): Task<boolean> {

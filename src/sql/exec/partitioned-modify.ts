@@ -18,6 +18,7 @@ import type { ModifyOperator } from './modify-operator.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Router } from './partition-routing.ts';
 import { rowBuilder } from './project.ts';
+import type { RowRulesPlan } from './row-rules.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 
@@ -60,14 +61,14 @@ class NoRowsOperator extends Operator {
 /** How rows of the whole table find their leaf. */
 interface RoutedOptions {
   readonly router: Router;
-  /** The whole table's row. */
-  readonly rowShape: Shape;
+  /** The whole table's row; it may be a partition itself. */
+  readonly whole: RowRulesPlan;
 }
 
 interface CommonOptions {
   readonly title: string;
   readonly input: PlanNode;
-  /** Per leaf; over `rowShape` for INSERT, over the input's rows for the others. */
+  /** Per leaf; over the whole table's row for INSERT, over the input's rows for the others. */
   readonly leaves: readonly ModifyPlan[];
   readonly returning: { readonly columns: readonly Column[]; readonly exprs: readonly Expr[] } | undefined;
   /** RETURNING's rows. */
@@ -78,7 +79,7 @@ export type PartitionedModifyOptions = CommonOptions &
   (
     | (RoutedOptions & {
         readonly kind: 'insert';
-        /** Per column of `rowShape` its value, over the input's rows. */
+        /** Per column of the whole table's row its value, over the input's rows. */
         readonly values: readonly Expr[];
       })
     | (RoutedOptions & {
@@ -109,7 +110,7 @@ export class PartitionedModifyPlan implements PlanNode {
     this.children = [options.input];
     this.build =
       options.kind === 'insert'
-        ? rowBuilder(options.rowShape, options.values, { ...scope, shape0: options.input.shape })
+        ? rowBuilder(options.whole.shape, options.values, { ...scope, shape0: options.input.shape })
         : undefined;
   }
 
@@ -146,7 +147,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     const { options } = plan;
     this.#input = startPlan(options.input, state);
     this.#env = new Env(state);
-    this.#row = options.kind === 'delete' ? undefined : new RowBuffer(options.rowShape.layout, state.memory);
+    this.#row = options.kind === 'delete' ? undefined : new RowBuffer(options.whole.shape.layout, state.memory);
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#batch = new RowBuffer(plan.shape.layout, state.memory);
     this.#keepsOrder = options.returning !== undefined;
@@ -218,13 +219,14 @@ class PartitionedModifyOperator extends ChangeOperator {
       },
       () => row.abandon(),
     );
-    return [yield* this.#routed(options.router), row, 0];
+    return [yield* this.#routed(options), row, 0];
   }
 
   /** The leaf of the whole table's row in `#row`. */
-  *#routed(router: Router): Task<number> {
+  *#routed({ router, whole }: RoutedOptions): Task<number> {
     const env = this.#env;
     pointAt(env, this.#row!, 0);
+    yield* whole.checkPartition(env);
     return yield* evaluateRow(env, () => router.route(env));
   }
 
@@ -234,7 +236,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     const operator = startPlan(plan, this.state);
     const leaf: Leaf = { operator, rows: new RowBuffer(plan.options.input.shape.layout, this.state.memory) };
     if (options.kind === 'update') {
-      const copy = rowCopier(plan.rules.shape, options.rowShape);
+      const copy = rowCopier(plan.rules.shape, options.whole.shape);
       operator.mover = (rows, row) => this.#move(copy, rows, row);
     }
     this.#leaves[number] = leaf;
@@ -263,7 +265,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     row.start();
     copy(env.v0, env.b0, env.r0, row);
     row.finish();
-    const target = yield* this.#routed(options.router);
+    const target = yield* this.#routed(options);
     let arrival = this.#arrivals[target];
     if (arrival === undefined) {
       arrival = startPlan(options.arrivals[target]!, this.state);

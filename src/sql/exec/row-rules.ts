@@ -110,9 +110,14 @@ export class RowRulesPlan {
       const passed = yield* evaluateRow(env, () => c.evaluate(env));
       if (passed === false) throw checkViolation(catalog, this.table, c.name, this.values(env), env.state.context);
     }
+    if (this.#partition !== undefined) yield* this.checkPartition(env);
+  }
+
+  /** Checks that the row that `env` points to is within the table's bound, if it is a partition. @throws 23514 */
+  *checkPartition(env: Env): Task<void> {
     const partition = this.#partition;
-    if (partition !== undefined && !(yield* evaluateRow(env, () => partition.holds(env))))
-      throw partitionViolation(catalog, this.table, this.values(env), env.state.context);
+    if (partition === undefined || (yield* evaluateRow(env, () => partition.holds(env)))) return;
+    throw partitionViolation(env.state.session.catalog, this.table, this.values(env), env.state.context);
   }
 
   /** The engine's way to the keys of expression and partial indexes. */

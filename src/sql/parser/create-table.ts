@@ -1,7 +1,14 @@
 /** CREATE TABLE in all its forms, CREATE TABLE AS and CREATE MATERIALIZED VIEW. */
 
 import { unsupported } from '../../base/errors.ts';
-import type { CreateTableStatement, LikeClause, PartitionOf, PartitionSpec, TableElement } from '../ast/definitions.ts';
+import type {
+  CreateTableStatement,
+  LikeClause,
+  PartitionOf,
+  PartitionSpec,
+  TableElement,
+  WrittenBound,
+} from '../ast/definitions.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { Name, QualifiedName } from '../ast/names.ts';
 import type { Statement } from '../ast/statements.ts';
@@ -90,15 +97,20 @@ function parsePartition(c: Cursor, head: Head): Statement {
 }
 
 /** `DEFAULT` or `FOR VALUES …`. */
-export function parsePartitionBound(c: Cursor): PartitionOf['bound'] {
-  if (c.accept('default')) return null;
+export function parsePartitionBound(c: Cursor): WrittenBound {
+  if (c.is('default')) {
+    const bound = { kind: 'default' as const, at: c.offset };
+    c.at++;
+    return bound;
+  }
   c.expect('for', 'values');
+  const at = c.offset;
   const values = (): readonly Expression[] => c.parenthesized(() => parseExpression(c));
-  if (c.accept('in')) return { kind: 'list', values: values() };
+  if (c.accept('in')) return { kind: 'list', at, values: values() };
   if (c.accept('from')) {
     const from = values();
     c.expect('to');
-    return { kind: 'range', from, to: values() };
+    return { kind: 'range', at, from, to: values() };
   }
   c.expect('with');
   const sizes = new Map(
@@ -110,7 +122,7 @@ export function parsePartitionBound(c: Cursor): PartitionOf['bound'] {
   const modulus = sizes.get('modulus');
   const remainder = sizes.get('remainder');
   if (modulus === undefined || remainder === undefined) throw c.syntaxError(c.at - 1);
-  return { kind: 'hash', modulus, remainder };
+  return { kind: 'hash', at, modulus, remainder };
 }
 
 function finish(

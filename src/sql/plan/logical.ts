@@ -423,7 +423,7 @@ export interface PartitionTarget {
   readonly table: TableObject;
   /** Over the ids of the partitioned table's row. */
   readonly rules: RowRules;
-  /** What keeps a row in this partition, below the table that the statement names. */
+  /** What keeps a row in this partition. */
   readonly levels: readonly PartitionLevel[];
   readonly arbiters: readonly IndexObject[];
 }

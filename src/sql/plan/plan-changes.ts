@@ -29,11 +29,11 @@ function planInsert(planner: Planner, node: InsertNode): PlanNode {
   });
   const { partitions, returning, onConflict } = node;
   if (partitions !== undefined) {
-    const { row } = node.rules;
+    const { table, rules } = node;
     return planPartitionedInsert(planner, {
-      table: node.table,
+      table,
       input: source,
-      row,
+      rules,
       values,
       partitions,
       onConflict,

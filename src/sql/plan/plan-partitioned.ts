@@ -5,6 +5,7 @@ import { type InsertOptions, ModifyPlan } from '../exec/modify.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { Router } from '../exec/partition-routing.ts';
 import { HandedRowsPlan, PartitionedModifyPlan } from '../exec/partitioned-modify.ts';
+import { RowRulesPlan } from '../exec/row-rules.ts';
 import { Shape } from '../exec/shape.ts';
 import type {
   Column,
@@ -14,6 +15,7 @@ import type {
   InsertNode,
   PartitionTarget,
   PartitionTargets,
+  RowRules,
   UpdateNode,
 } from './logical.ts';
 import { columnRef, type Planner } from './planner.ts';
@@ -22,7 +24,7 @@ import { columnRef, type Planner } from './planner.ts';
 export interface InsertParts {
   readonly table: TableObject;
   readonly input: PlanNode;
-  readonly row: readonly Column[];
+  readonly rules: RowRules;
   /** Per live column of the table its value. */
   readonly values: readonly Expr[];
   readonly partitions: PartitionTargets;
@@ -31,8 +33,9 @@ export interface InsertParts {
 }
 
 export function planPartitionedInsert(planner: Planner, parts: InsertParts): PlanNode {
-  const { table, partitions, returning, onConflict, row } = parts;
-  const rowShape = wholeRow(planner, table, row);
+  const { table, partitions, returning, onConflict, rules } = parts;
+  const whole = new RowRulesPlan(planner.session.access(table), rules, planner.scope);
+  const rowShape = whole.shape;
   const handed = new HandedRowsPlan(rowShape);
   const leaves = partitions.leaves.map(
     (leaf) =>
@@ -43,10 +46,10 @@ export function planPartitionedInsert(planner: Planner, parts: InsertParts): Pla
           access: planner.session.access(leaf.table),
           input: handed,
           rules: leaf.rules,
-          levels: leaf.levels,
+          levels: onConflict === undefined ? [] : leaf.levels,
           returning,
           values: leaf.rules.row.map(columnRef),
-          onConflict: onConflict === undefined ? undefined : conflictIn(planner, table, leaf, row, onConflict),
+          onConflict: onConflict === undefined ? undefined : conflictIn(planner, table, leaf, rules.row, onConflict),
         },
         planner.scope,
       ),
@@ -61,7 +64,7 @@ export function planPartitionedInsert(planner: Planner, parts: InsertParts): Pla
       shape: Shape.of(returning?.columns ?? []),
       values: parts.values,
       router: routerOf(planner, partitions, rowShape),
-      rowShape,
+      whole,
     },
     planner.scope,
   );
@@ -137,7 +140,8 @@ export function planPartitionedChange(planner: Planner, node: UpdateNode | Delet
       { kind: 'delete', title: `Delete on ${table.name}`, leaves, ...common },
       planner.scope,
     );
-  const rowShape = wholeRow(planner, table, rules.row);
+  const whole = new RowRulesPlan(planner.session.access(table), rules, planner.scope);
+  const rowShape = whole.shape;
   return new PartitionedModifyPlan(
     {
       kind: 'update',
@@ -146,7 +150,7 @@ export function planPartitionedChange(planner: Planner, node: UpdateNode | Delet
       ...common,
       arrivals: arrivalsOf(planner, partitions, rowShape),
       router: routerOf(planner, partitions, rowShape),
-      rowShape,
+      whole,
     },
     planner.scope,
   );
@@ -176,13 +180,4 @@ function arrivalsOf(planner: Planner, { leaves }: PartitionTargets, rowShape: Sh
 
 function routerOf(planner: Planner, { routing }: PartitionTargets, rowShape: Shape): Router {
   return new Router(routing, { ...planner.scope, shape0: rowShape });
-}
-
-/** The shape of the partitioned table's own row. */
-function wholeRow(planner: Planner, table: TableObject, row: readonly Column[]): Shape {
-  const access = planner.session.access(table);
-  return new Shape(
-    row.map((c, i) => ({ id: c.id, type: c.type, typmod: c.typmod, physical: access.columns[i]!.physical })),
-    access.wideLayout,
-  );
 }

@@ -163,7 +163,7 @@ function* copyFrom(
   const planner = new Planner(sql.engine, 1_000_000, () => []);
   const partitions = bindPartitions(b, table, row);
   if (partitions !== undefined) {
-    const parts = { table, input, row, values, partitions, onConflict: undefined, returning: undefined };
+    const parts = { table, input, rules, values, partitions, onConflict: undefined, returning: undefined };
     sink.complete(`COPY ${yield* sql.runPlan(planPartitionedInsert(planner, parts))}`);
     return;
   }
