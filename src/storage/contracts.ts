@@ -270,7 +270,10 @@ export interface Store {
     length: number,
     mode: RowLockMode,
   ): number;
-  /** Flags a live row as deleted. `movedTo`: its new key, when this delete is half of an update of the primary key. */
+  /**
+   * Flags a live row as deleted. `movedTo`: its new key, when this delete is half of an update of the primary key; its own key,
+   * when it goes on in another tree.
+   */
   remove(t: Transaction, tree: TreeId, key: Uint8Array, keyLength: number, movedTo: Uint8Array | undefined): number;
   /**
    * Locks the newest version of a row. OK and `row` filled with it; NONE if it is gone (or moved: `row.movedTo`);

@@ -185,8 +185,8 @@ class LockRowsOperator extends Operator {
       );
       if (status === NEED) yield session.need();
       else if (status === NONE && this.#row.movedTo !== undefined) {
+        requireHere(at, at.length, this.#row.movedTo);
         at = this.#row.movedTo;
-        requireHere(at);
       } else return status === OK ? OK : status;
     }
   }

@@ -45,7 +45,7 @@ import {
   WAITS,
 } from './operator.ts';
 import { movesAway } from './partition-routing.ts';
-import { ELSEWHERE, RowHolder } from './row-holder.ts';
+import { RowHolder } from './row-holder.ts';
 import { Env, type ExecState } from './state.ts';
 import { uniqueViolation } from './violations.ts';
 
@@ -572,7 +572,7 @@ export class ModifyOperator extends ChangeOperator {
     const key = bytes.slice(0, length);
     // The new row is taken over first: it may hold on to long values that go with the old one.
     yield* this.#holder.holding(mode, this.mover!(this.#new, number));
-    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, key, length, ELSEWHERE);
+    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, key, length, key);
     yield* this.#holder.holding(mode, removal);
     yield* this.#wrote(rows, i, number, old);
   }

@@ -6,15 +6,17 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import { KeyWriter, LOCK_WAIT, NEED, NONE, type Row, type RowLockMode } from '../../engine/record-port.ts';
+import { compareKeys, KeyWriter, LOCK_WAIT, NEED, NONE, type Row, type RowLockMode } from '../../engine/record-port.ts';
 import { type ExecState, newRow } from './state.ts';
 
-/** Where a row has moved to that went to another partition: no key of this tree. */
-export const ELSEWHERE = new Uint8Array(0);
-
-/** @throws 40001 for a row that another transaction has moved to another partition. */
-export function requireHere(movedTo: Uint8Array): void {
-  if (movedTo.length > 0) return;
+/**
+ * Sees that a row which is not at its key any more is still in its tree: one that went to another partition is said to have moved to
+ * its own key.
+ *
+ * @throws 40001
+ */
+export function requireHere(key: Uint8Array, length: number, movedTo: Uint8Array): void {
+  if (compareKeys(key, 0, length, movedTo, 0, movedTo.length) !== 0) return;
   throw fail(
     'serialization_failure',
     'tuple to be locked was already moved to another partition due to concurrent update',
@@ -65,7 +67,7 @@ export class RowHolder {
       );
       const { movedTo } = this.row;
       if (status !== NONE || movedTo === undefined) return status;
-      requireHere(movedTo);
+      requireHere(key.bytes, key.length, movedTo);
       key.length = 0;
       key.append(movedTo, 0, movedTo.length);
       this.hasMoved = true;
