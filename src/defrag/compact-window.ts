@@ -44,6 +44,19 @@ export const WINDOW_PAGES = 8;
 const CHILD = new Uint8Array(CHILD_BYTES);
 const CHILD_VIEW = new DataView(CHILD.buffer);
 
+/** Pages by a number that the caller has for each: the cache's frames, or copies of them. */
+export interface PageImages {
+  readonly bytes: readonly Uint8Array[];
+  readonly views: readonly DataView[];
+  pgnoOf(frame: number): number;
+}
+
+/** A stretch of a window: places of its first and its last leaf. */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A part of a leaf that goes into one new page. */
 interface Piece {
   readonly frame: number;
@@ -57,6 +70,7 @@ export class WindowCompactor {
   readonly #pages: Uint8Array[] = [];
   readonly #views: DataView[] = [];
   readonly #separators: Uint8Array[] = [];
+  #images: PageImages;
   #built = 0;
   readonly #first = new Uint8Array(8192);
   readonly #key = new Uint8Array(8192);
@@ -69,6 +83,7 @@ export class WindowCompactor {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.#images = parts.core.cache;
     for (let i = 0; i < WINDOW_PAGES; i++) {
       const page = new Uint8Array(parts.core.pageBytes);
       this.#pages.push(page);
@@ -76,10 +91,45 @@ export class WindowCompactor {
     }
   }
 
+  /**
+   * Which stretch of a window gives a page up: that is a choice and changes nothing. Plans make it on copies of pages.
+   *
+   * @returns the stretch, with its new content in `builtPages` and `separators`.
+   */
+  chooseIn(
+    images: PageImages,
+    tree: Tree,
+    parent: number,
+    slot: number,
+    frames: readonly number[],
+    fillPercent: number,
+  ): Run | undefined {
+    this.#images = images;
+    try {
+      return this.#choose(tree, parent, slot, frames, this.#capacity(fillPercent));
+    } finally {
+      this.#images = this.#parts.core.cache;
+    }
+  }
+
+  /** The new contents of the leaves that the stretch chosen last keeps. Its header's neighbours are not set. */
+  get builtPages(): readonly Uint8Array[] {
+    return this.#pages.slice(0, this.#built);
+  }
+
+  /** The keys that separate these. */
+  get separators(): readonly Uint8Array[] {
+    return this.#separators;
+  }
+
+  #capacity(fillPercent: number): number {
+    return Math.floor((usableBytes(this.#parts.core.pageBytes) * fillPercent) / 100);
+  }
+
   /** Tries to free one page from the leaf on that covers `from`: OK (freed: try again there), NONE (nothing to do here), NEED. */
   step(tree: Tree, from: Uint8Array, fillPercent: number): number {
     const { core, btree, purge } = this.#parts;
-    const capacity = Math.floor((usableBytes(core.pageBytes) * fillPercent) / 100);
+    const capacity = this.#capacity(fillPercent);
     for (let prepared = 0; ; ) {
       if (core.reserve() === NEED) return NEED;
       if (btree.descend(tree, from, from.length) < 0) return NEED;
@@ -129,10 +179,9 @@ export class WindowCompactor {
     slot: number,
     frames: readonly number[],
     capacity: number,
-  ): { from: number; to: number } | undefined {
-    const { cache, pageBytes } = this.#parts.core;
-    const usable = usableBytes(pageBytes);
-    const used = frames.map((frame) => usable - cache.views[frame]!.getUint16(PAGE_FREE_AT, true));
+  ): Run | undefined {
+    const usable = usableBytes(this.#parts.core.pageBytes);
+    const used = frames.map((frame) => usable - this.#images.views[frame]!.getUint16(PAGE_FREE_AT, true));
     for (let length = 2; length <= frames.length; length++) {
       for (let from = 0; from + length <= frames.length; from++) {
         const stretch = used.slice(from, from + length);
@@ -148,7 +197,7 @@ export class WindowCompactor {
 
   /** Packs the rows of leaves from … to into one page less; false when they do not fit, or fit even fewer. */
   #build(tree: Tree, frames: readonly number[], from: number, to: number, capacity: number): boolean {
-    const { cache } = this.#parts.core;
+    const images = this.#images;
     this.#built = 0;
     this.#separators.length = 0;
     let pieces: Piece[] = [];
@@ -158,8 +207,8 @@ export class WindowCompactor {
     let previousBytes = 0;
     for (let i = from; i <= to; i++) {
       const frame = frames[i]!;
-      const bytes = cache.bytes[frame]!;
-      const view = cache.views[frame]!;
+      const bytes = images.bytes[frame]!;
+      const view = images.views[frame]!;
       let start = 0;
       for (let slot = 0; slot < slotCount(view); slot++) {
         const keyBytes = copyKey(bytes, view, slot, this.#key);
@@ -197,13 +246,13 @@ export class WindowCompactor {
     pieces: readonly Piece[],
     shared: number,
   ): boolean {
-    const { cache } = this.#parts.core;
+    const images = this.#images;
     if (this.#built === to - from) return false;
     const page = this.#pages[this.#built]!;
     const view = this.#views[this.#built]!;
-    initPage(page, view, cache.pgnoOf(frames[from + this.#built]!), tree.id, 0, this.#first, shared);
+    initPage(page, view, images.pgnoOf(frames[from + this.#built]!), tree.id, 0, this.#first, shared);
     for (const piece of pieces) {
-      appendNodes(page, view, cache.bytes[piece.frame]!, cache.views[piece.frame]!, piece.from, piece.to);
+      appendNodes(page, view, images.bytes[piece.frame]!, images.views[piece.frame]!, piece.from, piece.to);
     }
     this.#built++;
     return true;
@@ -217,9 +266,8 @@ export class WindowCompactor {
 
   /** Does the parent have room for the new separators, once the old ones are gone? */
   #fitsParent(parent: number, slot: number, from: number, to: number): boolean {
-    const { cache } = this.#parts.core;
-    const bytes = cache.bytes[parent]!;
-    const view = cache.views[parent]!;
+    const bytes = this.#images.bytes[parent]!;
+    const view = this.#images.views[parent]!;
     let free = view.getUint16(PAGE_FREE_AT, true);
     for (let i = from + 1; i <= to; i++) {
       const keyBytes = copyKey(bytes, view, slot + i, this.#last);

@@ -18,7 +18,7 @@ import type { Tree } from '../storage/tree.ts';
 /** Extents that are used less than this are emptied. */
 const DENSE_PERCENT = 75;
 
-interface ExtentUse {
+export interface ExtentUse {
   readonly first: number;
   readonly last: number;
   /** Pages in use, and pages that anybody can take. */
@@ -39,9 +39,7 @@ export function* drainSparseExtents(open: OpenSpace, tree: Tree, isOver: () => b
   const relocation = new Relocation(open);
   if (space?.owned === undefined) return { drained: 0, sparse: 0, moved: 0 };
   const uses = yield* extentUses(open, tree);
-  const sparse = uses
-    .filter((e) => e.used * 100 < DENSE_PERCENT * (e.last - e.first + 1))
-    .sort((a, b) => a.used / (a.last - a.first + 1) - b.used / (b.last - b.first + 1));
+  const sparse = sparseExtents(uses);
   let room = uses.reduce((sum, e) => sum + e.free, 0);
   const going: ExtentUse[] = [];
   let drained = 0;
@@ -54,6 +52,13 @@ export function* drainSparseExtents(open: OpenSpace, tree: Tree, isOver: () => b
     if (yield* drain(open, relocation, space, extent, going, isOver)) drained++;
   }
   return { drained, sparse: sparse.length, moved: relocation.moved };
+}
+
+/** The extents that are used to less than 75 %, the emptiest first. */
+export function sparseExtents(uses: readonly ExtentUse[]): ExtentUse[] {
+  return uses
+    .filter((e) => e.used * 100 < DENSE_PERCENT * (e.last - e.first + 1))
+    .sort((a, b) => a.used / (a.last - a.first + 1) - b.used / (b.last - b.first + 1));
 }
 
 function* drain(
@@ -88,7 +93,7 @@ function findOutside({ available }: Space, going: readonly ExtentUse[]): number 
 }
 
 /** How the pages of each owned extent are used. */
-function* extentUses(open: OpenSpace, tree: Tree): Task<ExtentUse[]> {
+export function* extentUses(open: OpenSpace, tree: Tree): Task<ExtentUse[]> {
   const owned = yield* listExtents(open, tree, 'owned');
   const available = yield* listExtents(open, tree, 'available');
   const uses: ExtentUse[] = [];

@@ -28,7 +28,7 @@ import { appendNodes, initFromPart, partPrefix } from './page-build.ts';
 import type { Tree } from './tree.ts';
 
 /** Two pages are joined when the result fills at most this part of a page: so that it does not split again at once. */
-const JOINED_PERCENT_MAX = 75;
+export const JOINED_PERCENT_MAX = 75;
 /** A page that is filled less than this is worth a look. */
 const SPARSE_PERCENT = 25;
 

@@ -114,6 +114,12 @@ export class Purge {
     return true;
   }
 
+  /** What `reclaimLeaf` would remove and cut, which changes nothing: for plans. */
+  reclaimable(tree: Tree, frame: number): { readonly removed: readonly number[]; readonly trimmed: readonly number[] } {
+    this.#collect(tree, frame);
+    return { removed: [...this.#removed], trimmed: [...this.#trimmed] };
+  }
+
   /** Joins branches on the way to a key that together fill little more than one: OK = joined, NONE, NEED. */
   mergeBranches(tree: Tree, key: Uint8Array): number {
     return this.#merge.tryBranches(tree, key, key.length);
