@@ -173,13 +173,7 @@ export class WindowCompactor {
   }
 
   /** The shortest stretch that fits one page less, the leftmost of these; its new pages are built. */
-  #choose(
-    tree: Tree,
-    parent: number,
-    slot: number,
-    frames: readonly number[],
-    capacity: number,
-  ): Run | undefined {
+  #choose(tree: Tree, parent: number, slot: number, frames: readonly number[], capacity: number): Run | undefined {
     const usable = usableBytes(this.#parts.core.pageBytes);
     const used = frames.map((frame) => usable - this.#images.views[frame]!.getUint16(PAGE_FREE_AT, true));
     for (let length = 2; length <= frames.length; length++) {

@@ -5,7 +5,8 @@
  *   record  the object's JSON as UTF-8, cut into parts that fit a page
  *
  * Because the tree is versioned like any other, DDL commits and rolls back with the transaction that did it. The highest oid
- * given is remembered in the row of oid 0, written outside transactions, so that no oid is ever used twice.
+ * given is remembered in the row of oid 0, written outside transactions, so that no oid is ever used twice. What stands under the
+ * last oid is history (`history.ts`) and is not read here.
  */
 import { encodeUtf8 } from '../base/bytes.ts';
 import { fail } from '../base/errors.ts';
@@ -13,6 +14,7 @@ import type { Task } from '../base/task.ts';
 import { CATALOG_TREE, EXISTS, type Snapshot, type Store, type Transaction } from '../storage/contracts.ts';
 import { attempt, emptyRow, insertRecord, visitRows } from './attempt.ts';
 import { type CatalogObject, FIRST_USER_OID, type Oid } from './catalog.ts';
+import { HISTORY_OID } from './history.ts';
 import { SEQUENCE_STATE_PARTS } from './sequences.ts';
 
 const KEY_BYTES = 6;
@@ -35,7 +37,7 @@ export function* readCatalog(store: Store, snapshot: Snapshot): Task<CatalogObje
     store,
     CATALOG_TREE,
     undefined,
-    undefined,
+    { key: objectKey(HISTORY_OID, 0), length: KEY_BYTES, inclusive: false },
     snapshot,
     () => undefined,
     (key, _keyLength, bytes, _view, start, length) => {

@@ -25,6 +25,7 @@ import {
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { Defragmentation } from './defragmentation.ts';
+import { History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
@@ -55,6 +56,8 @@ export class Database {
   readonly space: SpaceFacts;
   /** Long work on its trees. */
   readonly maintenance: Maintenance;
+  /** What was done for maintenance. */
+  readonly history: History;
   readonly defragmentation: Defragmentation;
   /** Trees that are reorganized by themselves. */
   readonly thresholds: ThresholdMaintenance;
@@ -77,6 +80,7 @@ export class Database {
     this.rowIds = new RowIds(store);
     this.sequences = new Sequences(store);
     this.space = new SpaceFacts(file);
+    this.history = new History(file, clock);
     this.maintenance = new Maintenance(file, clock);
     this.defragmentation = new Defragmentation(file, clock, this.scheduler);
     this.thresholds = new ThresholdMaintenance(file, this.maintenance, this.scheduler, clock);

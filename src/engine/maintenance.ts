@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import { slideWindow, WindowCompactor } from '../defrag/compact-window.ts';
+import { type PlanOptions, planReorganize, type ReorganizePlan } from '../defrag/plan.ts';
 import {
   type ReorganizeOptions,
   type ReorganizeProgress,
@@ -22,6 +23,7 @@ import { TREE_LIVE } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { Oid } from './catalog.ts';
 
+export type { ReorganizePlan } from '../defrag/plan.ts';
 export type { ReorganizeReport, ReorganizeStop } from '../defrag/reorganize.ts';
 
 /** What is to be worked on, and for whom. */
@@ -43,7 +45,7 @@ export interface Work extends WorkTarget {
   readonly startedWallMicros: number;
   readonly phase: string;
   /** What the numbers count. */
-  readonly unit: 'pages' | 'rows';
+  readonly unit: 'pages' | 'rows' | 'bytes';
   readonly workDone: number;
   readonly workTotal: number;
   /** Of rows: read. */
@@ -115,6 +117,8 @@ export class Maintenance {
   readonly #running = new Map<TreeId, Work>();
   /** Rebuilds by their tree. One may begin while the tree is reorganized: that ends when the tree is gone. */
   readonly #rebuilds = new Map<TreeId, Work>();
+  /** Work that keeps nobody from a tree: builds of new indexes, ANALYZE, COPY, checks, trimming, plans. */
+  readonly #others = new Map<object, Work>();
 
   constructor(file: DatabaseFile, clock: Clock) {
     this.#file = file;
@@ -123,7 +127,7 @@ export class Maintenance {
 
   /** What is under way, in the order in which it began. */
   get works(): Iterable<Work> {
-    return [...this.#running.values(), ...this.#rebuilds.values()];
+    return [...this.#running.values(), ...this.#rebuilds.values(), ...this.#others.values()];
   }
 
   nowMs(): number {
@@ -147,11 +151,30 @@ export class Maintenance {
 
   /** Shows a rebuild until its `end`; meanwhile the tree cannot be reorganized. The caller holds the table's lock. */
   track(target: WorkTarget, command: string, place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal'>): TrackedWork {
-    const begun: Work = {
+    return new TrackedWork(this.#begun(target, command, { ...place, unit: 'rows' }), (work) => {
+      if (work === undefined) this.#rebuilds.delete(target.tree);
+      else this.#rebuilds.set(target.tree, work);
+    });
+  }
+
+  /** Shows work that keeps nobody from anything, until its `end`. */
+  follow(
+    target: WorkTarget,
+    command: string,
+    place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal' | 'unit'>,
+  ): TrackedWork {
+    const key = {};
+    return new TrackedWork(this.#begun(target, command, place), (work) => {
+      if (work === undefined) this.#others.delete(key);
+      else this.#others.set(key, work);
+    });
+  }
+
+  #begun(target: WorkTarget, command: string, place: Pick<Work, 'phase' | 'workTotal' | 'treesTotal' | 'unit'>): Work {
+    return {
       ...target,
       ...place,
       command,
-      unit: 'rows',
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),
       workDone: 0,
@@ -160,23 +183,44 @@ export class Maintenance {
       removed: 0,
       treesDone: 0,
     };
-    return new TrackedWork(begun, (work) => {
-      if (work === undefined) this.#rebuilds.delete(target.tree);
-      else this.#rebuilds.set(target.tree, work);
+  }
+
+  /** What a run over one tree would do. It changes nothing and keeps nobody from anything. */
+  *plan(
+    target: WorkTarget,
+    options: Omit<PlanOptions, 'onProgress'>,
+    place: Pick<Work, 'command' | 'treesTotal'>,
+  ): Task<ReorganizePlan> {
+    const { core } = this.#file.store.parts;
+    const workTotal = Math.max(1, core.trees.get(target.tree)?.leaves ?? 0);
+    const work = this.follow(target, place.command, {
+      phase: 'planning',
+      unit: 'pages',
+      workTotal,
+      treesTotal: place.treesTotal,
     });
+    try {
+      return yield* planReorganize(this.#file, target.tree, {
+        ...options,
+        onProgress: () => work.advance({ read: 1 }),
+      });
+    } finally {
+      work.end();
+    }
   }
 
   /** Reorganizes one tree; cancelling the task keeps what was done. @throws 55006 */
   *reorganize(
     target: WorkTarget,
     options: Omit<ReorganizeOptions, 'onProgress'>,
-    place: { readonly treesTotal: number; readonly treesDone: number },
+    place: { readonly treesTotal: number; readonly treesDone: number; readonly command?: string },
   ): Task<ReorganizeReport> {
     this.requireFree(target);
     const begun = {
       ...target,
-      ...place,
-      command: 'ALTER INDEX REORGANIZE',
+      treesTotal: place.treesTotal,
+      treesDone: place.treesDone,
+      command: place.command ?? 'ALTER INDEX REORGANIZE',
       unit: 'pages' as const,
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),

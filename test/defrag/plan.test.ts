@@ -2,13 +2,13 @@
 import { expect, onTestFailed, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
-import { type ReorganizePlan, planReorganize } from '../../src/defrag/plan.ts';
+import { planReorganize, type ReorganizePlan } from '../../src/defrag/plan.ts';
 import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
 import { HINT_UTILIZE_PARENT_SPACE, TREE_INDEX } from '../../src/storage/contracts.ts';
 import { check, keyOf, makeTree, NO_HINTS, open, settle } from '../space/open.ts';
-import { commit, look, seedOf, TextTree } from '../storage/open.ts';
+import { commit, look, seedOf, type TextTree } from '../storage/open.ts';
 
 function insert(file: DatabaseFile, tree: TextTree, keys: readonly string[], bytes: () => number): void {
   for (let from = 0; from < keys.length; from += 100) {

@@ -7,16 +7,18 @@
  */
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
-import type { ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
+import type { WorkTarget } from '../../engine/maintenance.ts';
 import type { Option, ReorganizeStatement, SetIndexOptionsStatement } from '../ast/definitions.ts';
 import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
+import { reorganizeOne } from './reorganize-run.ts';
 
 interface ReorganizeSettings {
   lobCompaction: boolean;
   durationMs: number | undefined;
   pagesMax: number | undefined;
+  dryRun: boolean;
   verbose: boolean;
 }
 
@@ -31,42 +33,26 @@ export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
   refuseDisabled(d, s, targets);
   refuseLocked(d, s, targets);
   const { maintenance } = d.engine.database;
-  for (const target of targets) maintenance.requireFree(target);
-  if (d.sql.block.state === 'block') {
+  if (!settings.dryRun) for (const target of targets) maintenance.requireFree(target);
+  if (d.sql.block.state === 'block' && !settings.dryRun) {
     d.sql.warn('REORGANIZE inside a transaction block keeps the table locked until the transaction ends');
     yield* d.lock(table.oid, 8);
   }
   const began = maintenance.nowMs();
+  if (settings.dryRun && settings.durationMs !== undefined)
+    d.sql.tell('MAX_DURATION has no effect on a dry run: a plan knows no pace');
   for (const [done, target] of targets.entries()) {
     const left = settings.durationMs === undefined ? undefined : settings.durationMs - (maintenance.nowMs() - began);
-    const report = yield* maintenance.reorganize(
-      target,
-      {
-        lobCompaction: settings.lobCompaction && target.tree === d.catalog.table(target.table).tree,
-        durationMs: left === undefined ? undefined : Math.max(0, left),
-        pagesMax: settings.pagesMax,
-      },
-      { treesTotal: targets.length, treesDone: done },
-    );
-    if (settings.verbose) tell(d, target, report);
+    const owner = d.catalog.table(target.table);
+    yield* reorganizeOne(d, owner, target, {
+      ...settings,
+      lobCompaction: settings.lobCompaction && target.tree === owner.tree,
+      durationMs: left === undefined ? undefined : Math.max(0, left),
+      command: 'ALTER INDEX REORGANIZE',
+      treesTotal: targets.length,
+      treesDone: done,
+    });
   }
-}
-
-function tell(d: Definer, target: WorkTarget, r: ReorganizeReport): void {
-  const long =
-    r.lobExtentsSparse === 0
-      ? ''
-      : `; long values: ${r.lobExtentsDrained} of ${r.lobExtentsSparse} sparse extents emptied, ${r.lobPagesMoved} pages moved`;
-  const ends = {
-    done: '',
-    time: ' (time is up)',
-    pages: ' (page limit reached)',
-    stopped: ' (stopped)',
-    gone: ' (it was dropped meanwhile)',
-  };
-  d.sql.tell(
-    `"${target.name}": ${r.scanned} pages scanned, ${r.moved} moved, ${r.removed} removed${long}${ends[r.reason]}`,
-  );
 }
 
 /** `ALTER INDEX { name | ALL } ON table SET (ALLOW_PAGE_LOCKS = ON | OFF, ALLOW_ROW_LOCKS = ON)`. @throws 22023, 0A000 */
@@ -109,6 +95,7 @@ function readOptions(d: Definer, options: readonly Option[]): ReorganizeSettings
     lobCompaction: true,
     durationMs: undefined,
     pagesMax: undefined,
+    dryRun: false,
     verbose: false,
   };
   for (const option of options) {
@@ -123,6 +110,9 @@ function readOptions(d: Definer, options: readonly Option[]): ReorganizeSettings
       case 'verbose':
         settings.verbose = option.value === null || onOff(d, option);
         break;
+      case 'dry_run':
+        settings.dryRun = option.value === null || onOff(d, option);
+        break;
       case 'max_duration':
         settings.durationMs = duration(d, option);
         break;
@@ -134,7 +124,7 @@ function readOptions(d: Definer, options: readonly Option[]): ReorganizeSettings
           'invalid_parameter_value',
           `"${option.name}" is not a recognized ALTER INDEX REORGANIZE option`,
           option.at,
-          { detail: 'Msg 155. Options are LOB_COMPACTION, MAX_DURATION, MAX_PAGES and VERBOSE.' },
+          { detail: 'Msg 155. Options are LOB_COMPACTION, MAX_DURATION, MAX_PAGES, DRY_RUN and VERBOSE.' },
         );
     }
   }

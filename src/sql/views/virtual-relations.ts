@@ -8,6 +8,7 @@ import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
 import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
+import { HISTORY_RELATIONS, historyViews } from './history-view.ts';
 import { informationSchema } from './information-schema.ts';
 import { objectCatalogs } from './object-catalogs.ts';
 import { partitionCatalogs } from './partition-catalogs.ts';
@@ -31,8 +32,8 @@ export function allViews(): readonly ViewDefinition[] {
       ...informationSchema(),
       ...progressViews(),
     ]);
-    const gatherers = new Map(spaceViews());
-    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS].map((line) =>
+    const gatherers = new Map([...spaceViews(), ...historyViews()]);
+    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS, ...HISTORY_RELATIONS].map((line) =>
       definitionOf(line, makers, gatherers),
     );
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));

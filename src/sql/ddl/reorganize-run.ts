@@ -1,0 +1,133 @@
+/**
+ * One index of a REORGANIZE or an INDEXDEFRAG: foreseen if that is asked for, carried out unless it is a dry run, told and written down.
+ *
+ *   DRY_RUN = ON      plan ──> told, in history as planned
+ *   VERBOSE = ON      plan ──> run ──> told with what was foreseen, both in history
+ *   else                       run ──> in history
+ *
+ * With a limit of time nothing is foreseen for a run: a plan knows no pace, and its time would be taken from the run's.
+ */
+import type { Task } from '../../base/task.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import type { CommandOutcome, WorkCounts } from '../../engine/history.ts';
+import type { ReorganizePlan, ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
+import { quoteIdentifier } from '../session/names.ts';
+import { indexFacts, sqlName } from './command-facts.ts';
+import type { Definer } from './definer.ts';
+
+export interface ReorganizeRun {
+  readonly lobCompaction: boolean;
+  /** Milliseconds that are left. */
+  readonly durationMs: number | undefined;
+  readonly pagesMax: number | undefined;
+  readonly dryRun: boolean;
+  readonly verbose: boolean;
+  /** As requests show it. */
+  readonly command: 'ALTER INDEX REORGANIZE' | 'DBCC INDEXDEFRAG';
+  readonly treesTotal: number;
+  readonly treesDone: number;
+}
+
+interface Outcome {
+  readonly plan: ReorganizePlan | undefined;
+  readonly report: ReorganizeReport | undefined;
+}
+
+/** @returns what was done, or in a dry run would be. @throws 55006, 57014 */
+export function* reorganizeOne(
+  d: Definer,
+  table: TableObject,
+  target: WorkTarget,
+  run: ReorganizeRun,
+): Task<ReorganizeReport> {
+  const { database } = d.engine;
+  const type = run.command === 'DBCC INDEXDEFRAG' ? 'DBCC_INDEXDEFRAG' : 'ALTER_INDEX';
+  const facts = indexFacts(d, table, target, commandText(d, table, target, run), type);
+  const { plan, report } = yield* database.history.record(facts, carryOut(d, target, run), outcomeOf);
+  if (run.dryRun && plan !== undefined) tellPlan(d, target, plan);
+  else if (run.verbose && report !== undefined) tellReport(d, target, report, plan);
+  const done = report ?? plan;
+  if (done === undefined) throw new Error('a run has a plan or a report');
+  return done;
+}
+
+function* carryOut(d: Definer, target: WorkTarget, run: ReorganizeRun): Task<Outcome> {
+  const { maintenance } = d.engine.database;
+  const { lobCompaction, durationMs, pagesMax } = run;
+  const isForeseen = run.dryRun || (run.verbose && durationMs === undefined);
+  const plan = isForeseen ? yield* maintenance.plan(target, { lobCompaction, pagesMax }, run) : undefined;
+  const report = run.dryRun
+    ? undefined
+    : yield* maintenance.reorganize(target, { lobCompaction, durationMs, pagesMax }, run);
+  return { plan, report };
+}
+
+function outcomeOf({ plan, report }: Outcome): CommandOutcome {
+  const counts = (r: ReorganizeReport | ReorganizePlan | undefined): WorkCounts | undefined =>
+    r === undefined ? undefined : { scanned: r.scanned, moved: r.moved, removed: r.removed, lobMoved: r.lobPagesMoved };
+  const reason = report === undefined || report.reason === 'done' ? undefined : REASONS[report.reason];
+  return {
+    status: report === undefined ? 'planned' : reason === undefined ? 'done' : 'stopped',
+    reason,
+    predicted: counts(plan),
+    actual: counts(report),
+  };
+}
+
+const REASONS = {
+  time: 'time is up',
+  pages: 'page limit reached',
+  stopped: 'stopped',
+  gone: 'it was dropped meanwhile',
+} as const;
+
+/** The statement that does this to this index alone. */
+function commandText(d: Definer, table: TableObject, target: WorkTarget, run: ReorganizeRun): string {
+  const name = sqlName(d, table);
+  if (run.command === 'DBCC INDEXDEFRAG') {
+    return `DBCC INDEXDEFRAG (0, ${name}${target.index === 0 ? '' : `, ${quoteIdentifier(target.name)}`})`;
+  }
+  const what =
+    target.index === 0
+      ? `ALTER TABLE ${name} REORGANIZE`
+      : `ALTER INDEX ${quoteIdentifier(target.name)} ON ${name} REORGANIZE`;
+  const options = [`LOB_COMPACTION = ${run.lobCompaction ? 'ON' : 'OFF'}`];
+  if (run.pagesMax !== undefined) options.push(`MAX_PAGES = ${run.pagesMax}`);
+  if (run.dryRun) options.push('DRY_RUN = ON');
+  return `${what} WITH (${options.join(', ')})`;
+}
+
+function tellReport(d: Definer, { name }: WorkTarget, r: ReorganizeReport, plan: ReorganizePlan | undefined): void {
+  const long =
+    r.lobExtentsSparse === 0
+      ? ''
+      : `; long values: ${r.lobExtentsDrained} of ${r.lobExtentsSparse} sparse extents emptied, ${r.lobPagesMoved} pages moved`;
+  const ends = r.reason === 'done' ? '' : ` (${REASONS[r.reason]})`;
+  d.sql.tell(
+    `"${name}": ${r.scanned} pages scanned, ${r.moved} moved, ${r.removed} removed${long}${ends}`,
+    plan === undefined
+      ? {}
+      : { detail: `Predicted were ${plan.moved} moved and ${plan.removed} removed${longPlan(plan)}.${near(plan)}` },
+  );
+}
+
+function tellPlan(d: Definer, { name }: WorkTarget, p: ReorganizePlan): void {
+  const limit = p.reason === 'pages' ? ' (page limit)' : '';
+  const detail = near(p).trimStart();
+  d.sql.tell(
+    `"${name}": would scan ${p.scanned} pages, move ${p.moved}, remove ${p.removed}${longPlan(p)}${limit}`,
+    detail === '' ? {} : { detail },
+  );
+}
+
+function longPlan(p: ReorganizePlan): string {
+  return p.lobExtentsSparse === 0
+    ? ''
+    : `; long values: ${p.lobExtentsDrained} of ${p.lobExtentsSparse} sparse extents, ${p.lobPagesMoved} pages`;
+}
+
+function near(p: ReorganizePlan): string {
+  return p.isExact
+    ? ''
+    : ' That is near, not exact: it was changed meanwhile, or much of its free space is in small pieces.';
+}

@@ -1,0 +1,191 @@
+/** History of maintenance: what is written, also of what failed; that it survives, and that it is bounded. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../src/base/clock.ts';
+import { Prng } from '../../src/base/prng.ts';
+import { runNow, type Task } from '../../src/base/task.ts';
+import { ROWS_MAX } from '../../src/engine/history.ts';
+import { Instance } from '../../src/engine/instance.ts';
+import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { checkStoreNow } from '../../src/storage/check.ts';
+import { TestSession } from '../support/in-process.ts';
+
+let vfs: MemoryVfs;
+let clock: ManualClock;
+let instance: Instance;
+let s: TestSession;
+
+async function start(): Promise<void> {
+  instance = await Instance.openFile('/test.extent', { vfs, clock, prng: new Prng(1) });
+  s = new TestSession(instance);
+}
+
+beforeEach(async () => {
+  vfs = new MemoryVfs();
+  clock = new ManualClock();
+  await start();
+});
+
+afterEach(async () => {
+  const { file } = instance.single;
+  expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
+  await instance.close();
+});
+
+async function worn(name = 't'): Promise<void> {
+  await s.run(`
+    create table ${name} (id int primary key, v text, n int);
+    create index ${name}_n on ${name} (n);
+    insert into ${name} select (i * 7919) % 104729, repeat('x', 60 + i % 100), i % 977 from generate_series(1, 4000) i;
+    delete from ${name} where id % 3 <> 0`);
+  while (runNow(instance.single.file.store.background()));
+}
+
+const COLUMNS = `commandtype, objectname, indexname, indextype, status, errornumber, sqlstate`;
+
+describe('REORGANIZE', () => {
+  test('a row per index, in the columns of CommandLog', async () => {
+    await worn();
+    await s.run('alter index all on t reorganize with (lob_compaction = off)');
+    const rows = await s.rows(`
+      SELECT ID, DatabaseName, SchemaName, ObjectName, ObjectType, IndexName, IndexType, StatisticsName, PartitionNumber,
+        ExtendedInfo, Command, CommandType, ErrorNumber, ErrorMessage FROM extentdb.CommandLog ORDER BY ID`);
+    expect(rows).toEqual([
+      ['1', 'test', 'public', 't', 'U', 't_pkey', '1', null, null, null, rows[0]?.[10], 'ALTER_INDEX', '0', null],
+      ['2', 'test', 'public', 't', 'U', 't_n', '2', null, null, null, rows[1]?.[10], 'ALTER_INDEX', '0', null],
+    ]);
+    expect(rows[0]?.[10]).toBe('ALTER INDEX t_pkey ON public.t REORGANIZE WITH (LOB_COMPACTION = OFF)');
+    expect(await s.rows('select count(*) from extentdb.commandlog where endtime >= starttime')).toEqual([['2']]);
+  });
+
+  test('a dry run changes nothing, and foresees what the run then does; with VERBOSE both are told and written', async () => {
+    await worn();
+    const stats = `select * from sys.dm_db_index_physical_stats(current_database(), 't', null, null, 'DETAILED')`;
+    const before = await s.rows(stats);
+    await s.run('alter index all on t reorganize with (dry_run = on)');
+    expect(await s.rows(stats)).toEqual(before);
+    const planned = s.notices.map((n) => /would scan (\d+) pages, move (\d+), remove (\d+)$/.exec(n.message)?.slice(1));
+    s.notices.length = 0;
+    await s.run('alter index all on t reorganize with (verbose = on)');
+    const done = s.notices.map((n) => /: (\d+) pages scanned, (\d+) moved, (\d+) removed$/.exec(n.message)?.slice(1));
+    expect(done).toEqual(planned);
+    expect(done.every((counts) => Number(counts?.[2]) > 0)).toBe(true);
+    const [, moved, removed] = done[0] ?? [];
+    expect(s.notices[0]?.detail).toBe(`Predicted were ${moved} moved and ${removed} removed.`);
+    const rows = await s.rows(
+      `select status, predicted_pages_moved, pages_moved, predicted_pages_removed, pages_removed from extentdb.commandlog
+       where indexname = 't_pkey' order by id`,
+    );
+    expect(rows).toEqual([
+      ['planned', moved, null, removed, null],
+      ['done', moved, moved, removed, removed],
+    ]);
+  });
+
+  test('what stopped at a limit says so; what failed has its error', async () => {
+    await worn();
+    await s.run('alter index t_pkey on t reorganize with (max_pages = 5)');
+    expect(await s.rows('select status, reason from extentdb.commandlog')).toEqual([['stopped', 'page limit reached']]);
+  });
+
+  test('R40: a cancelled run keeps what it did, ends within a step, and its row says that it was cancelled', async () => {
+    await worn();
+    const { scheduler, maintenance } = instance.single;
+    const fragmentation = `select avg_fragmentation_in_percent from sys.dm_db_index_physical_stats(current_database(), 't', 1, null, 'LIMITED')`;
+    const before = Number((await s.rows(fragmentation))[0]?.[0]);
+    const running = new Running();
+    let cancelled = false;
+    const error = new Promise((resolve) => {
+      const task = new TestSession(instance).sql.simple('alter index t_pkey on t reorganize', NOTHING);
+      const watched = function* (): Task<void> {
+        for (let step = task.next(); step.done !== true; ) {
+          const [work] = maintenance.works;
+          // Half of the leaves are in their place.
+          if (work?.phase === 'ordering' && work.workDone > work.workTotal * 0.75 && !cancelled) {
+            cancelled = true;
+            running.cancel(CANCELLED);
+          }
+          try {
+            yield step.value;
+          } catch (thrown) {
+            step = task.throw(thrown);
+            continue;
+          }
+          step = task.next();
+        }
+      };
+      scheduler.run(watched(), running, () => resolve(undefined), resolve);
+    });
+    expect(await error).toBe(CANCELLED);
+    const after = Number((await s.rows(fragmentation))[0]?.[0]);
+    expect(after).toBeLessThan(before);
+    expect(after).toBeGreaterThan(0);
+    expect(await s.rows(`select ${COLUMNS} from extentdb.commandlog`)).toEqual([
+      ['ALTER_INDEX', 't', 't_pkey', '1', 'cancelled', '50000', '57014'],
+    ]);
+    await s.run('alter index t_pkey on t reorganize');
+    expect(await s.rows(fragmentation)).toEqual([['0']]);
+  });
+});
+
+describe('keeping', () => {
+  test('rows survive a restart, and a crash right after the command', async () => {
+    await worn();
+    await s.run('alter index t_n on t reorganize');
+    const rows = await s.rows('select * from extentdb.commandlog');
+    expect(rows.length).toBe(1);
+    await instance.close();
+    await start();
+    expect(await s.rows('select * from extentdb.commandlog')).toEqual(rows);
+    await s.run('alter index t_pkey on t reorganize');
+    vfs = vfs.afterPowerCut(new Prng(3));
+    await start();
+    expect(await s.rows('select id, indexname from extentdb.commandlog')).toEqual([
+      ['1', 't_n'],
+      ['2', 't_pkey'],
+    ]);
+    await s.run('alter index t_pkey on t reorganize');
+    expect(await s.rows('select max(id) from extentdb.commandlog')).toEqual([['3']]);
+  });
+
+  test('the newest rows are kept; after 90 days they go', async () => {
+    const facts = { database: 'test', command: 'nothing', commandType: 'NOTHING', processId: 0 };
+    const write = (): void => {
+      runNow(instance.single.history.record(facts, (function* () {})(), () => ({ status: 'done' })));
+    };
+    for (let i = 0; i < ROWS_MAX + 10; i++) write();
+    expect(await s.rows('select count(*), min(id), max(id) from extentdb.commandlog')).toEqual([
+      [String(ROWS_MAX), '11', String(ROWS_MAX + 10)],
+    ]);
+    clock.advance(91 * 86_400_000);
+    write();
+    expect(await s.rows('select count(*) from extentdb.commandlog')).toEqual([['1']]);
+    await instance.close();
+    await start();
+    write();
+    expect(await s.rows('select max(id) from extentdb.commandlog')).toEqual([[String(ROWS_MAX + 12)]]);
+  });
+
+  test('texts that are too long are cut; objects of the catalog are read as ever', async () => {
+    const facts = { database: 'test', command: 'ä'.repeat(9000), commandType: 'NOTHING', processId: 0 };
+    runNow(instance.single.history.record(facts, (function* () {})(), () => ({ status: 'done' })));
+    await s.run('create table later (a int)');
+    await instance.close();
+    await start();
+    expect(await s.rows('select count(*) from later')).toEqual([['0']]);
+    expect(Number((await s.rows('select length(command) from extentdb.commandlog'))[0]?.[0])).toBeGreaterThan(100);
+  });
+});
+
+const CANCELLED = cancelledByUser();
+const NOTHING = {
+  columns: () => {},
+  taker: () => () => {},
+  room: () => undefined,
+  complete: () => {},
+  empty: () => {},
+  copyIn: () => ({ next: () => undefined }),
+  copyOut: () => {},
+  copyLine: () => {},
+  copyDone: () => {},
+};
