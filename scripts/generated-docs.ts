@@ -45,6 +45,7 @@ const PICTURES: readonly (readonly [title: string, path: string])[] = [
   ['Keys', 'src/storage/record/key.ts'],
   ['Long values', 'src/storage/long-values.ts'],
   ['Catalog', 'src/engine/catalog-store.ts'],
+  ['History of maintenance', 'src/engine/history.ts'],
 ];
 
 function formatPage(read: (path: string) => string): string {

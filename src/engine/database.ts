@@ -9,7 +9,7 @@ import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
-import type { Store } from '../storage/contracts.ts';
+import type { Store, TreeId } from '../storage/contracts.ts';
 import {
   BOOTSTRAP_ROLE_OID,
   Catalog,
@@ -25,13 +25,13 @@ import {
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { Defragmentation } from './defragmentation.ts';
-import { History } from './history.ts';
+import { type CommandFacts, History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
 import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
 import { Session } from './session.ts';
-import { SpaceFacts } from './space-facts.ts';
+import { SpaceFacts, treesOf } from './space-facts.ts';
 import type { SpillFile } from './spill-file.ts';
 import { TableAccess } from './table-access.ts';
 import { ThresholdMaintenance } from './threshold-maintenance.ts';
@@ -82,8 +82,38 @@ export class Database {
     this.space = new SpaceFacts(file);
     this.history = new History(file, clock);
     this.maintenance = new Maintenance(file, clock);
-    this.defragmentation = new Defragmentation(file, clock, this.scheduler);
-    this.thresholds = new ThresholdMaintenance(file, this.maintenance, this.scheduler, clock);
+    this.defragmentation = new Defragmentation(file, clock, this.scheduler, (work, outcome) => {
+      const command = 'CALL extentdb.defragment_start()';
+      return this.history.record({ database: name, command, commandType: 'DEFRAGMENT', processId: 0 }, work, outcome);
+    });
+    this.thresholds = new ThresholdMaintenance(
+      file,
+      this.maintenance,
+      this.scheduler,
+      clock,
+      (tree, known, work, outcome) => this.history.record({ ...this.#factsOf(tree), ...known }, work, outcome),
+    );
+  }
+
+  /** What history calls the reorganization of a tree that began by itself. */
+  #factsOf(tree: TreeId): CommandFacts {
+    const owner = treesOf(this.#catalog, this.space).get(tree)?.object;
+    const facts = { database: this.name, commandType: 'ALTER_INDEX', processId: 0 };
+    if (owner === undefined) return { ...facts, command: `REORGANIZE of tree ${tree}` };
+    const table = owner.kind === 'table' ? owner : this.#catalog.table(owner.table);
+    const index = this.#catalog.object(owner.kind === 'index' ? owner.oid : (table.primaryIndex ?? 0));
+    return {
+      ...facts,
+      schema: this.#catalog.object(table.schema)?.name,
+      object: table.name,
+      objectType: 'U',
+      index: index?.name,
+      indexType: index === undefined ? 0 : owner.kind === 'table' ? 1 : 2,
+      command:
+        index === undefined
+          ? `ALTER TABLE ${table.name} REORGANIZE`
+          : `ALTER INDEX ${index.name} ON ${table.name} REORGANIZE`,
+    };
   }
 
   /** Reads the catalog of an open store, or writes the first one. */

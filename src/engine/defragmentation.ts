@@ -22,6 +22,7 @@ import { Reorganizer } from '../defrag/reorganize.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import { CATALOG_TREE, OK, type TreeId } from '../storage/contracts.ts';
 import { attempt, emptyRow } from './attempt.ts';
+import type { CommandOutcome } from './history.ts';
 import { Running, type Scheduler } from './scheduler.ts';
 
 /** What the task may do (JET_paramEnableOnlineDefrag): nothing, the space trees only, or everything. */
@@ -45,6 +46,8 @@ export interface DefragmentProgress extends PassCounts {
   readonly done: boolean;
 }
 
+export type DefragmentRecorder = (work: Task<void>, outcome: () => CommandOutcome) => Task<void>;
+
 export type DefragmentStart = 'started' | 'already running' | 'disabled';
 
 /** What a stop tells: passes and seconds of the task that ran; zeros when none did. */
@@ -64,6 +67,7 @@ export class Defragmentation {
   readonly #file: DatabaseFile;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
+  readonly #record: DefragmentRecorder;
   mode: DefragmentMode = 'all';
   #stopping = false;
   #wake: (() => void) | undefined;
@@ -74,10 +78,12 @@ export class Defragmentation {
   /** What ended the last task, if it was an error. */
   failure: unknown;
 
-  constructor(file: DatabaseFile, clock: Clock, scheduler: Scheduler) {
+  /** @param record - carries a run out and writes it down. */
+  constructor(file: DatabaseFile, clock: Clock, scheduler: Scheduler, record: DefragmentRecorder) {
     this.#file = file;
     this.#clock = clock;
     this.#scheduler = scheduler;
+    this.#record = record;
   }
 
   get isRunning(): boolean {
@@ -110,7 +116,8 @@ export class Defragmentation {
         this.#tell(limits, true);
         resolve();
       };
-      this.#clock.soon(() => this.#scheduler.run(this.#work(limits), new Running(), () => end(), end));
+      const work = this.#record(this.#work(limits), () => this.#outcome(limits));
+      this.#clock.soon(() => this.#scheduler.run(work, new Running(), () => end(), end));
     });
     return 'started';
   }
@@ -128,6 +135,25 @@ export class Defragmentation {
     this.#wake?.();
     await ended;
     return { wasRunning: true, passes: this.#passes, seconds: this.#seconds };
+  }
+
+  #outcome({ target }: DefragmentLimits): CommandOutcome {
+    const { visited, freed } = this.#counts;
+    return {
+      status: this.#stopping ? 'stopped' : 'done',
+      reason: this.#stopping ? 'defragment_stop, or the database was closed' : undefined,
+      actual: { scanned: visited, removed: freed },
+      info: {
+        target:
+          this.mode === 'space trees'
+            ? 'space trees'
+            : typeof target === 'object'
+              ? `tree ${target.tree}`
+              : (target ?? 'database'),
+        passes: this.#passes,
+        seconds: this.#seconds,
+      },
+    };
   }
 
   *#work(limits: DefragmentLimits): Task<void> {

@@ -67,6 +67,9 @@ export interface CommandOutcome {
   readonly info?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
 
+/** What is known of a command's outcome before its end, also when that is an error. */
+export type KnownOutcome = Pick<CommandOutcome, 'reason' | 'info'>;
+
 export interface HistoryEntry extends CommandFacts, CommandOutcome {
   readonly id: number;
   readonly startMicros: number;
@@ -94,17 +97,19 @@ export class History {
   /**
    * Carries out a command and writes what became of it. An error of the command goes on to the caller, whatever happens to
    * the row.
+   *
+   * @param isLast - false leaves it to the next row to make this one durable: one flush for many objects of a statement.
    */
-  *record<T>(facts: CommandFacts, work: Task<T>, outcomeOf: (result: T) => CommandOutcome): Task<T> {
+  *record<T>(facts: CommandFacts, work: Task<T>, outcomeOf: (result: T) => CommandOutcome, isLast = true): Task<T> {
     const startMicros = this.#clock.wallMicros();
     let result: T;
     try {
       result = yield* work;
     } catch (error) {
-      yield* this.#write({ ...facts, ...failure(error), startMicros, endMicros: this.#clock.wallMicros() });
+      yield* this.#write({ ...facts, ...failure(error), startMicros, endMicros: this.#clock.wallMicros() }, true);
       throw error;
     }
-    yield* this.#write({ ...facts, ...outcomeOf(result), startMicros, endMicros: this.#clock.wallMicros() });
+    yield* this.#write({ ...facts, ...outcomeOf(result), startMicros, endMicros: this.#clock.wallMicros() }, isLast);
     return result;
   }
 
@@ -136,7 +141,7 @@ export class History {
     return [...found, ...this.#unwritten].filter((e) => e.endMicros >= oldest).sort((a, b) => a.id - b.id);
   }
 
-  *#write(entry: Omit<HistoryEntry, 'id'>): Task<void> {
+  *#write(entry: Omit<HistoryEntry, 'id'>, isLast: boolean): Task<void> {
     const { store } = this.#file;
     const { core } = store.parts;
     try {
@@ -151,7 +156,7 @@ export class History {
       yield* this.#expire(entry.endMicros, id);
       yield* this.#put(HEAD_PART, this.#head());
       yield* this.#put(id % ROWS_MAX, record);
-      yield core.log.flushRequest();
+      if (isLast) yield core.log.flushRequest();
     } catch (error) {
       // The command's own outcome counts, and a full disk must not turn it into another: the row is shown from memory.
       const id = this.#next ?? 1;

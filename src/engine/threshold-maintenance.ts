@@ -6,7 +6,7 @@
  *
  * 0 switches it off, 100 reacts to every freed page. The work is a trickle: one tree at a time, in the background, one small step
  * between two turns of everybody else. After a run a tree is looked at again only when more rows have gone, so a density that
- * cannot be reached is no endless loop. The list of what was queued, why, and what came of it is kept in memory.
+ * cannot be reached is no endless loop. What is queued, and why, is in memory; what came of it goes to history.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Task } from '../base/task.ts';
@@ -16,6 +16,7 @@ import { sampledFill, usedShare } from '../space/physical-stats.ts';
 import { HINT_SCAN_BACKWARD, HINT_SCAN_FORWARD, type TreeId } from '../storage/contracts.ts';
 import { TREE_LIVE } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
+import type { CommandOutcome, KnownOutcome } from './history.ts';
 import type { Maintenance } from './maintenance.ts';
 import { Running, type Scheduler } from './scheduler.ts';
 
@@ -42,11 +43,19 @@ export interface MaintenanceEntry {
   error?: string;
 }
 
+export type ThresholdRecorder = (
+  tree: TreeId,
+  known: KnownOutcome,
+  work: Task<void>,
+  outcome: () => CommandOutcome,
+) => Task<void>;
+
 export class ThresholdMaintenance {
   readonly #file: DatabaseFile;
   readonly #maintenance: Maintenance;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #record: ThresholdRecorder;
   /** By tree: rows and leaves at the last look. */
   readonly #seen = new Map<TreeId, { readonly rows: number; readonly leaves: number }>();
   readonly #entries: MaintenanceEntry[] = [];
@@ -56,7 +65,15 @@ export class ThresholdMaintenance {
   #stopping = false;
   #running: Promise<void> | undefined;
 
-  constructor(file: DatabaseFile, maintenance: Maintenance, scheduler: Scheduler, clock: Clock) {
+  /** @param record - carries a run out and writes it down. */
+  constructor(
+    file: DatabaseFile,
+    maintenance: Maintenance,
+    scheduler: Scheduler,
+    clock: Clock,
+    record: ThresholdRecorder,
+  ) {
+    this.#record = record;
     this.#file = file;
     this.#maintenance = maintenance;
     this.#scheduler = scheduler;
@@ -139,7 +156,8 @@ export class ThresholdMaintenance {
         this.#running = undefined;
         resolve();
       };
-      this.#clock.soon(() => this.#scheduler.run(this.#work(entry), new Running(), () => end(), end));
+      const work = this.#record(entry.tree, known(entry), this.#work(entry), () => outcomeOf(entry));
+      this.#clock.soon(() => this.#scheduler.run(work, new Running(), () => end(), end));
     });
   }
 
@@ -158,6 +176,25 @@ export class ThresholdMaintenance {
     entry.densityAfter = yield* this.#density(tree);
     this.#seen.set(tree.id, { rows: tree.rows, leaves: tree.leaves });
   }
+}
+
+/** What history says of an entry, whatever becomes of it; a row there that has a `tree` is one of these. */
+function known({ tree, reason, queuedMicros, densityBefore }: MaintenanceEntry): KnownOutcome {
+  return { reason, info: { tree, queued_micros: queuedMicros, density_before: densityBefore } };
+}
+
+function outcomeOf(entry: MaintenanceEntry): CommandOutcome {
+  const { report, densityAfter } = entry;
+  const { reason, info } = known(entry);
+  return {
+    status: report === undefined || report.reason === 'done' ? 'done' : 'stopped',
+    reason,
+    actual:
+      report === undefined
+        ? undefined
+        : { scanned: report.scanned, moved: report.moved, removed: report.removed, lobMoved: report.lobPagesMoved },
+    info: { ...info, density_after: densityAfter ?? null },
+  };
 }
 
 function isWatched(tree: Tree): boolean {

@@ -1,6 +1,7 @@
 /** History of maintenance: what is written, also of what failed; that it survives, and that it is bounded. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
+import { fail } from '../../src/base/errors.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow, type Task } from '../../src/base/task.ts';
 import { ROWS_MAX } from '../../src/engine/history.ts';
@@ -126,6 +127,49 @@ describe('REORGANIZE', () => {
     await s.run('alter index t_pkey on t reorganize');
     expect(await s.rows(fragmentation)).toEqual([['0']]);
   });
+});
+
+test('every command of maintenance has its row', async () => {
+  await worn();
+  await s.run(`create table h (a int); create index h_a on h (a); insert into h select generate_series(1, 100)`);
+  await s.run('vacuum t');
+  await s.run('vacuum full t');
+  await s.run('cluster h using h_a; reindex index h_a; alter index t_n on t rebuild; alter index all on t rebuild');
+  await s.run('analyze h');
+  await s.run('alter database test shrink');
+  await s.run('call extentdb.defragment_start(passes => 1)');
+  while (instance.single.defragmentation.isRunning) await new Promise((resolve) => setImmediate(resolve));
+  await s.run('begin; reindex index h_a; rollback');
+  expect(await s.failure('create unique index t_u on t (n)')).toMatchObject({ sqlstate: '23505' });
+  expect(await s.rows(`select ${COLUMNS}, command, reason from extentdb.commandlog`)).toEqual([
+    ['VACUUM', 't', 't_pkey', '1', 'done', '0', null, 'VACUUM public.t', null],
+    ['VACUUM', 't', 't_n', '2', 'done', '0', null, 'VACUUM public.t', null],
+    ['VACUUM_FULL', 't', null, null, 'done', '0', null, 'VACUUM FULL public.t', null],
+    ['CLUSTER', 'h', null, null, 'done', '0', null, 'CLUSTER public.h', null],
+    ['REINDEX', 'h', 'h_a', '2', 'done', '0', null, 'REINDEX INDEX h_a', null],
+    ['ALTER_INDEX', 't', 't_n', '2', 'done', '0', null, 'ALTER INDEX t_n ON public.t REBUILD', null],
+    ['ALTER_INDEX', 't', null, null, 'done', '0', null, 'ALTER INDEX ALL ON public.t REBUILD', null],
+    ['UPDATE_STATISTICS', 'h', null, null, 'done', '0', null, 'ANALYZE public.h', null],
+    ['ALTER_DATABASE', null, null, null, 'done', '0', null, 'ALTER DATABASE test SHRINK', null],
+    ['DEFRAGMENT', null, null, null, 'done', '0', null, 'CALL extentdb.defragment_start()', null],
+    [
+      ...['REINDEX', 'h', 'h_a', '2', 'done', '0', null, 'REINDEX INDEX h_a'],
+      'in a transaction block: a rollback leaves the old trees',
+    ],
+  ]);
+});
+
+test('what failed has its row, with the number that SQL Server gives it', async () => {
+  await worn();
+  const facts = { database: 'test', command: 'x', commandType: 'X', processId: 0 };
+  const failing = (function* (): Task<void> {
+    yield instance.single.scheduler.slice();
+    throw fail('object_in_use', 'somebody else', { detail: 'Msg 2550. The session with process id 7 does it.' });
+  })();
+  expect(() => runNow(instance.single.history.record(facts, failing, () => ({ status: 'done' })))).toThrow('somebody');
+  expect(await s.rows(`select ${COLUMNS}, errormessage from extentdb.commandlog`)).toEqual([
+    ['X', null, null, null, 'failed', '2550', '55006', 'somebody else'],
+  ]);
 });
 
 describe('keeping', () => {

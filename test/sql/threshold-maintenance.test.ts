@@ -7,15 +7,21 @@ import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
 import { TestSession } from '../support/in-process.ts';
 
+let vfs: MemoryVfs;
 let clock: ManualClock;
 let instance: Instance;
 let s: TestSession;
 
 beforeEach(async () => {
+  vfs = new MemoryVfs();
   clock = new ManualClock();
-  instance = await Instance.openFile('/test.extent', { vfs: new MemoryVfs(), clock, prng: new Prng(1) });
-  s = new TestSession(instance);
+  await start();
 });
+
+async function start(): Promise<void> {
+  instance = await Instance.openFile('/test.extent', { vfs, clock, prng: new Prng(1) });
+  s = new TestSession(instance);
+}
 
 afterEach(async () => {
   const { file } = instance.single;
@@ -62,6 +68,21 @@ test('below the maintenance density a scanned tree is reorganized by itself, wit
   // Nothing more has gone: nothing more is queued.
   await look();
   expect((await entries()).length).toBe(1);
+});
+
+test('what was done by itself, and why, is there after a restart, and stands in history', async () => {
+  await table('scan = forward, maintenance_density = 80');
+  await s.run('delete from t where id % 3 = 0');
+  await look();
+  const before = await s.rows('select * from extentdb.maintenance');
+  expect(before.length).toBe(1);
+  await instance.close();
+  await start();
+  expect(await s.rows('select * from extentdb.maintenance')).toEqual(before);
+  expect(
+    await s.rows(`select commandtype, objectname, indexname, process_id, status, pages_removed > 0, reason ~ '^density'
+      from extentdb.commandlog`),
+  ).toEqual([['ALTER_INDEX', 't', 't_pkey', '0', 'done', 't', 't']]);
 });
 
 test('deletes in small bites add up', async () => {

@@ -15,6 +15,7 @@ import { columnReader, typeEntry } from '../exec/values.ts';
 import { leavesOf } from '../partitions/bounds.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { readTable } from './build-index.ts';
+import { indexFacts, sqlName, tableFacts } from './command-facts.ts';
 import type { Definer } from './definer.ts';
 import { info, isOn, vacuumFull } from './rebuild-statements.ts';
 
@@ -49,7 +50,8 @@ export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
   for (const option of s.options)
     if (!ANALYZE_OPTIONS.has(option.name))
       throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
-  for (const table of targets(d, s)) yield* analyzeTable(d, table);
+  const list = targets(d, s);
+  for (const table of list) yield* analyzeTable(d, table, table === list[list.length - 1]);
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
@@ -60,13 +62,15 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
   const stored = list.filter((table) => table.partitioning === undefined);
   yield* d.engine.database.cleanUp();
   if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, stored);
-  else for (const table of stored) yield* compactTable(d, s, table);
+  else for (const table of stored) yield* compactTable(d, s, table, table === stored[stored.length - 1]);
   if (isOn(d, s.options, 'analyze'))
-    for (const { oid } of list) if (d.catalog.object(oid) !== undefined) yield* analyzeTable(d, d.catalog.table(oid));
+    for (const { oid } of list)
+      if (d.catalog.object(oid) !== undefined) yield* analyzeTable(d, d.catalog.table(oid), true);
 }
 
 /** One pass over a table's rows, long values and indexes. What is being reorganized or rebuilt is left out. */
-function* compactTable(d: Definer, s: VacuumStatement, table: TableObject): Task<void> {
+function* compactTable(d: Definer, s: VacuumStatement, table: TableObject, isLast: boolean): Task<void> {
+  const { database } = d.engine;
   const has = (name: string): boolean => !s.options.some((o) => o.name === name) || isOn(d, s.options, name);
   const verbose = isOn(d, s.options, 'verbose');
   if (verbose) info(d, `vacuuming "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
@@ -79,8 +83,14 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject): Task
   ];
   for (const place of trees) {
     const target = { ...place, table: table.oid, owner: d.engine.processId };
+    const facts = indexFacts(d, table, target, `VACUUM ${sqlName(d, table)}`, 'VACUUM');
     try {
-      const report = yield* d.engine.database.maintenance.compact(target, 'VACUUM', has('process_toast'));
+      const report = yield* database.history.record(
+        facts,
+        database.maintenance.compact(target, 'VACUUM', has('process_toast')),
+        ({ scanned, removed }) => ({ status: 'done', actual: { scanned, removed } }),
+        isLast && place === trees[trees.length - 1],
+      );
       if (verbose) info(d, `"${target.name}": ${report.scanned} pages scanned, ${report.removed} removed`);
     } catch (error) {
       if (!(error instanceof ExtentError) || error.code !== 'object_in_use') throw error;
@@ -89,7 +99,12 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject): Task
   }
 }
 
-export function* analyzeTable(d: Definer, table: TableObject): Task<void> {
+function* analyzeTable(d: Definer, table: TableObject, isLast: boolean): Task<void> {
+  const facts = tableFacts(d, table, `ANALYZE ${sqlName(d, table)}`, 'UPDATE_STATISTICS');
+  yield* d.engine.database.history.record(facts, gather(d, table), () => ({ status: 'done' }), isLast);
+}
+
+function* gather(d: Definer, table: TableObject): Task<void> {
   yield* d.lock(table.oid, 4);
   const live = table.columns.filter((c) => !c.dropped);
   for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lock(partition.oid, 4);

@@ -12,14 +12,22 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Database } from '../../engine/database.ts';
 import type { ResizeDatabaseStatement } from '../ast/definitions.ts';
+import { quoteLiteral } from '../functions/string-functions.ts';
+import { quoteIdentifier } from '../session/names.ts';
 import type { SpaceRow } from '../types/contracts.ts';
 import type { Definer } from './definer.ts';
 import { readSize, SIZE_UNITS } from './space-option-table.ts';
 
 /** @throws 55000 when `shrink` is off, 22023 for a size that is none, 53100. */
 export function* resizeDatabase(d: Definer, s: ResizeDatabaseStatement, database: Database): Task<void> {
-  const { file } = database;
   const bytes = sizeOf(d, s, database);
+  const to = s.size === null ? '' : ` TO ${quoteLiteral(s.size.text)}`;
+  const command = `ALTER DATABASE ${quoteIdentifier(database.name)} ${s.action.toUpperCase()}${to}`;
+  yield* recorded(database, command, d.engine.processId, resize(d, s, database, bytes));
+}
+
+function* resize(d: Definer, s: ResizeDatabaseStatement, database: Database, bytes: number): Task<void> {
+  const { file } = database;
   if (s.action === 'resize' && bytes > file.bytes) {
     yield* file.grow(bytes);
     d.sql.tell(`database "${database.name}" has ${file.bytes} bytes now`);
@@ -28,6 +36,18 @@ export function* resizeDatabase(d: Definer, s: ResizeDatabaseStatement, database
   requireShrink(database);
   if (s.action === 'shrink') yield* shrink(d, database, bytes);
   else if (bytes < file.bytes) yield* trim(d, database);
+}
+
+/** In history, with the file's length before and after. */
+function recorded<T>(database: Database, command: string, processId: number, work: Task<T>): Task<T> {
+  const { file, history, store, name } = database;
+  const before = file.bytes;
+  const facts = { database: name, command, commandType: 'ALTER_DATABASE', processId };
+  return history.record(facts, work, () => ({
+    status: 'done',
+    actual: { removed: Math.max(0, (before - file.bytes) / store.pageBytes) },
+    info: { bytes_before: before, bytes_after: file.bytes },
+  }));
 }
 
 /** @throws 55000 */
@@ -39,9 +59,10 @@ function requireShrink({ file }: Database): void {
 }
 
 /** What `extentdb.trim()` does: RESIZE without a size, with a row for each free extent of the root. @throws 55000 */
-export function* trimRows(database: Database): Task<SpaceRow[]> {
+export function* trimRows(database: Database, processId: number): Task<SpaceRow[]> {
   requireShrink(database);
-  const { extents } = yield* database.file.space.trimmer.trim();
+  const task = database.file.space.trimmer.trim();
+  const { extents } = yield* recorded(database, 'SELECT extentdb.trim()', processId, task);
   return extents.map((e) => [
     e.first,
     e.last - e.first + 1,

@@ -12,7 +12,9 @@ import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { WorkTarget } from '../../engine/maintenance.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { quoteIdentifier } from '../session/names.ts';
 import { buildIndex, type RowOrder } from './build-index.ts';
+import { commandType, indexFacts, rebuiltOutcome, sqlName, tableFacts } from './command-facts.ts';
 import type { Definer } from './definer.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { indexTreeFor, newIndexTree } from './tree-space.ts';
@@ -29,16 +31,27 @@ export function* rebuildWhole(
   command: string,
   order: readonly RowOrder[] = [],
 ): Task<TableObject> {
+  const { store } = d.engine;
   const indexes = d.catalog.liveIndexesOf(table.oid);
   const secondary = indexes.filter((index) => !isClustered(table, index)).length;
   const work = d.engine.database.maintenance.track(workTarget(d, table, table.primaryIndex ?? 0), command, {
     phase: 'writing new heap',
     // Each row is read and written, for the table and for every index.
-    workTotal: 2 * d.engine.store.facts(table.tree).rows * (1 + secondary),
+    workTotal: 2 * store.facts(table.tree).rows * (1 + secondary),
     treesTotal: 1 + secondary,
   });
+  const pages = (): number => store.facts(d.catalog.table(table.oid).tree).pages;
+  const before = pages();
+  const text = `${command === 'ALTER INDEX REBUILD' ? 'ALTER INDEX ALL ON' : command} ${sqlName(d, table)}`;
+  const facts = tableFacts(
+    d,
+    table,
+    command === 'ALTER INDEX REBUILD' ? `${text} REBUILD` : text,
+    commandType(command),
+  );
   try {
-    yield* rebuildTable(d, table, table, (row) => row, undefined, undefined, { order, work });
+    const task = rebuildTable(d, table, table, (row) => row, undefined, undefined, { order, work });
+    yield* d.engine.database.history.record(facts, task, () => rebuiltOutcome(d, before, pages()));
   } finally {
     work.end();
   }
@@ -59,8 +72,14 @@ export function* rebuildIndex(d: Definer, index: IndexObject, command: string): 
     command,
     { phase: 'building index', workTotal: 2 * store.facts(table.tree).rows, treesTotal: 1 },
   );
+  const before = store.facts(index.tree).pages;
+  const rebuilt = quoteIdentifier(index.name);
+  const text =
+    command === 'REINDEX' ? `REINDEX INDEX ${rebuilt}` : `ALTER INDEX ${rebuilt} ON ${sqlName(d, table)} REBUILD`;
+  const facts = indexFacts(d, table, { index: index.oid, name: index.name }, text, commandType(command));
   try {
-    yield* buildIndex(d, table, next, tableRules(d.sql.bindContext(), table), work);
+    const task = buildIndex(d, table, next, tableRules(d.sql.bindContext(), table), work);
+    yield* d.engine.database.history.record(facts, task, () => rebuiltOutcome(d, before, store.facts(tree).pages));
   } finally {
     work.end();
   }

@@ -151,7 +151,7 @@ export class SpaceContext implements SpaceHooks {
   trim(): readonly SpaceRow[] {
     if (this.#peers.isReadOnly())
       throw fail('read_only_sql_transaction', 'cannot execute extentdb.trim() in a read-only transaction');
-    return this.#wait(() => trimRows(this.#database));
+    return this.#wait(() => trimRows(this.#database, this.#session.processId));
   }
 
   /** @throws 42P01, 42809 for what has no pages of its own. */

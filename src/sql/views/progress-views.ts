@@ -3,8 +3,6 @@
  * `pg_stat_progress_reorganize` in their manner; `sys.dm_exec_requests` as SQL Server has it for all of them. All are read from the one registry of the engine (`engine/maintenance.ts`).
  */
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
-import { treesOf } from '../../engine/space-facts.ts';
-import { displayName } from '../session/names.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 
 /** As in `catalog-relations.ts`. */
@@ -25,9 +23,6 @@ export const PROGRESS_RELATIONS: readonly string[] = [
   '12310|pg_catalog|pg_stat_progress_create_index|v|pid int4, datid oid, datname name, relid oid, index_relid oid, ' +
     'command text, phase text, lockers_total int8, lockers_done int8, current_locker_pid int8, blocks_total int8, ' +
     'blocks_done int8, tuples_total int8, tuples_done int8, partitions_total int8, partitions_done int8',
-  '14022|extentdb|maintenance|v|tree int8, object text, state text, reason text, density_before float8, ' +
-    'density_after float8, queued_at timestamptz, started_at timestamptz, ended_at timestamptz, pages_scanned int8, ' +
-    'pages_moved int8, pages_removed int8, error text',
 ];
 
 const OWNER = 10;
@@ -41,7 +36,6 @@ export function progressViews(): [string, RowMaker][] {
     ['pg_catalog.pg_stat_progress_cluster', clusterRows],
     ['pg_catalog.pg_stat_progress_create_index', createIndexRows],
     ['sys.dm_exec_requests', requestRows],
-    ['extentdb.maintenance', maintenanceRows],
   ];
 }
 
@@ -131,31 +125,6 @@ function* createIndexRows(source: ViewSource): Iterable<NamedRow> {
       tuples_done: work.workDone,
       partitions_total: 0,
       partitions_done: 0,
-    };
-  }
-}
-
-/** What maintenance by threshold has queued, does and did in this database since it was opened. */
-function* maintenanceRows({ session, catalog }: ViewSource): Iterable<NamedRow> {
-  const { database } = session.engine;
-  const owners = treesOf(catalog, database.space);
-  const at = (micros: number | undefined): number | null => (micros === undefined ? null : micros - EPOCH_MICROS);
-  for (const e of database.thresholds.entries) {
-    const owner = owners.get(e.tree);
-    yield {
-      tree: e.tree,
-      object: owner === undefined ? null : displayName(catalog, session.context.schemas, owner.object),
-      state: e.state,
-      reason: e.reason,
-      density_before: e.densityBefore,
-      density_after: e.densityAfter ?? null,
-      queued_at: at(e.queuedMicros),
-      started_at: at(e.startedMicros),
-      ended_at: at(e.endedMicros),
-      pages_scanned: e.report?.scanned ?? null,
-      pages_moved: e.report?.moved ?? null,
-      pages_removed: e.report?.removed ?? null,
-      error: e.error ?? null,
     };
   }
 }
