@@ -175,6 +175,68 @@ describe('REORGANIZE', () => {
   });
 });
 
+test('R31: the preset advises none, reorganize or rebuild', async () => {
+  expect(
+    await s.rows(`
+      select extentdb.maintenance_advice(4.9), extentdb.maintenance_advice(5.1), extentdb.maintenance_advice(30),
+        extentdb.maintenance_advice(30.1), extentdb.maintenance_advice(99, 999), extentdb.maintenance_advice(null)`),
+  ).toEqual([['none', 'reorganize', 'reorganize', 'rebuild', 'none', null]]);
+});
+
+describe('DBCC INDEXDEFRAG', () => {
+  test('R36: it returns the row that ALTER INDEX does not: pages scanned, moved, removed', async () => {
+    await worn();
+    const before = (await stats('t')).pages;
+    const [outcome] = await s.run('DBCC INDEXDEFRAG (0, t, t_pkey)');
+    expect(outcome?.tag).toBe('DBCC INDEXDEFRAG');
+    expect(outcome?.columns.map((c) => c.name)).toEqual(['Pages Scanned', 'Pages Moved', 'Pages Removed']);
+    const [scanned, moved, removed] = outcome?.rows[0] ?? [];
+    const after = await stats('t');
+    expect(Number(removed)).toBe(before - after.pages);
+    expect(Number(scanned)).toBe(after.pages);
+    expect(Number(moved)).toBeGreaterThan(0);
+    expect(after.fragmentation).toBe(0);
+    expect(await s.rows(`select commandtype, command, pages_removed from extentdb.commandlog`)).toEqual([
+      ['DBCC_INDEXDEFRAG', 'DBCC INDEXDEFRAG (0, public.t, t_pkey)', removed],
+    ]);
+    sound();
+  });
+
+  test('by numbers, by names in quotes, and all indexes, which returns no row', async () => {
+    await worn();
+    const [[database]] = (await s.rows('select current_database()')) as [[string]];
+    for (const [text, rows] of [
+      [`dbcc indexdefrag (${database}, 'public.t', 2)`, 1],
+      [`dbcc indexdefrag ('${database}', "t", 't_n', 0)`, 1],
+      ['dbcc indexdefrag (0, t, 1) with no_infomsgs', 0],
+      ['dbcc indexdefrag (0, t)', 0],
+    ] as const)
+      expect((await s.run(text))[0]?.rows.length, text).toBe(rows);
+    expect(await s.rows(`select count(*) from extentdb.commandlog`)).toEqual([['5']]);
+  });
+
+  test('what is wrong', async () => {
+    await worn();
+    await s.run('alter index t_n on t disable');
+    for (const [text, sqlstate, detail] of [
+      ['dbcc indexdefrag (elsewhere, t, t_pkey)', '3D000', 'Msg 2520.'],
+      ['dbcc indexdefrag (0, nothing, t_pkey)', '42P01', 'Msg 2501.'],
+      ['dbcc indexdefrag (0, 77, t_pkey)', '42P01', 'Msg 2501.'],
+      ['dbcc indexdefrag (0, t, nothing)', '42704', 'Msg 2727.'],
+      ['dbcc indexdefrag (0, t, 9)', '42704', 'Msg 2591.'],
+      ['dbcc indexdefrag (0, t, t_pkey, 1)', '42809', 'Msg 7729.'],
+      ['dbcc indexdefrag (0, t, t_n)', '55000', undefined],
+      ['dbcc indexdefrag (0)', '42601', undefined],
+      ['dbcc indexdefrag (0, t, t_pkey) with verbose', '42601', undefined],
+      ['dbcc checkdb', '42601', undefined],
+    ] as const) {
+      const failure = await s.failure(text);
+      expect(failure.sqlstate, text).toBe(sqlstate);
+      if (detail !== undefined) expect(failure.detail, text).toBe(detail);
+    }
+  });
+});
+
 describe('beside others', () => {
   /** Runs a statement to its end, with something between each of its steps. */
   async function stepwise(text: string, between: (step: number) => Promise<void>): Promise<void> {

@@ -496,6 +496,25 @@ export interface ReorganizeStatement {
   readonly options: readonly Option[];
 }
 
+/** An object as DBCC names it: by name, in quotes or not, or by number. */
+export interface DbccName {
+  readonly at: number;
+  readonly name: QualifiedName | null;
+  readonly id: number;
+}
+
+/** `DBCC INDEXDEFRAG ( db | 0, table [, index [, partition | 0]] ) [WITH NO_INFOMSGS]`. */
+export interface IndexDefragStatement {
+  readonly kind: 'indexDefrag';
+  readonly at: number;
+  readonly database: DbccName;
+  readonly table: DbccName;
+  /** Null is all. */
+  readonly index: DbccName | null;
+  readonly partition: { readonly at: number; readonly number: number } | null;
+  readonly noInfo: boolean;
+}
+
 /** `ALTER INDEX { name | ALL } ON table SET (…)`: SQL Server's settings of indexes. */
 export interface SetIndexOptionsStatement {
   readonly kind: 'setIndexOptions';
@@ -631,6 +650,7 @@ export type DefinitionStatement =
   | SetSchemaStatement
   | ReorganizeStatement
   | SetIndexOptionsStatement
+  | IndexDefragStatement
   | RebuildStatement
   | DropStatement
   | CommentStatement

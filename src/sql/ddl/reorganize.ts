@@ -27,20 +27,12 @@ const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, '': 60_000, min: 
 /** @throws 42P01, 42704, 42809, 22023, 55000, 55006, 57014 */
 export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
   const settings = readOptions(d, s.options);
-  const table = tableOf(d, s);
-  const targets = partitionTargets(d, s, table) ?? targetsOf(d, s, table);
-  if (table.partitioning === undefined) refusePartition(d, s, table, targets);
-  refuseDisabled(d, s, targets);
-  refuseLocked(d, s, targets);
-  const { maintenance } = d.engine.database;
-  if (!settings.dryRun) for (const target of targets) maintenance.requireFree(target);
-  if (d.sql.block.state === 'block' && !settings.dryRun) {
-    d.sql.warn('REORGANIZE inside a transaction block keeps the table locked until the transaction ends');
-    yield* d.lock(table.oid, 8);
-  }
-  const began = maintenance.nowMs();
+  const { table, targets } = chooseTargets(d, s);
   if (settings.dryRun && settings.durationMs !== undefined)
     d.sql.tell('MAX_DURATION has no effect on a dry run: a plan knows no pace');
+  if (!settings.dryRun) yield* beginRun(d, table, targets);
+  const { maintenance } = d.engine.database;
+  const began = maintenance.nowMs();
   for (const [done, target] of targets.entries()) {
     const left = settings.durationMs === undefined ? undefined : settings.durationMs - (maintenance.nowMs() - began);
     const owner = d.catalog.table(target.table);
@@ -53,6 +45,24 @@ export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
       treesDone: done,
     });
   }
+}
+
+/** What a statement is about, if that can be reorganized at all. @throws 42P01, 42704, 42809, 55000 */
+export function chooseTargets(d: Definer, s: ReorganizeStatement): { table: TableObject; targets: WorkTarget[] } {
+  const table = tableOf(d, s);
+  const targets = partitionTargets(d, s, table) ?? targetsOf(d, s, table);
+  if (table.partitioning === undefined) refusePartition(d, s, table, targets);
+  refuseDisabled(d, s, targets);
+  refuseLocked(d, s, targets);
+  return { table, targets };
+}
+
+/** Before the first step: nobody else may be at work on one of them; a transaction block keeps the table. @throws 55006 */
+export function* beginRun(d: Definer, table: TableObject, targets: readonly WorkTarget[]): Task<void> {
+  for (const target of targets) d.engine.database.maintenance.requireFree(target);
+  if (d.sql.block.state !== 'block') return;
+  d.sql.warn('REORGANIZE inside a transaction block keeps the table locked until the transaction ends');
+  yield* d.lock(table.oid, 8);
 }
 
 /** `ALTER INDEX { name | ALL } ON table SET (ALLOW_PAGE_LOCKS = ON | OFF, ALLOW_ROW_LOCKS = ON)`. @throws 22023, 0A000 */

@@ -43,6 +43,7 @@ ${[
 ].join(':')}
 pg_freespace 14104:regclass:record:vSR:rel:blkno=int8,avail=int2
 pg_freespace 14105:regclass,int8:int2:vS
+maintenance_advice 14121:float8,int8:text:i:avg_fragmentation_in_percent,page_count
 ${[
   'trim 14120::record:vR',
   '',

@@ -1,4 +1,5 @@
 /** Functions that report on space: SQL Server's physical stats, PostgreSQL's pgstattuple and pg_freespacemap, and a summary. */
+import { maintenanceAdvice } from '../../engine/maintenance-advice.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 import { contextual, contextualSet, type Definition } from './definition.ts';
 
@@ -15,6 +16,15 @@ export const SPACE_FUNCTIONS: readonly Definition[] = [
     defaults: [null, null, null, null, null],
   },
   { signature: 'trim()', schema: 'extentdb', setImpl: ({ system }) => system.space.trim() },
+  {
+    signature: 'maintenance_advice(float8,int8)',
+    schema: 'extentdb',
+    impl: (_context, fragmentation, pages) =>
+      fragmentation === null || fragmentation === undefined
+        ? null
+        : maintenanceAdvice(Number(fragmentation), pages === null || pages === undefined ? undefined : Number(pages)),
+    defaults: [null],
+  },
   contextualSet('extent_stats(regclass)', ({ system }, oid: Oid) => system.space.extentStats(oid)),
   contextualSet('pgstattuple(regclass)', ({ system }, oid: Oid) => system.space.tupleStats(oid)),
   contextualSet('pgstatindex(regclass)', ({ system }, oid: Oid) => system.space.indexStats(oid)),

@@ -26,6 +26,7 @@ import {
   parsePlannable,
   parsePrepare,
 } from './cursors.ts';
+import { parseDbcc } from './dbcc.ts';
 import { parseComment, parseDrop, parseGrant } from './drop.ts';
 import { parseExpression } from './expressions.ts';
 import { parseCluster, parseReindex } from './indexes.ts';
@@ -104,6 +105,7 @@ function parseAny(c: Cursor): Statement {
   }
   const parse = Object.hasOwn(PARSERS, word) ? PARSERS[word] : undefined;
   if (parse !== undefined) return parse(c);
+  if (c.isBareWord('dbcc')) return parseDbcc(c);
   if (!UNSUPPORTED.has(word)) throw c.syntaxError();
   const at = c.offset;
   c.at = c.to;

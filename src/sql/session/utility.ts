@@ -20,6 +20,7 @@ import { resizeDatabase } from '../ddl/database-space.ts';
 import { Definer } from '../ddl/definer.ts';
 import { callColumns, callProcedure } from '../ddl/defragment.ts';
 import { drop, truncate } from '../ddl/drop.ts';
+import { indexDefrag, indexDefragColumns } from '../ddl/index-defrag.ts';
 import { createIndex } from '../ddl/indexes.ts';
 import { cluster, reindex } from '../ddl/rebuild-statements.ts';
 import { reorganize, setIndexOptions } from '../ddl/reorganize.ts';
@@ -45,6 +46,8 @@ export function utilityColumns(sql: SqlSession, statement: Statement): readonly 
     }
     case 'callProcedure':
       return callColumns(statement);
+    case 'indexDefrag':
+      return indexDefragColumns(statement);
     case 'fetch':
       return sql.portals.get(statement.cursor.text)?.prepared.planned?.columns ?? null;
     default:
@@ -78,6 +81,7 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
   'rename',
   'setSchema',
   'reorganize',
+  'indexDefrag',
   'setIndexOptions',
   'rebuild',
   'cluster',
@@ -508,6 +512,9 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'reorganize':
       yield* reorganize(d, s);
       break;
+    case 'indexDefrag':
+      yield* indexDefrag(d, s, sink);
+      break;
     case 'setIndexOptions':
       yield* setIndexOptions(d, s);
       break;
@@ -566,6 +573,7 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   alterDatabase: 'ALTER DATABASE',
   resizeDatabase: 'ALTER DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
+  indexDefrag: 'DBCC INDEXDEFRAG',
   setIndexOptions: 'ALTER INDEX',
   comment: 'COMMENT',
   truncate: 'TRUNCATE TABLE',
