@@ -24,7 +24,8 @@ import {
   type TableObject,
 } from './catalog.ts';
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
-import { Defragmentation } from './defragmentation.ts';
+import { DatabaseSettings } from './database-settings.ts';
+import { Defragmentation, type DefragmentMode, isDefragmentMode } from './defragmentation.ts';
 import { type CommandFacts, History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
@@ -35,6 +36,8 @@ import { SpaceFacts, treesOf } from './space-facts.ts';
 import type { SpillFile } from './spill-file.ts';
 import { TableAccess } from './table-access.ts';
 import { ThresholdMaintenance } from './threshold-maintenance.ts';
+
+const MODE_SETTING = 'online_defragmentation';
 
 /** Process-wide numbering of sessions, which clients see as process ids. */
 let lastProcessId = 0;
@@ -59,6 +62,7 @@ export class Database {
   /** What was done for maintenance. */
   readonly history: History;
   readonly defragmentation: Defragmentation;
+  readonly #settings: DatabaseSettings;
   /** Trees that are reorganized by themselves. */
   readonly thresholds: ThresholdMaintenance;
   #catalog: Catalog = new Catalog([], 0);
@@ -81,6 +85,7 @@ export class Database {
     this.sequences = new Sequences(store);
     this.space = new SpaceFacts(file);
     this.history = new History(file, clock);
+    this.#settings = new DatabaseSettings(store);
     this.maintenance = new Maintenance(file, clock);
     this.defragmentation = new Defragmentation(file, clock, this.scheduler, (work, outcome) => {
       const command = 'CALL extentdb.defragment_start()';
@@ -91,6 +96,7 @@ export class Database {
       this.maintenance,
       this.scheduler,
       clock,
+      () => this.defragmentation.mode === 'all',
       (tree, known, work, outcome) => this.history.record({ ...this.#factsOf(tree), ...known }, work, outcome),
     );
   }
@@ -135,6 +141,16 @@ export class Database {
     }
     yield* t.commit();
     this.#catalog = new Catalog([...objects, ...missingSchemas(objects)], 1);
+    yield* this.#settings.load();
+    const mode = this.#settings.get(MODE_SETTING);
+    if (isDefragmentMode(mode)) this.defragmentation.mode = mode;
+  }
+
+  /** What online defragmentation may do from now on: durable. @param mode - undefined is the default, `all`. */
+  *setOnlineDefragmentation(mode: DefragmentMode | undefined): Task<void> {
+    yield* this.#settings.set(MODE_SETTING, mode);
+    yield this.file.store.parts.core.log.flushRequest();
+    this.defragmentation.mode = mode ?? 'all';
   }
 
   /** The catalog as committed. */
@@ -225,7 +241,7 @@ export class Database {
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
-    await this.defragmentation.stop();
+    await this.defragmentation.close();
     await this.thresholds.stop();
     await this.#background;
     await runTask(this.sequences.settle());

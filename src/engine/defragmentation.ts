@@ -28,6 +28,10 @@ import { Running, type Scheduler } from './scheduler.ts';
 /** What the task may do (JET_paramEnableOnlineDefrag): nothing, the space trees only, or everything. */
 export type DefragmentMode = 'off' | 'space trees' | 'all';
 
+export function isDefragmentMode(value: string | undefined): value is DefragmentMode {
+  return value === 'off' || value === 'space trees' || value === 'all';
+}
+
 export interface DefragmentLimits {
   /** Complete passes; undefined or 0 = no limit. */
   readonly passes?: number | undefined;
@@ -68,11 +72,14 @@ export class Defragmentation {
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
   readonly #record: DefragmentRecorder;
-  mode: DefragmentMode = 'all';
+  #mode: DefragmentMode = 'all';
+  #closing = false;
+  #target = '';
   #stopping = false;
   #wake: (() => void) | undefined;
   #ended: Promise<void> | undefined;
   #startedMs = 0;
+  #startedMicros = 0;
   #passes = 0;
   #counts: PassCounts = { visited: 0, freed: 0 };
   /** What ended the last task, if it was an error. */
@@ -84,6 +91,33 @@ export class Defragmentation {
     this.#clock = clock;
     this.#scheduler = scheduler;
     this.#record = record;
+  }
+
+  get mode(): DefragmentMode {
+    return this.#mode;
+  }
+
+  /** A task that may not do any more what it does ends at its next step. */
+  set mode(mode: DefragmentMode) {
+    const isNarrower = mode === 'off' || (mode === 'space trees' && this.#mode === 'all');
+    this.#mode = mode;
+    if (!isNarrower || this.#ended === undefined || this.#target === mode) return;
+    this.#stopping = true;
+    this.#wake?.();
+  }
+
+  /** What the task that runs works on: `database`, `space trees`, `tree <id>`. */
+  get target(): string {
+    return this.#target;
+  }
+
+  /** True between two passes. */
+  get isPausing(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  get startedMicros(): number {
+    return this.#startedMicros;
   }
 
   get isRunning(): boolean {
@@ -98,16 +132,20 @@ export class Defragmentation {
     return Math.floor((this.#clock.monotonicMs() - this.#startedMs) / 1000);
   }
 
-  /** @throws 25006 read-only, 57P03 while closing */
+  /** @throws 25006 read-only, 57P03 while closing, 57P02 after a fatal error of the log */
   start(limits: DefragmentLimits): DefragmentStart {
     if (this.mode === 'off') return 'disabled';
     if (this.#file.store.parts.core.readOnly) throw fail('read_only_sql_transaction', 'the database is open read-only');
-    if (this.#file.store.isClosed) throw fail('cannot_connect_now', 'the database is closing');
+    if (this.#closing || this.#file.store.isClosed) throw fail('cannot_connect_now', 'the database is closing');
+    // After a fatal error of the log this says so: here, not in the background.
+    this.#file.store.parts.core.reserve();
     if (this.#ended !== undefined) return 'already running';
     this.#stopping = false;
     this.#passes = 0;
     this.#counts = { visited: 0, freed: 0 };
     this.#startedMs = this.#clock.monotonicMs();
+    this.#startedMicros = this.#clock.wallMicros();
+    this.#target = this.#targetOf(limits);
     this.failure = undefined;
     this.#ended = new Promise((resolve) => {
       const end = (error?: unknown): void => {
@@ -116,7 +154,7 @@ export class Defragmentation {
         this.#tell(limits, true);
         resolve();
       };
-      const work = this.#record(this.#work(limits), () => this.#outcome(limits));
+      const work = this.#record(this.#work(limits), () => this.#outcome());
       this.#clock.soon(() => this.#scheduler.run(work, new Running(), () => end(), end));
     });
     return 'started';
@@ -137,23 +175,29 @@ export class Defragmentation {
     return { wasRunning: true, passes: this.#passes, seconds: this.#seconds };
   }
 
-  #outcome({ target }: DefragmentLimits): CommandOutcome {
+  #outcome(): CommandOutcome {
     const { visited, freed } = this.#counts;
     return {
       status: this.#stopping ? 'stopped' : 'done',
-      reason: this.#stopping ? 'defragment_stop, or the database was closed' : undefined,
+      reason: this.#stopping ? 'stopped by defragment_stop, by the setting, or by closing the database' : undefined,
       actual: { scanned: visited, removed: freed },
       info: {
-        target:
-          this.mode === 'space trees'
-            ? 'space trees'
-            : typeof target === 'object'
-              ? `tree ${target.tree}`
-              : (target ?? 'database'),
+        target: this.#target,
         passes: this.#passes,
         seconds: this.#seconds,
       },
     };
+  }
+
+  /** Ends the task for good. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.stop();
+  }
+
+  #targetOf({ target }: DefragmentLimits): string {
+    if (this.#mode === 'space trees') return 'space trees';
+    return typeof target === 'object' ? `tree ${target.tree}` : (target ?? 'database');
   }
 
   *#work(limits: DefragmentLimits): Task<void> {

@@ -55,6 +55,7 @@ export class ThresholdMaintenance {
   readonly #maintenance: Maintenance;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #isAllowed: () => boolean;
   readonly #record: ThresholdRecorder;
   /** By tree: rows and leaves at the last look. */
   readonly #seen = new Map<TreeId, { readonly rows: number; readonly leaves: number }>();
@@ -65,14 +66,19 @@ export class ThresholdMaintenance {
   #stopping = false;
   #running: Promise<void> | undefined;
 
-  /** @param record - carries a run out and writes it down. */
+  /**
+   * @param isAllowed - false while online defragmentation is switched off, wholly or in part.
+   * @param record - carries a run out and writes it down.
+   */
   constructor(
     file: DatabaseFile,
     maintenance: Maintenance,
     scheduler: Scheduler,
     clock: Clock,
+    isAllowed: () => boolean,
     record: ThresholdRecorder,
   ) {
+    this.#isAllowed = isAllowed;
     this.#record = record;
     this.#file = file;
     this.#maintenance = maintenance;
@@ -104,7 +110,7 @@ export class ThresholdMaintenance {
       if (isWatched(tree)) yield* this.#lookAt(tree);
       else this.#seen.delete(tree.id);
     }
-    this.#startNext();
+    if (this.#isAllowed()) this.#startNext();
     this.looks++;
   }
 
@@ -169,7 +175,7 @@ export class ThresholdMaintenance {
     const target = { tree: tree.id, table: 0, index: 0, name: `tree ${tree.id}`, owner: 0 };
     entry.report = yield* this.#maintenance.reorganize(
       target,
-      { lobCompaction: true, isOver: () => this.#stopping },
+      { lobCompaction: true, isOver: () => this.#stopping || !this.#isAllowed() },
       { treesTotal: 1, treesDone: 0 },
     );
     if (tree.state !== TREE_LIVE) return;

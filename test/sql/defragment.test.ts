@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
@@ -158,6 +158,114 @@ test('switched off: a start succeeds and does nothing; space trees only: the tar
   await s.run('call extentdb.defragment_start(passes => 1)');
   await task().whenIdle();
   expect(await pages('a')).toBe(before);
+});
+
+describe('the system setting', () => {
+  const show = async (): Promise<unknown> => (await s.rows('show extentdb.online_defragmentation'))[0]?.[0];
+
+  test('off, space_trees or on: it holds at once, for all sessions, and after a restart', async () => {
+    await worn();
+    expect(await show()).toBe('on');
+    await s.run('alter database test set extentdb.online_defragmentation = off');
+    expect([await show(), task().mode]).toEqual(['off', 'off']);
+    await s.run('call extentdb.defragment_start()');
+    expect(s.notices.pop()?.message).toMatch(/switched off/);
+    expect(task().isRunning).toBe(false);
+    await s.run('call extentdb.defragment_stop()');
+    expect(s.notices).toEqual([]);
+    await instance.close();
+    await start();
+    expect([await show(), task().mode]).toEqual(['off', 'off']);
+    await s.run('alter system set extentdb.online_defragmentation to space_trees');
+    expect([await show(), task().mode]).toEqual(['space_trees', 'space trees']);
+    const before = await pages('a');
+    await s.run('call extentdb.defragment_start(passes => 1)');
+    await task().whenIdle();
+    expect(await pages('a')).toBe(before);
+    await s.run('alter system reset extentdb.online_defragmentation');
+    expect(await show()).toBe('on');
+    await instance.close();
+    await start();
+    expect(await show()).toBe('on');
+  });
+
+  test('a crash right after the change keeps it', async () => {
+    await s.run('alter database test set extentdb.online_defragmentation = off');
+    vfs = vfs.afterPowerCut(new Prng(1));
+    await start();
+    expect(await show()).toBe('off');
+  });
+
+  test('it ends a task that may not go on', async () => {
+    await worn();
+    await s.run('call extentdb.defragment_start()');
+    await s.run('alter database test set extentdb.online_defragmentation = off');
+    await task().whenIdle();
+    expect(task().isRunning).toBe(false);
+    expect(await s.rows('select status from extentdb.commandlog')).toEqual([['stopped']]);
+  });
+
+  test('what is wrong', async () => {
+    for (const [text, sqlstate, position] of [
+      ['set extentdb.online_defragmentation = off', '55P02', undefined],
+      ['alter database test set extentdb.online_defragmentation = sometimes', '22023', 59],
+      ['alter database nowhere set extentdb.online_defragmentation = off', '3D000', undefined],
+      ['begin; alter system set extentdb.online_defragmentation = off', '25001', undefined],
+      ['alter database test set work_mem = 1', '0A000', 1],
+    ] as const) {
+      const failure = await s.failure(text);
+      expect(failure.sqlstate, text).toBe(sqlstate);
+      if (position !== undefined) expect(failure.position, text).toBe(position);
+      await s.run('rollback');
+    }
+    expect(await show()).toBe('on');
+  });
+});
+
+describe('errors and warnings of the document', () => {
+  test('JET_errTransReadOnly: a read-only transaction cannot start it, and nothing was done', async () => {
+    expect(await s.failure('begin read only; call extentdb.defragment_start()')).toMatchObject({ sqlstate: '25006' });
+    await s.run('rollback');
+    expect(task().isRunning).toBe(false);
+  });
+
+  test('JET_errDatabaseFileReadOnly; switched off wholly, a start succeeds even there', async () => {
+    const { core } = instance.single.file.store.parts;
+    core.readOnly = true;
+    try {
+      expect(await s.failure('call extentdb.defragment_start()')).toMatchObject({ sqlstate: '25006' });
+      task().mode = 'off';
+      await s.run('call extentdb.defragment_start()');
+    } finally {
+      core.readOnly = false;
+    }
+  });
+
+  test('JET_errTermInProgress and JET_errNotInitialized: while the database closes, and afterwards', async () => {
+    const { defragmentation } = instance.single;
+    const closing = instance.close();
+    expect(() => defragmentation.start({})).toThrow(expect.objectContaining({ sqlstate: '57P03' }));
+    await closing;
+    expect(() => defragmentation.start({})).toThrow(expect.objectContaining({ sqlstate: '57P03' }));
+    await start();
+  });
+
+  test('JET_errInstanceUnavailable: after a fatal error of the log', async () => {
+    instance.single.file.store.parts.core.log.poison(new Error('the disk is gone'));
+    expect(await s.failure('call extentdb.defragment_start()')).toMatchObject({ sqlstate: '57P02' });
+    expect(task().isRunning).toBe(false);
+    vfs = vfs.afterPowerCut(new Prng(1));
+    await start();
+  });
+
+  test('JET_wrnDefragAlreadyRunning and JET_wrnDefragNotRunning are warnings; the session goes on while the task works', async () => {
+    await worn();
+    await s.run('call extentdb.defragment_start()');
+    await s.run('begin; select count(*) from a; commit; call extentdb.defragment_start()');
+    expect(s.notices.map((n) => n.severity)).toEqual(['WARNING']);
+    await s.run('call extentdb.defragment_stop(); call extentdb.defragment_stop()');
+    expect(s.notices.map((n) => n.severity)).toEqual(['WARNING', 'WARNING']);
+  });
 });
 
 test('rows come and go while it runs', async () => {

@@ -41,6 +41,8 @@ export function callColumns(s: CallStatement): readonly ResultColumn[] | null {
 export function* callProcedure(sql: SqlSession, s: CallStatement, text: string, sink: ResultSink): Task<void> {
   const { defragmentation } = sql.engine.database;
   if (isProcedure(s, 'defragment_start')) {
+    if (sql.block.readOnly)
+      throw fail('read_only_sql_transaction', 'cannot start online defragmentation in a read-only transaction');
     const limits = yield* limitsOf(sql, s, text);
     const started = defragmentation.start(limits);
     if (started === 'already running') sql.warn('online defragmentation is already running in this database');
@@ -50,7 +52,9 @@ export function* callProcedure(sql: SqlSession, s: CallStatement, text: string, 
     yield waiting(async () => {
       stopped = await defragmentation.stop();
     });
-    if (!stopped.wasRunning) sql.warn('online defragmentation is not running in this database');
+    // Where it is switched off, a stop has nothing to miss.
+    if (!stopped.wasRunning && defragmentation.mode !== 'off')
+      sql.warn('online defragmentation is not running in this database');
     yield* sendRows(sql, sink, STOP_COLUMNS, [[stopped.passes, stopped.seconds]]);
   } else {
     const name = s.name.schema === null ? s.name.name : `${s.name.schema}.${s.name.name}`;

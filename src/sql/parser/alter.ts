@@ -10,7 +10,7 @@ import { parseObjectKind, refusal } from './drop.ts';
 import { parseIndexMaintenance } from './indexes.ts';
 import { parseOptionValue, parseStorageOptions } from './options.ts';
 import { parseSequenceOptions } from './sequences.ts';
-import { parseSetting } from './settings.ts';
+import { parseSetting, parseSettingName } from './settings.ts';
 
 const RELATIONS = new Set<ObjectKind>(['table', 'index', 'view', 'sequence', 'materialized view', 'foreign table']);
 
@@ -166,7 +166,7 @@ function parseSettingChange(c: Cursor) {
   if (c.accept('set')) return parseSetting(c);
   c.expect('reset');
   if (c.accept('all')) return { name: 'all', value: null };
-  return { name: c.name().text.toLowerCase(), value: null };
+  return { name: parseSettingName(c), value: null };
 }
 
 function parseRole(c: Cursor, at: number): Statement {

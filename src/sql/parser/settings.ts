@@ -79,7 +79,7 @@ function parseZone(c: Cursor): OptionValue[] | null {
 }
 
 /** `name` or `extension.name`, in lower case. */
-function parseSettingName(c: Cursor): string {
+export function parseSettingName(c: Cursor): string {
   let name = c.name().text;
   while (c.acceptPunctuation(DOT)) name += `.${c.label().text}`;
   return name.toLowerCase();

@@ -192,6 +192,13 @@ const ENTRIES: readonly SettingEntry[] = [
     'Sets the default read-only status of new transactions.',
     { reported: true },
   ),
+  entry(
+    'extentdb.online_defragmentation',
+    'on',
+    anyText,
+    'Shows what online defragmentation may do; ALTER DATABASE and ALTER SYSTEM set it.',
+    { fixed: true },
+  ),
   entry('extentdb.shrink', '', anyText, 'Shows when free space goes back to the file system.', { fixed: true }),
   entry(
     'extra_float_digits',

@@ -17,6 +17,7 @@ import type { Statement } from '../ast/statements.ts';
 import { bindConstant, bindStatement } from '../bind/bind.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { ONLINE_DEFRAGMENTATION, shownMode } from '../ddl/database-settings.ts';
 import { ChangeOperator } from '../exec/change-operator.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { ModifyPlan } from '../exec/modify.ts';
@@ -110,6 +111,7 @@ export class SqlSession {
       databaseSize: (oid) => instance.databaseBytes(oid),
       isReadOnly: () => this.block.readOnly,
     });
+    this.settings.setComputed(ONLINE_DEFRAGMENTATION, () => shownMode(engine.database.defragmentation.mode));
     this.settings.setComputed('extentdb.shrink', () => engine.database.file.shrink);
     this.block = new TransactionBlock(engine, this.settings, this.context);
     this.block.onEnd = () => this.#endPortals();

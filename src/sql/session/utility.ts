@@ -1,8 +1,9 @@
 /** Utility statements: everything that is not a query or a change of rows. */
 import { fail, unsupported } from '../../base/errors.ts';
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
+import type { Database } from '../../engine/database.ts';
 import { TABLE_LOCK_MODES } from '../../engine/record-port.ts';
-import type { OptionValue } from '../ast/definitions.ts';
+import type { AlterDatabaseStatement, OptionValue } from '../ast/definitions.ts';
 import { positionOf } from '../ast/names.ts';
 import type {
   DeallocateStatement,
@@ -16,6 +17,7 @@ import { rebuildIndexes } from '../ddl/alter-index-rebuild.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
+import { alterDatabaseSetting, databaseSetting } from '../ddl/database-settings.ts';
 import { resizeDatabase } from '../ddl/database-space.ts';
 import { Definer } from '../ddl/definer.ts';
 import { callColumns, callProcedure } from '../ddl/defragment.ts';
@@ -512,6 +514,11 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'reorganize':
       yield* reorganize(d, s);
       break;
+    case 'alterDatabase':
+      if (databaseSetting(s) === undefined) throw unsupported(tagOf(s), positionOf(text, s.at));
+      forbidBlock(sql, tagOf(s));
+      yield* alterDatabaseSetting(d, s, yield* databasesOf(sql, s));
+      break;
     case 'indexDefrag':
       yield* indexDefrag(d, s, sink);
       break;
@@ -559,6 +566,21 @@ function* dropDatabases(sql: SqlSession, names: readonly string[], ifExists: boo
   }
 }
 
+/** The database that a statement names; ALTER SYSTEM means all. */
+function* databasesOf(sql: SqlSession, s: AlterDatabaseStatement): Task<Database[]> {
+  const { instance } = sql;
+  const own = sql.engine.database;
+  const names = s.system ? instance.databaseList().map(({ name }) => name) : [s.name?.text ?? ''];
+  const databases = names.includes(own.name) ? [own] : [];
+  const others = names.filter((name) => name !== own.name);
+  if (others.length > 0) {
+    yield promised(async () => {
+      for (const name of others) databases.push(await instance.database(name));
+    });
+  }
+  return databases;
+}
+
 const TAGS: Partial<Record<Statement['kind'], string>> = {
   createTable: 'CREATE TABLE',
   createTableAs: 'CREATE TABLE AS',
@@ -570,7 +592,6 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   createRole: 'CREATE ROLE',
   alterRole: 'ALTER ROLE',
   alterSequence: 'ALTER SEQUENCE',
-  alterDatabase: 'ALTER DATABASE',
   resizeDatabase: 'ALTER DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
   indexDefrag: 'DBCC INDEXDEFRAG',
@@ -599,6 +620,8 @@ function tagOf(s: Statement): string {
       return `DROP ${s.object.toUpperCase()}`;
     case 'grant':
       return s.revoke ? 'REVOKE' : 'GRANT';
+    case 'alterDatabase':
+      return s.system ? 'ALTER SYSTEM' : 'ALTER DATABASE';
     case 'unsupported':
       return s.what;
     default:
