@@ -58,9 +58,9 @@ export interface Work extends WorkTarget {
   readonly treesDone: number;
 }
 
-/** Share of work that is done, in percent; 100 only at the end. */
+/** Share of work that is done, in percent; 100 only at the end, 0 where nobody knows how much there is. */
 export function percentOf(work: Pick<Work, 'workDone' | 'workTotal'>): number {
-  return work.workTotal === 0 ? 0 : (100 * work.workDone) / work.workTotal;
+  return work.workTotal === 0 ? 0 : Math.min(100, (100 * work.workDone) / work.workTotal);
 }
 
 /** Milliseconds that the rest takes at the pace so far; 0 while nothing is done. */
@@ -99,6 +99,11 @@ export class TrackedWork {
       moved: moved + written,
       workDone: Math.min(workDone + read + written, workTotal),
     });
+  }
+
+  /** So much is done by now; what was reached before is never taken back. */
+  reach(workDone: number, change: Partial<Pick<Work, 'workTotal' | 'scanned' | 'moved'>> = {}): void {
+    this.#change({ workDone: Math.max(this.#work.workDone, workDone), ...change });
   }
 
   end(): void {

@@ -31,6 +31,7 @@ import { EXTENT_SEQUENTIAL, EXTENT_TRIMMED, EXTENT_TRIMMING, FORMAT_VERSION } fr
 import type { Tree } from '../storage/tree.ts';
 import type { Catalog, IndexObject, TableObject } from './catalog.ts';
 
+export type { TrimReport } from '../space/trimmer.ts';
 export type { PageContent, SpaceReport, StatsMode, TreeSpace, TreeStats };
 export { EXTENT_FIELDS, FORMAT_VERSION, isTrimmed };
 

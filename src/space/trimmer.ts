@@ -65,8 +65,12 @@ export class Trimmer {
     return !this.#running && this.#root.freed * this.#parts.core.pageBytes >= REALTIME_BYTES;
   }
 
-  /** Trims every free extent of the root. One at a time: a second call meanwhile reports what there is. */
-  *trim(): Task<TrimReport> {
+  /**
+   * Trims every free extent of the root. One at a time: a second call meanwhile reports what there is.
+   *
+   * @param reached - told the last page of each extent, in the order of the file.
+   */
+  *trim(reached: (page: number) => void = () => {}): Task<TrimReport> {
     const { core } = this.#parts;
     const { available } = this.#root.space;
     const extents: TrimmedExtent[] = [];
@@ -85,6 +89,7 @@ export class Trimmer {
         if (status === NONE) break;
         const { first, last } = available;
         from = last + 1;
+        reached(last);
         if (available.state !== EXTENT_AT_HAND) {
           const trimmed = last - first + 1;
           extents.push({ first, last, alignedFirst: first, alignedPages: trimmed, before: trimmed, after: trimmed });

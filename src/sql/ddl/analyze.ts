@@ -8,6 +8,7 @@
 import { ExtentError } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engine/catalog.ts';
+import type { TrackedWork } from '../../engine/maintenance.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
 import { Env } from '../exec/state.ts';
@@ -101,11 +102,28 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject, isLas
 
 function* analyzeTable(d: Definer, table: TableObject, isLast: boolean): Task<void> {
   const facts = tableFacts(d, table, `ANALYZE ${sqlName(d, table)}`, 'UPDATE_STATISTICS');
-  yield* d.engine.database.history.record(facts, gather(d, table), () => ({ status: 'done' }), isLast);
+  const { history, maintenance } = d.engine.database;
+  const work = maintenance.follow(
+    { tree: table.tree, table: table.oid, index: 0, name: table.name, owner: d.engine.processId },
+    'ANALYZE',
+    {
+      phase: 'initializing',
+      unit: 'pages',
+      workTotal: d.engine.store.facts(table.tree).leafPages,
+      treesTotal: 1,
+    },
+  );
+  try {
+    yield* history.record(facts, gather(d, table, work), () => ({ status: 'done' }), isLast);
+  } finally {
+    work.end();
+  }
 }
 
-function* gather(d: Definer, table: TableObject): Task<void> {
+function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<void> {
   yield* d.lock(table.oid, 4);
+  work.enter('acquiring sample rows');
+  const { leafPages } = d.engine.store.facts(table.tree);
   const live = table.columns.filter((c) => !c.dropped);
   for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lock(partition.oid, 4);
   const reader = readTable(d, table, [], undefined, false);
@@ -126,12 +144,14 @@ function* gather(d: Definer, table: TableObject): Task<void> {
         const values = yield* evaluateRow(env, () => readers.map((read) => read(env)));
         values.forEach((v, c) => samples[c]!.push(v));
       }
+      work.reach(Math.min(leafPages, Math.floor((leafPages * rows) / Math.max(1, total))));
       if (reader.state.spent(batch.count)) yield d.engine.slice();
     }
   } finally {
     reader.operator.close();
     reader.close();
   }
+  work.enter('computing statistics');
   const before = d.catalog.statisticsOf(table.oid);
   const columns: ColumnStatistics[] = [];
   for (let c = 0; c < live.length; c++) {

@@ -144,7 +144,7 @@ function entryMaker(build: Build): SortKeyMaker {
     index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, keys.values[i]!(env)));
     const own = rowKey(env) as Uint8Array;
     key.append(own, 0, own.length);
-    if (++read % ROUND_ROWS === 0) work?.advance({ read: ROUND_ROWS });
+    if (++read % ROUND_ROWS === 0) work.advance({ read: ROUND_ROWS });
   };
 }
 
@@ -159,16 +159,46 @@ interface Build {
   readonly keys: Keys;
   readonly rowKey: Eval;
   readonly sort: ExternalSort;
-  readonly work: TrackedWork | undefined;
+  readonly work: TrackedWork;
 }
 
-/** Fills a new index, and reports to `work`. @throws 23505 with the duplicate's values. */
+/**
+ * Fills a new index.
+ *
+ * @param work - the rebuild that this is a part of; without one it shows itself as CREATE INDEX.
+ * @throws 23505 with the duplicate's values.
+ */
 export function* buildIndex(
   d: Definer,
   table: TableObject,
   index: IndexObject,
   rules: RowRules | undefined,
   work?: TrackedWork,
+): Task<void> {
+  if (work !== undefined) {
+    yield* fill(d, table, index, rules, work);
+    return;
+  }
+  const { database, processId, store } = d.engine;
+  const own = database.maintenance.follow(
+    { tree: index.tree, table: table.oid, index: index.oid, name: index.name, owner: processId },
+    'CREATE INDEX',
+    // Each row is read, and its entry written.
+    { phase: 'building index', unit: 'rows', workTotal: 2 * store.facts(table.tree).rows, treesTotal: 1 },
+  );
+  try {
+    yield* fill(d, table, index, rules, own);
+  } finally {
+    own.end();
+  }
+}
+
+function* fill(
+  d: Definer,
+  table: TableObject,
+  index: IndexObject,
+  rules: RowRules | undefined,
+  work: TrackedWork,
 ): Task<void> {
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
@@ -215,7 +245,7 @@ function* append(build: Build): Task<void> {
       break;
     }
     if (row % ROUND_ROWS !== 0) continue;
-    work?.advance({ written: ROUND_ROWS });
+    work.advance({ written: ROUND_ROWS });
     if (reader.state.spent(ROUND_ROWS)) yield reader.state.session.slice();
   }
   while (appender.flush() === NEED) yield store.need;

@@ -11,6 +11,8 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Database } from '../../engine/database.ts';
+import type { TrackedWork } from '../../engine/maintenance.ts';
+import { EXTENT_FIELDS, type TrimReport } from '../../engine/space-facts.ts';
 import type { ResizeDatabaseStatement } from '../ast/definitions.ts';
 import { quoteLiteral } from '../functions/string-functions.ts';
 import { quoteIdentifier } from '../session/names.ts';
@@ -23,10 +25,33 @@ export function* resizeDatabase(d: Definer, s: ResizeDatabaseStatement, database
   const bytes = sizeOf(d, s, database);
   const to = s.size === null ? '' : ` TO ${quoteLiteral(s.size.text)}`;
   const command = `ALTER DATABASE ${quoteIdentifier(database.name)} ${s.action.toUpperCase()}${to}`;
-  yield* recorded(database, command, d.engine.processId, resize(d, s, database, bytes));
+  const shown = `ALTER DATABASE ${s.action.toUpperCase()}`;
+  const work = followed(database, shown, d.engine.processId, s.action === 'shrink' ? 'moving pages' : 'trimming');
+  try {
+    yield* recorded(database, command, d.engine.processId, resize(d, s, database, bytes, work));
+  } finally {
+    work.end();
+  }
 }
 
-function* resize(d: Definer, s: ResizeDatabaseStatement, database: Database, bytes: number): Task<void> {
+/** Shows a command on the whole file until its `end`. */
+function followed({ file, maintenance }: Database, command: string, owner: number, phase: string): TrackedWork {
+  const target = { tree: 0, table: 0, index: 0, name: '', owner };
+  return maintenance.follow(target, command, {
+    phase,
+    unit: 'pages',
+    workTotal: file.space.filePages(),
+    treesTotal: 1,
+  });
+}
+
+function* resize(
+  d: Definer,
+  s: ResizeDatabaseStatement,
+  database: Database,
+  bytes: number,
+  work: TrackedWork,
+): Task<void> {
   const { file } = database;
   if (s.action === 'resize' && bytes > file.bytes) {
     yield* file.grow(bytes);
@@ -34,8 +59,8 @@ function* resize(d: Definer, s: ResizeDatabaseStatement, database: Database, byt
     return;
   }
   requireShrink(database);
-  if (s.action === 'shrink') yield* shrink(d, database, bytes);
-  else if (bytes < file.bytes) yield* trim(d, database);
+  if (s.action === 'shrink') yield* shrink(d, database, bytes, work);
+  else if (bytes < file.bytes) yield* trim(d, database, work);
 }
 
 /** In history, with the file's length before and after. */
@@ -61,8 +86,15 @@ function requireShrink({ file }: Database): void {
 /** What `extentdb.trim()` does: RESIZE without a size, with a row for each free extent of the root. @throws 55000 */
 export function* trimRows(database: Database, processId: number): Task<SpaceRow[]> {
   requireShrink(database);
-  const task = database.file.space.trimmer.trim();
-  const { extents } = yield* recorded(database, 'SELECT extentdb.trim()', processId, task);
+  const work = followed(database, 'SELECT extentdb.trim()', processId, 'trimming');
+  const task = database.file.space.trimmer.trim((page) => work.reach(page));
+  let report: TrimReport;
+  try {
+    report = yield* recorded(database, 'SELECT extentdb.trim()', processId, task);
+  } finally {
+    work.end();
+  }
+  const { extents } = report;
   return extents.map((e) => [
     e.first,
     e.last - e.first + 1,
@@ -85,8 +117,8 @@ function sizeOf(d: Definer, s: ResizeDatabaseStatement, database: Database): num
   return bytes;
 }
 
-function* trim(d: Definer, database: Database): Task<void> {
-  const report = yield* database.file.space.trimmer.trim();
+function* trim(d: Definer, database: Database, work: TrackedWork): Task<void> {
+  const report = yield* database.file.space.trimmer.trim((page) => work.reach(page));
   for (const e of report.extents) {
     if (e.alignedPages === 0) continue;
     const aligned = `${e.alignedFirst}-${e.alignedFirst + e.alignedPages - 1}`;
@@ -106,6 +138,13 @@ function* trim(d: Definer, database: Database): Task<void> {
   );
 }
 
+/** Pages of extents that are listed as triples. */
+function sum(extents: readonly number[]): number {
+  let pages = 0;
+  for (let i = 1; i < extents.length; i += EXTENT_FIELDS) pages += extents[i] ?? 0;
+  return pages;
+}
+
 const STOPS = {
   done: 'the file is as short as it gets',
   no_low_space: 'what lies at its end finds no place of its size further down',
@@ -115,11 +154,20 @@ const STOPS = {
   already_running: 'another session is shrinking it',
 } as const;
 
-function* shrink(d: Definer, database: Database, bytes: number): Task<void> {
+function* shrink(d: Definer, database: Database, bytes: number, work: TrackedWork): Task<void> {
   const { pageBytes } = database.store;
   const before = database.file.bytes;
   const pagesMin = Math.max(0, Math.ceil(bytes / pageBytes) - 1);
-  const report = yield* database.file.shorten({ pagesMin });
+  const { space } = database.file;
+  const pages = space.filePages();
+  // What is free at the root can go; so much of the way is behind as the file is shorter already.
+  const free = sum(yield* space.extents(space.root.tree, 'available'));
+  work.reach(0, { workTotal: Math.max(1, pages - Math.max(pagesMin, pages - free)) });
+  const isOver = (): boolean => {
+    work.reach(Math.max(0, pages - space.filePages()));
+    return false;
+  };
+  const report = yield* database.file.shorten({ pagesMin, isOver });
   const stuck = report.page === 0 ? {} : { detail: `Stopped at page ${report.page}, of tree ${report.tree}.` };
   d.sql.tell(
     `database "${database.name}" shrank from ${before} to ${database.file.bytes} bytes, ${report.moved} pages moved: ${STOPS[report.reason]}`,

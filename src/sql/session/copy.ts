@@ -4,6 +4,7 @@ import { ExtentError, fail, unsupported } from '../../base/errors.ts';
 import { KIND_BPCHAR, KIND_I32, KIND_I64, KIND_TEXT } from '../../base/physical.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
+import type { TrackedWork } from '../../engine/maintenance.ts';
 import { RowBuffer, writeInt64 } from '../../engine/record-port.ts';
 import type { CopyStatement } from '../ast/statements.ts';
 import { Binding } from '../bind/binding.ts';
@@ -55,6 +56,8 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
   if (options.header)
     sendLine(sink, columns.map((c) => copyField(c.name, c.name, options)).join(String.fromCharCode(options.delimiter)));
   let rows = 0;
+  let bytes = 0;
+  const work = followCopy(sql, 'COPY TO', s.table === null ? undefined : new Definer(sql, text).table(s.table));
   const delimiter = String.fromCharCode(options.delimiter);
   const lines: ResultSink = {
     columns() {},
@@ -69,8 +72,8 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
           const text = columns[i]!.type === BPCHAR_OID ? padBpchar(shown, columns[i]!.typmod) : shown;
           return copyField(text, columns[i]!.name, options);
         });
-        sendLine(sink, fields.join(delimiter));
-        rows++;
+        bytes += sendLine(sink, fields.join(delimiter));
+        if (++rows % BATCH_ROWS === 0) work.reach(bytes, { moved: rows });
       };
     },
     room: () => sink.room(),
@@ -81,14 +84,33 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
     copyLine() {},
     copyDone() {},
   };
-  yield* sql.runStatement(prepared, [], lines);
+  try {
+    yield* sql.runStatement(prepared, [], lines);
+  } finally {
+    work.end();
+  }
   sink.copyDone();
   sink.complete(`COPY ${rows}`);
 }
 
-function sendLine(sink: ResultSink, line: string): void {
+/** @returns the line's bytes. */
+function sendLine(sink: ResultSink, line: string): number {
   const bytes = Buffer.from(`${line}\n`);
   sink.copyLine(bytes, bytes.length);
+  return bytes.length;
+}
+
+/** Shows a COPY until its `end`. How much will come, nobody knows. */
+function followCopy(sql: SqlSession, command: string, table: TableObject | undefined): TrackedWork {
+  const { database, processId } = sql.engine;
+  const target = {
+    tree: table?.tree ?? 0,
+    table: table?.oid ?? 0,
+    index: 0,
+    name: table?.name ?? '',
+    owner: processId,
+  };
+  return database.maintenance.follow(target, command, { phase: 'copying', unit: 'bytes', workTotal: 0, treesTotal: 1 });
 }
 
 function tableQuery(sql: SqlSession, s: CopyStatement, text: string): string {
@@ -180,8 +202,14 @@ function* copyFrom(
     },
     planner.scope,
   );
-  const affected = yield* sql.runPlan(plan);
-  sink.complete(`COPY ${affected}`);
+  const work = followCopy(sql, 'COPY FROM', table);
+  input.work = work;
+  try {
+    const affected = yield* sql.runPlan(plan);
+    sink.complete(`COPY ${affected}`);
+  } finally {
+    work.end();
+  }
 }
 
 /** The rows that a client sends, as a plan's input. */
@@ -195,6 +223,8 @@ class CopyInputPlan implements PlanNode {
   readonly columns: readonly ColumnObject[];
   readonly options: CopyOptions;
   readonly source: CopySource;
+  /** Hears how much has come. */
+  work: TrackedWork | undefined;
 
   constructor(table: TableObject, columns: readonly ColumnObject[], options: CopyOptions, source: CopySource) {
     this.table = table;
@@ -223,6 +253,9 @@ class CopyInputOperator extends Operator {
   readonly #nulls: readonly Writer[];
   #skipHeader: boolean;
   #ended = false;
+  /** Taken from the client so far. */
+  #bytes = 0;
+  #rows = 0;
 
   constructor(state: ExecState, plan: CopyInputPlan) {
     super(state);
@@ -252,9 +285,12 @@ class CopyInputOperator extends Operator {
         this.#ended = true;
         this.#reader.close();
       } else if (piece instanceof Uint8Array) {
+        this.#bytes += piece.length;
         if (!this.#reader.finished) this.#reader.feed(piece);
       } else yield piece;
     }
+    this.#rows += out.count;
+    this.#plan.work?.reach(this.#bytes, { moved: this.#rows });
     return out.count === 0 ? undefined : out;
   }
 

@@ -1,6 +1,7 @@
 /**
- * Views of long work under way: `pg_stat_progress_…` as PostgreSQL has them, one for each kind of command, and
- * `pg_stat_progress_reorganize` in their manner; `sys.dm_exec_requests` as SQL Server has it for all of them. All are read from the one registry of the engine (`engine/maintenance.ts`).
+ * Views of long work under way: `pg_stat_progress_…` as PostgreSQL has them, one for each kind of command, and in their manner
+ * those for reorganizing, shrinking and the online defragmentation task; `sys.dm_exec_requests` as SQL Server has it for all of
+ * them. All are read from the one registry of the engine (`engine/maintenance.ts`), and the task from itself.
  */
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
@@ -10,6 +11,15 @@ export const PROGRESS_RELATIONS: readonly string[] = [
   '14020|pg_catalog|pg_stat_progress_reorganize|v|pid int4, datid oid, datname name, relid oid, index_relid oid, ' +
     'partition_number int4, phase text, pages_total int8, pages_done int8, pages_scanned int8, pages_moved int8, ' +
     'pages_removed int8, indexes_total int8, indexes_done int8, percent_complete float8, started_at timestamptz',
+  '14024|pg_catalog|pg_stat_progress_shrink|v|pid int4, datid oid, datname name, command text, phase text, ' +
+    'pages_total int8, pages_done int8, percent_complete float8, started_at timestamptz',
+  '14025|pg_catalog|pg_stat_progress_defragment|v|pid int4, datid oid, datname name, target text, phase text, ' +
+    'passes_done int8, pages_scanned int8, pages_removed int8, seconds int8, started_at timestamptz',
+  '12298|pg_catalog|pg_stat_progress_analyze|v|pid int4, datid oid, datname name, relid oid, phase text, ' +
+    'sample_blks_total int8, sample_blks_scanned int8, ext_stats_total int8, ext_stats_computed int8, ' +
+    'child_tables_total int8, child_tables_done int8, current_child_table_relid oid',
+  '12318|pg_catalog|pg_stat_progress_copy|v|pid int4, datid oid, datname name, relid oid, command text, type text, ' +
+    'bytes_processed int8, bytes_total int8, tuples_processed int8, tuples_excluded int8',
   '14021|sys|dm_exec_requests|v|session_id int2, request_id int4, start_time timestamptz, status text, command text, ' +
     'sql_handle bytea, statement_start_offset int4, statement_end_offset int4, database_id oid, user_id oid, ' +
     'connection_id uuid, blocking_session_id int2, wait_type text, wait_time int4, last_wait_type text, ' +
@@ -35,6 +45,10 @@ export function progressViews(): [string, RowMaker][] {
     ['pg_catalog.pg_stat_progress_vacuum', vacuumRows],
     ['pg_catalog.pg_stat_progress_cluster', clusterRows],
     ['pg_catalog.pg_stat_progress_create_index', createIndexRows],
+    ['pg_catalog.pg_stat_progress_analyze', analyzeRows],
+    ['pg_catalog.pg_stat_progress_copy', copyRows],
+    ['pg_catalog.pg_stat_progress_shrink', shrinkRows],
+    ['pg_catalog.pg_stat_progress_defragment', defragmentRows],
     ['sys.dm_exec_requests', requestRows],
   ];
 }
@@ -46,9 +60,12 @@ function* works({
     for (const work of database.maintenance.works) yield { work, database: database.name, oid: database.oid };
 }
 
+const REORGANIZING: readonly string[] = ['ALTER INDEX REORGANIZE', 'DBCC INDEXDEFRAG'];
+const SHRINKING: readonly string[] = ['ALTER DATABASE SHRINK', 'ALTER DATABASE RESIZE', 'SELECT extentdb.trim()'];
+
 function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
   for (const { work, database, oid } of works(source)) {
-    if (work.unit !== 'pages' || work.command === 'VACUUM') continue;
+    if (!REORGANIZING.includes(work.command)) continue;
     yield {
       pid: work.owner,
       datid: oid,
@@ -111,7 +128,7 @@ function* clusterRows(source: ViewSource): Iterable<NamedRow> {
 }
 
 function* createIndexRows(source: ViewSource): Iterable<NamedRow> {
-  for (const { work, head } of worksOf(source, ['REINDEX', 'ALTER INDEX REBUILD'])) {
+  for (const { work, head } of worksOf(source, ['CREATE INDEX', 'REINDEX', 'ALTER INDEX REBUILD'])) {
     yield {
       ...head,
       index_relid: work.index,
@@ -125,6 +142,68 @@ function* createIndexRows(source: ViewSource): Iterable<NamedRow> {
       tuples_done: work.workDone,
       partitions_total: 0,
       partitions_done: 0,
+    };
+  }
+}
+
+function* analyzeRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, ['ANALYZE'])) {
+    yield {
+      ...head,
+      sample_blks_total: work.workTotal,
+      sample_blks_scanned: work.workDone,
+      ext_stats_total: 0,
+      ext_stats_computed: 0,
+      child_tables_total: 0,
+      child_tables_done: 0,
+      current_child_table_relid: 0,
+    };
+  }
+}
+
+/** The client's data is all that comes or goes: nobody knows how much there will be. */
+function* copyRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, ['COPY FROM', 'COPY TO'])) {
+    yield {
+      ...head,
+      command: work.command,
+      type: 'PIPE',
+      bytes_processed: work.workDone,
+      bytes_total: 0,
+      tuples_processed: work.moved,
+      tuples_excluded: 0,
+    };
+  }
+}
+
+function* shrinkRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, SHRINKING)) {
+    yield {
+      ...head,
+      command: work.command,
+      pages_total: work.workTotal,
+      pages_done: work.workDone,
+      percent_complete: percentOf(work),
+      started_at: work.startedWallMicros - EPOCH_MICROS,
+    };
+  }
+}
+
+function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
+  for (const { defragmentation: task, oid, name } of session.instance.databases()) {
+    if (!task.isRunning) continue;
+    const { passes, visited, freed, seconds } = task.progress;
+    yield {
+      pid: 0,
+      datid: oid,
+      datname: name,
+      target: task.target,
+      phase: task.isPausing ? 'waiting for the next pass' : 'running a pass',
+      passes_done: passes,
+      pages_scanned: visited,
+      pages_removed: freed,
+      seconds,
+      started_at: task.startedMicros - EPOCH_MICROS,
     };
   }
 }
@@ -151,13 +230,28 @@ function* requestRows(source: ViewSource): Iterable<NamedRow> {
       ...common,
       session_id: work.owner,
       start_time: work.startedWallMicros - EPOCH_MICROS,
-      status: 'running',
+      status: work.owner === 0 ? 'background' : 'running',
       command: work.command,
       database_id: oid,
       open_transaction_count: 0,
       percent_complete: percentOf(work),
       estimated_completion_time: remainingMs(work, nowMs),
       total_elapsed_time: Math.round(nowMs - work.startedMs),
+    };
+  }
+  for (const { defragmentation: task, oid } of session.instance.databases()) {
+    if (!task.isRunning) continue;
+    yield {
+      ...common,
+      session_id: 0,
+      start_time: task.startedMicros - EPOCH_MICROS,
+      status: 'background',
+      command: 'ONLINE DEFRAGMENTATION',
+      database_id: oid,
+      open_transaction_count: 0,
+      percent_complete: 0,
+      estimated_completion_time: 0,
+      total_elapsed_time: task.progress.seconds * 1000,
     };
   }
 }
