@@ -21,6 +21,8 @@ export interface Clock {
   soon(fire: () => void): void;
 }
 
+const HOLD_MS = 2 ** 30;
+
 export class SystemClock implements Clock {
   wallMicros(): number {
     return Math.round((performance.timeOrigin + performance.now()) * 1000);
@@ -38,6 +40,12 @@ export class SystemClock implements Clock {
 
   soon(fire: () => void): void {
     setImmediate(fire);
+  }
+
+  /** Keeps the process alive until it is cancelled, also while nothing but timers is waited for. */
+  holdProcess(): Timer {
+    const handle = setInterval(() => {}, HOLD_MS);
+    return { cancel: () => clearInterval(handle) };
   }
 }
 

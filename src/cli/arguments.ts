@@ -41,6 +41,18 @@ export interface MapCommand {
   readonly width: number | undefined;
 }
 
+export interface DefragCommand {
+  readonly kind: 'defrag';
+  readonly file: string;
+  /** 0 = no limit. */
+  readonly passes: number;
+  readonly seconds: number;
+  /** `database`, `space trees`, or a table or index; undefined = the database. */
+  readonly target: string | undefined;
+  /** Stop the task that runs, and start none. */
+  readonly stop: boolean;
+}
+
 export type Command =
   | { readonly kind: 'help' | 'version' }
   | ServeCommand
@@ -48,6 +60,7 @@ export type Command =
   | SpaceCommand
   | MapCommand
   | CompactCommand
+  | DefragCommand
   | FileCommand<'shell'>
   | FileCommand<'check'>
   | FileCommand<'trim'>;
@@ -67,6 +80,13 @@ const SERVE = {
 
 const SPACE = { ...COMMON, json: { type: 'boolean' } } as const;
 const MAP = { ...COMMON, fill: { type: 'boolean' }, width: { type: 'string' } } as const;
+const DEFRAG = {
+  ...COMMON,
+  passes: { type: 'string' },
+  seconds: { type: 'string' },
+  target: { type: 'string' },
+  stop: { type: 'boolean' },
+} as const;
 const MAP_WIDTHS = { min: 20, max: 1000 } as const;
 
 /** @throws UsageError */
@@ -96,6 +116,8 @@ export function parseCommand(words: readonly string[]): Command {
       const files = positionalsOf(rest, ['FILE.extent'], name);
       return files === undefined ? { kind: 'help' } : { kind: name, file: files[0]! };
     }
+    case 'defrag':
+      return defragCommand(rest);
     case 'space':
     case 'map':
       return picture(name, rest);
@@ -118,6 +140,30 @@ function serveCommand(words: readonly string[]): Command {
     cacheBytes: typeof cache === 'string' ? mebibytes(cache) : undefined,
     shrink: typeof shrink === 'string' ? shrinkMode(shrink) : undefined,
   };
+}
+
+function defragCommand(words: readonly string[]): Command {
+  const { values, positionals } = parsed(words, DEFRAG);
+  if (values['help'] === true) return { kind: 'help' };
+  const [file] = exactly(positionals, ['FILE.extent'], 'defrag');
+  const { passes, seconds, target, stop } = values;
+  if (stop === true && (passes ?? seconds ?? target) !== undefined)
+    throw new UsageError('--stop takes no limits and no target');
+  return {
+    kind: 'defrag',
+    file: file!,
+    // Somebody who waits wants an end: one pass, unless it is said otherwise.
+    passes: typeof passes === 'string' ? limit('--passes', passes) : seconds === undefined ? 1 : 0,
+    seconds: typeof seconds === 'string' ? limit('--seconds', seconds) : 0,
+    target: typeof target === 'string' ? target : undefined,
+    stop: stop === true,
+  };
+}
+
+function limit(option: string, text: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1) throw new UsageError(`${option} wants a number from 1 to 999999999, not "${text}"`);
+  return value;
 }
 
 function picture(kind: 'space' | 'map', words: readonly string[]): Command {

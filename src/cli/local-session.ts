@@ -63,9 +63,12 @@ export class LocalSession {
   #drive(task: Task<void>): Promise<void> {
     const running = new Running();
     this.#running = running;
+    // A statement may wait for nothing but time, and timers keep no process alive.
+    const hold = new SystemClock().holdProcess();
     return new Promise<void>((resolve, reject) =>
       this.sql.engine.database.scheduler.run(task, running, resolve, reject),
     ).finally(() => {
+      hold.cancel();
       this.#running = undefined;
     });
   }

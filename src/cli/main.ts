@@ -7,6 +7,7 @@ import { ExtentError } from '../base/errors.ts';
 import { parseCommand, UsageError } from './arguments.ts';
 import { check } from './check.ts';
 import { compact } from './compact.ts';
+import { defrag } from './defrag.ts';
 import { map } from './map.ts';
 import { runScript } from './run.ts';
 import { serve } from './serve.ts';
@@ -55,6 +56,8 @@ async function execute(words: readonly string[]): Promise<number> {
       return check(command);
     case 'compact':
       return compact(command);
+    case 'defrag':
+      return defrag(command);
     case 'space':
       return space(command);
     case 'map':

@@ -52,13 +52,22 @@ async function askHere(path: string, text: string): Promise<TextRows[]> {
   if (!options.vfs.exists(path)) throw fail('undefined_file', `there is no file "${path}"`);
   const session = await LocalSession.open(path, () => {}, options);
   try {
-    const sink = new RowsSink();
-    const error = await session.run(text, sink);
-    if (error !== undefined) throw error;
-    return sink.results.map(({ columns, rows }) => ({ columns: columns.map((c) => c.name), rows }));
+    return await textRows(session, text);
   } finally {
     await session.close();
   }
+}
+
+async function textRows(session: LocalSession, text: string): Promise<TextRows[]> {
+  const sink = new RowsSink();
+  const error = await session.run(text, sink);
+  if (error !== undefined) throw error;
+  return sink.results.map(({ columns, rows }) => ({ columns: columns.map((c) => c.name), rows }));
+}
+
+/** As {@link askAboutFile}, of a session that stays open. */
+export async function askSession(session: LocalSession, text: string): Promise<SpaceRow[][]> {
+  return (await textRows(session, text)).map(namedRows);
 }
 
 /** Asks whoever has the file open, who may be closing it just now, or say nowhere where it answers. */
@@ -84,8 +93,11 @@ function isGone(error: unknown): boolean {
   );
 }
 
-/** Columns of the views of space that hold texts. */
-const TEXTS: ReadonlySet<string> = new Set(['database', 'object', 'kind', 'hints', 'space', 'state']);
+/** Columns of the views of space, and of those of the online task, that hold texts. */
+const TEXTS: ReadonlySet<string> = new Set([
+  ...['database', 'object', 'kind', 'hints', 'space', 'state'],
+  ...['mode', 'phase', 'status', 'errormessage', 'extendedinfo'],
+]);
 
 function namedRows({ columns, rows }: TextRows): SpaceRow[] {
   return rows.map((row) =>

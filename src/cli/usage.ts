@@ -19,6 +19,8 @@ Usage:
   extentdb space FILE.extent [--json]                 show what takes the file's space, as a tree or as JSON
   extentdb map FILE.extent [--fill] [--width N]       draw the file: whose its pages are, or how full
   extentdb compact SRC.extent DST.extent              write a file that nobody has open anew, in its best layout
+  extentdb defrag FILE.extent [--passes N] [--seconds N] [--target T] | --stop
+                                                      pack it in place, whoever has it open; stop what packs it
   extentdb trim FILE.extent                           give the disk space of free extents back, by holes
   extentdb --help | --version
 
@@ -29,6 +31,11 @@ Options of serve:
   --cache MIB   page cache, in mebibytes (default 128)
   --shrink MODE when free space goes back to the file system: off, on (when asked), realtime (default where the file
                 system knows holes)
+
+Options of defrag (without limits: one pass):
+  --passes N    passes over the file
+  --seconds N   no further step begins after so many seconds
+  --target T    a table or index, which is also put in order; or "space trees"; all trees by default
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `;
