@@ -159,6 +159,20 @@ test('every command of maintenance has its row', async () => {
   ]);
 });
 
+test('partitions have their number', async () => {
+  await s.run(`
+    create table p (id int primary key, v text) partition by range (id);
+    create table p1 partition of p for values from (0) to (1000);
+    create table p2 partition of p for values from (1000) to (2000);
+    insert into p select i, 'x' from generate_series(0, 1999) i`);
+  await s.run('alter index all on p reorganize partition = 2; alter index p_pkey on p reorganize');
+  expect(await s.rows('select objectname, partitionnumber, status from extentdb.commandlog')).toEqual([
+    ['p2', '2', 'done'],
+    ['p1', '1', 'done'],
+    ['p2', '2', 'done'],
+  ]);
+});
+
 test('what failed has its row, with the number that SQL Server gives it', async () => {
   await worn();
   const facts = { database: 'test', command: 'x', commandType: 'X', processId: 0 };

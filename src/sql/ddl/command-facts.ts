@@ -1,6 +1,7 @@
 /** What history calls a command and the object that it worked on (`engine/history.ts`). */
 import type { TableObject } from '../../engine/catalog.ts';
 import type { CommandFacts, CommandOutcome } from '../../engine/history.ts';
+import { partitionNumber } from '../partitions/bounds.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import type { Definer } from './definer.ts';
 
@@ -12,6 +13,7 @@ export function tableFacts(d: Definer, table: TableObject, command: string, comm
     schema: d.catalog.object(table.schema)?.name ?? '',
     object: table.name,
     objectType: 'U',
+    partition: table.partition === undefined ? undefined : partitionNumber(d.catalog, table),
     command,
     commandType,
     processId,

@@ -3,7 +3,9 @@
  * those for reorganizing, shrinking and the online defragmentation task; `sys.dm_exec_requests` as SQL Server has it for all of
  * them. All are read from the one registry of the engine (`engine/maintenance.ts`), and the task from itself.
  */
+import type { Catalog } from '../../engine/catalog.ts';
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
+import { partitionNumber } from '../partitions/bounds.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 
 /** As in `catalog-relations.ts`. */
@@ -53,26 +55,30 @@ export function progressViews(): [string, RowMaker][] {
   ];
 }
 
-function* works({
-  session,
-}: ViewSource): Iterable<{ readonly work: Work; readonly database: string; readonly oid: number }> {
-  for (const database of session.instance.databases())
-    for (const work of database.maintenance.works) yield { work, database: database.name, oid: database.oid };
+function* works({ session }: ViewSource): Iterable<{
+  readonly work: Work;
+  readonly database: string;
+  readonly oid: number;
+  readonly catalog: Catalog;
+}> {
+  for (const { maintenance, name, oid, catalog } of session.instance.databases())
+    for (const work of maintenance.works) yield { work, database: name, oid, catalog };
 }
 
 const REORGANIZING: readonly string[] = ['ALTER INDEX REORGANIZE', 'DBCC INDEXDEFRAG'];
 const SHRINKING: readonly string[] = ['ALTER DATABASE SHRINK', 'ALTER DATABASE RESIZE', 'SELECT extentdb.trim()'];
 
 function* reorganizeRows(source: ViewSource): Iterable<NamedRow> {
-  for (const { work, database, oid } of works(source)) {
+  for (const { work, database, oid, catalog } of works(source)) {
     if (!REORGANIZING.includes(work.command)) continue;
+    const table = catalog.object(work.table);
     yield {
       pid: work.owner,
       datid: oid,
       datname: database,
       relid: work.table,
       index_relid: work.index,
-      partition_number: 1,
+      partition_number: table?.kind === 'table' ? partitionNumber(catalog, table) : 1,
       phase: work.phase,
       pages_total: work.workTotal,
       pages_done: work.workDone,
