@@ -1,14 +1,19 @@
 /** Every long command shows how far it is, in PostgreSQL's views where it has one, and to those who ask as SQL Server does. */
 import { beforeEach, expect, test } from 'vitest';
+import { ManualClock } from '../../src/base/clock.ts';
+import { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
-import type { Instance } from '../../src/engine/instance.ts';
-import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { Instance } from '../../src/engine/instance.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { TestSession } from '../support/in-process.ts';
 
+let clock: ManualClock;
 let instance: Instance;
 let s: TestSession;
 
 beforeEach(async () => {
-  instance = await memoryInstance();
+  clock = new ManualClock();
+  instance = await Instance.openFile('/test.extent', { vfs: new MemoryVfs(), clock, prng: new Prng(1) });
   s = new TestSession(instance);
   await s.run(`
     create table t (id int primary key, v text, n int);
@@ -37,6 +42,7 @@ async function watched(text: string, look: (other: TestSession) => Promise<void>
   const task = new TestSession(instance).sql.simple(text, sink);
   for (let step = task.next(), n = 0; step.done !== true; step = task.next(), n++) {
     step.value.answerNow();
+    clock.advance(1);
     if (n % 5 === 0) await look(other);
   }
 }
@@ -76,6 +82,47 @@ test.each([
   expect(await s.rows(`select * from ${view}`)).toEqual([]);
 });
 
+test('R37, R38: over three indexes the percentage rises within each, falls back twice, and the estimate shrinks', async () => {
+  await s.run('create index t_n on t (n); create index t_v on t (v, n)');
+  await s.run('delete from t where id % 5 = 0');
+  while (runNow(instance.single.file.store.background()));
+  const seen: { percent: number; left: number }[][] = [[]];
+  let last = 0;
+  await watched('alter index all on t reorganize', async (other) => {
+    const [row] = await other.rows(
+      `select percent_complete, estimated_completion_time from sys.dm_exec_requests where command <> 'SELECT'`,
+    );
+    if (row === undefined) return;
+    const [percent, left] = row.map(Number) as [number, number];
+    expect(percent).toBeGreaterThanOrEqual(0);
+    expect(percent).toBeLessThanOrEqual(100);
+    expect(left).toBeGreaterThanOrEqual(0);
+    if (percent < last) seen.push([]);
+    last = percent;
+    seen.at(-1)?.push({ percent, left });
+  });
+  expect(seen.length).toBe(3);
+  const mean = (list: { left: number }[]): number => list.reduce((sum, { left }) => sum + left, 0) / list.length;
+  for (const index of seen) {
+    const known = index.filter(({ percent }) => percent > 0);
+    const half = Math.floor(known.length / 2);
+    expect(half).toBeGreaterThan(1);
+    expect(mean(known.slice(half))).toBeLessThan(mean(known.slice(0, half)));
+  }
+});
+
+test('ANALYZE VERBOSE and VACUUM VERBOSE say what they did', async () => {
+  await s.run('analyze verbose t; vacuum (verbose, analyze) t');
+  expect(s.notices.map((n) => `${n.severity} ${n.message.replaceAll(/\d+/g, '#')}`)).toEqual([
+    'INFO analyzing "public.t"',
+    'INFO "t": # rows, # rows in sample',
+    'INFO vacuuming "public.t"',
+    'INFO "t": # pages scanned, # removed',
+    'INFO analyzing "public.t"',
+    'INFO "t": # rows, # rows in sample',
+  ]);
+});
+
 test('R39: shrink shows its percentage, a plain SELECT 0', async () => {
   await s.run('create table gone as select i, repeat($$y$$, 500) from generate_series(1, 3000) i; drop table gone');
   await s.run('vacuum full t');
@@ -112,4 +159,5 @@ test('the online defragmentation task shows itself, as background work', async (
   ).toEqual([['0', 'background', '0']]);
   await s.run('call extentdb.defragment_stop()');
   expect(await s.rows('select * from pg_stat_progress_defragment')).toEqual([]);
+  await instance.close();
 });

@@ -52,7 +52,8 @@ export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
     if (!ANALYZE_OPTIONS.has(option.name))
       throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
   const list = targets(d, s);
-  for (const table of list) yield* analyzeTable(d, table, table === list[list.length - 1]);
+  const verbose = isOn(d, s.options, 'verbose');
+  for (const table of list) yield* analyzeTable(d, table, verbose, table === list[list.length - 1]);
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
@@ -66,7 +67,8 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
   else for (const table of stored) yield* compactTable(d, s, table, table === stored[stored.length - 1]);
   if (isOn(d, s.options, 'analyze'))
     for (const { oid } of list)
-      if (d.catalog.object(oid) !== undefined) yield* analyzeTable(d, d.catalog.table(oid), true);
+      if (d.catalog.object(oid) !== undefined)
+        yield* analyzeTable(d, d.catalog.table(oid), isOn(d, s.options, 'verbose'), true);
 }
 
 /** One pass over a table's rows, long values and indexes. What is being reorganized or rebuilt is left out. */
@@ -100,7 +102,8 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject, isLas
   }
 }
 
-function* analyzeTable(d: Definer, table: TableObject, isLast: boolean): Task<void> {
+function* analyzeTable(d: Definer, table: TableObject, verbose: boolean, isLast: boolean): Task<void> {
+  if (verbose) info(d, `analyzing "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
   const facts = tableFacts(d, table, `ANALYZE ${sqlName(d, table)}`, 'UPDATE_STATISTICS');
   const { history, maintenance } = d.engine.database;
   const work = maintenance.follow(
@@ -114,13 +117,15 @@ function* analyzeTable(d: Definer, table: TableObject, isLast: boolean): Task<vo
     },
   );
   try {
-    yield* history.record(facts, gather(d, table, work), () => ({ status: 'done' }), isLast);
+    const { rows, sampled } = yield* history.record(facts, gather(d, table, work), () => ({ status: 'done' }), isLast);
+    if (verbose) info(d, `"${table.name}": ${rows} rows, ${sampled} rows in sample`);
   } finally {
     work.end();
   }
 }
 
-function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<void> {
+/** @returns the rows that there are, and those that were looked at. */
+function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<{ rows: number; sampled: number }> {
   yield* d.lock(table.oid, 4);
   work.enter('acquiring sample rows');
   const { leafPages } = d.engine.store.facts(table.tree);
@@ -170,6 +175,7 @@ function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<void> 
     columns,
   };
   yield* d.put(statistics);
+  return { rows, sampled: samples[0]?.length ?? 0 };
 }
 
 function columnStatistics(d: Definer, number: number, type: number, sample: readonly SqlValue[]): ColumnStatistics {
