@@ -16,10 +16,11 @@ import type {
   UpdateStatement,
 } from '../ast/queries.ts';
 import type { Column, Expr, Logical, Returning } from '../plan/logical.ts';
-import type { Binding } from './binding.ts';
+import { OID_OID } from '../types/type-oids.ts';
+import { type Binding, columnRef } from './binding.ts';
 import { coerceToBoolean, locationOf, resolveUntyped, tryCoerce } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
-import { type BoundFrom, bindFromList, bindScan } from './from.ts';
+import { type BoundFrom, bindFromList, bindScan, oidOf } from './from.ts';
 import { bindInsert } from './inserts.ts';
 import { bindPartitions } from './partitions.ts';
 import { bindWith, withNode } from './queries.ts';
@@ -166,19 +167,26 @@ export function bindReturning(
   b: Binding,
   parent: Level | null,
   targets: readonly SelectTarget[],
-  items: readonly Item[],
+  [target, ...others]: readonly [Item, ...Item[]],
 ): Returning | undefined {
   if (targets.length === 0) return undefined;
   const level = new Level(parent);
-  level.items = items;
-  for (const item of items) level.register(item);
+  level.items = [target, ...others];
+  for (const item of level.items) level.register(item);
   const bound = inClause(level, 'RETURNING', () => bindTargets(b, level, { targets }));
   const exprs = bound.map((target) => resolveUntyped(b, target.expr));
   const columns = bound.map(({ name, source }, i): Column => {
     const column = b.column(name, exprs[i]!.type, exprs[i]!.typmod);
     return source?.origin === undefined ? column : { ...column, origin: source.origin };
   });
-  return { columns, exprs };
+  const leafOid = target.tableOid?.kind === 'column' ? target.tableOid.id : undefined;
+  return { columns, exprs, leafOid };
+}
+
+/** The target's rows as RETURNING sees them; of a partitioned table each says which partition it is in. */
+export function returnedItem(b: Binding, table: TableObject, alias: string, row: readonly Column[]): Item {
+  const tableOid = table.partitioning === undefined ? oidOf(table.oid) : columnRef(b.column('tableoid', OID_OID));
+  return { ...rowItem(b, table, alias, row), tableOid };
 }
 
 // ── UPDATE and DELETE ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +246,7 @@ function bindUpdate(b: Binding, s: UpdateStatement, parent: Level | null): Logic
   const row = rowColumns(b, table);
   const others = input.items.filter((other) => other !== item);
   const returning = bindReturning(b, parent, s.returning, [
-    rowItem(b, table, item.alias ?? table.name, row),
+    returnedItem(b, table, item.alias ?? table.name, row),
     ...others,
   ]);
   const scan = item.scan!.node;
@@ -264,7 +272,7 @@ function bindDelete(b: Binding, s: DeleteStatement, parent: Level | null): Logic
   const row = rowColumns(b, table);
   const others = input.items.filter((other) => other !== item);
   const returning = bindReturning(b, parent, s.returning, [
-    rowItem(b, table, item.alias ?? table.name, row),
+    returnedItem(b, table, item.alias ?? table.name, row),
     ...others,
   ]);
   const rules = bindRules(b, table, row);

@@ -7,7 +7,7 @@ import type { TableObject, ViewObject } from '../../engine/catalog.ts';
 import type { Alias, FromItem, FunctionItem, SubqueryItem, TableItem } from '../ast/queries.ts';
 import { parseQueryText } from '../parser/parser.ts';
 import type { Column, Expr, Logical, ScanNode, VirtualRelation } from '../plan/logical.ts';
-import { INT8_OID, RECORD_OID } from '../types/type-oids.ts';
+import { INT8_OID, OID_OID, RECORD_OID } from '../types/type-oids.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerce } from './coerce.ts';
 import { bindExpression } from './expressions.ts';
@@ -125,9 +125,14 @@ export function scopeColumn(column: Column): ScopeColumn {
 interface ItemExtras {
   readonly schema?: string | null;
   readonly scan?: ScanBuilder;
-  readonly catalogOid?: number;
+  readonly tableOid?: Expr;
   readonly rowType?: number;
   readonly isScalar?: boolean;
+}
+
+/** What `tableoid` says of one relation. */
+export function oidOf(relation: number): Expr {
+  return { kind: 'const', value: relation, type: OID_OID, typmod: -1 };
 }
 
 /** An item under its alias, with the alias's column names. @throws invalid_column_reference for too many of them */
@@ -143,7 +148,7 @@ export function makeItem(
     schema: extras.schema ?? null,
     columns: renameColumns(b, alias, columns),
     scan: extras.scan ?? null,
-    catalogOid: extras.catalogOid ?? null,
+    tableOid: extras.tableOid ?? null,
     rowType: extras.rowType ?? RECORD_OID,
     isScalar: extras.isScalar ?? false,
     qualified: true,
@@ -173,7 +178,7 @@ function bindVirtual(
   const node: Logical = { kind: 'virtual', relation, numbers, columns, alias: alias?.name.text ?? name };
   const item = makeItem(b, alias, name, columns.map(scopeColumn), {
     schema: alias === null ? relation.schema : null,
-    catalogOid: relation.oid,
+    tableOid: oidOf(relation.oid),
   });
   return { node, items: [level.register(item)] };
 }

@@ -5,14 +5,14 @@ import type { Expression } from '../ast/expressions.ts';
 import type { AssignmentTarget, InsertStatement, Query } from '../ast/queries.ts';
 import type { Expr, InsertNode, Logical } from '../plan/logical.ts';
 import { type Binding, columnRef } from './binding.ts';
-import { assign, bindReturning, nullOf, targetColumn, whyGenerated } from './changes.ts';
+import { assign, bindReturning, nullOf, returnedItem, targetColumn, whyGenerated } from './changes.ts';
 import { locationOf, resolveUntyped } from './coerce.ts';
 import { bindConflict } from './conflicts.ts';
 import { bindExpression } from './expressions.ts';
 import { bindPartitions } from './partitions.ts';
 import { bindDraft, draftOf, rowsParameter } from './queries.ts';
 import { findTarget } from './relations.ts';
-import { bindRules, defaultOf, liveColumns, rowColumns, rowItem } from './rules.ts';
+import { bindRules, defaultOf, liveColumns, rowColumns } from './rules.ts';
 import { inClause, Level } from './scope.ts';
 
 export function bindInsert(b: Binding, s: InsertStatement, parent: Level | null): Logical {
@@ -21,7 +21,7 @@ export function bindInsert(b: Binding, s: InsertStatement, parent: Level | null)
   const source = bindSource(b, s, s.columns === null ? liveColumns(table) : insertColumns(b, table, s.columns), parent);
   const row = rowColumns(b, table);
   const alias = s.alias?.text ?? table.name;
-  const item = rowItem(b, table, alias, row);
+  const item = returnedItem(b, table, alias, row);
   const given = new Set(source.columns.map((column) => column.number));
   const defaults = liveColumns(table)
     .filter((column) => !given.has(column.number) && column.defaultSql !== undefined)

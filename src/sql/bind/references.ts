@@ -53,7 +53,7 @@ function bindBare(b: Binding, level: Level, name: Name): Expr {
 function systemColumnAnywhere(b: Binding, level: Level, name: Name): Expr | undefined {
   if (!(name.text in SYSTEM_COLUMNS) && !UNKEPT.has(name.text)) return undefined;
   for (let at: Level | null = level; at !== null; at = at.parent) {
-    const items = at.items.filter((item) => item.unqualified && (item.scan !== null || item.catalogOid !== null));
+    const items = at.items.filter((item) => item.unqualified && (item.scan !== null || item.tableOid !== null));
     if (items.length > 1) throw b.error('ambiguous_column', `column reference "${name.text}" is ambiguous`, name.at);
     if (items.length === 1) return systemColumn(b, at, items[0]!, name);
   }
@@ -62,8 +62,7 @@ function systemColumnAnywhere(b: Binding, level: Level, name: Name): Expr | unde
 
 /** A system column of a table, added to its scan at first use. */
 function systemColumn(b: Binding, level: Level, item: Item, name: Name): Expr | undefined {
-  if (item.catalogOid !== null && name.text === 'tableoid')
-    return { kind: 'const', value: item.catalogOid, type: OID_OID, typmod: -1, at: name.at };
+  if (item.tableOid !== null && name.text === 'tableoid') return { ...item.tableOid, at: name.at };
   if (item.scan === null) return undefined;
   if (UNKEPT.has(name.text)) throw b.unsupported(`system column "${name.text}"`, name.at);
   const system = SYSTEM_COLUMNS[name.text];

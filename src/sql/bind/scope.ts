@@ -39,8 +39,8 @@ export interface Item {
   readonly columns: readonly ScopeColumn[];
   /** The scan, when the item is a stored table: it knows system columns and can be locked. */
   readonly scan: ScanBuilder | null;
-  /** For a catalog view: what `tableoid` says. */
-  readonly catalogOid: Oid | null;
+  /** What `tableoid` says where no scan can: of catalog views, and of rows that a statement returns. */
+  readonly tableOid: Expr | null;
   /** The row type of a whole-row reference. */
   readonly rowType: Oid;
   /** A function that returns one unnamed value: the whole-row reference is that value. */

@@ -297,12 +297,14 @@ export function* dropConstraint(d: Definer, constraint: ConstraintObject, cascad
 /** TRUNCATE: each table and index gets a new tree, and the old one is dropped. */
 export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
   const tables = new Map<Oid, TableObject>();
-  for (const { name } of s.tables) {
+  for (const { name, only } of s.tables) {
     const table = d.table(name);
-    tables.set(table.oid, table);
+    if (only && table.partitioning !== undefined)
+      throw d.error('wrong_object_type', 'cannot truncate only a partitioned table', undefined, {
+        hint: 'Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly.',
+      });
+    for (const each of [table, ...d.catalog.descendantsOf(table.oid)]) tables.set(each.oid, each);
   }
-  for (const table of [...tables.values()])
-    for (const partition of d.catalog.descendantsOf(table.oid)) tables.set(partition.oid, partition);
   const queue = [...tables.values()];
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
     for (const reference of d.catalog.referencesTo(table.oid)) {

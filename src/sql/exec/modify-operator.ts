@@ -52,8 +52,13 @@ import { uniqueViolation } from './violations.ts';
 /** A batch of at least this many rows is worth building leaves for. */
 const BULK_ROWS = 32;
 
-/** Takes a row that an update has sent to another partition, with all but its foreign keys. */
-export type Mover = (rows: RowBuffer, number: number) => Task<void>;
+/**
+ * Takes a row that an update has sent to another partition, with all but its foreign keys.
+ *
+ * @returns what makes its RETURNING row; undefined = what makes it where it stays.
+ */
+export type Mover = (rows: RowBuffer, number: number) => Task<RowMaker | undefined>;
+export type RowMaker = (env: Env, out: RowBuffer) => void;
 
 export class ModifyOperator extends ChangeOperator {
   affected = 0;
@@ -571,10 +576,10 @@ export class ModifyOperator extends ChangeOperator {
     const old = this.#copyOfOld(rows, i);
     const key = bytes.slice(0, length);
     // The new row is taken over first: it may hold on to long values that go with the old one.
-    yield* this.#holder.holding(mode, this.mover!(this.#new, number));
+    const returning = yield* this.#holder.holding(mode, this.mover!(this.#new, number));
     const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, key, length, key);
     yield* this.#holder.holding(mode, removal);
-    yield* this.#wrote(rows, i, number, old);
+    yield* this.#wrote(rows, i, number, old, returning);
   }
 
   /** True when the old row has values outside of it, which go when it is replaced. */
@@ -646,27 +651,34 @@ export class ModifyOperator extends ChangeOperator {
 
   // ── afterwards ──
 
-  *#wrote(rows: RowBuffer, i: number, number: number, old: number | undefined): Task<void> {
+  *#wrote(
+    rows: RowBuffer,
+    i: number,
+    number: number,
+    old: number | undefined,
+    returning: RowMaker | undefined = this.#plan.returning,
+  ): Task<void> {
     this.affected++;
     const env = this.#returnEnv;
     if (this.#foreign!.concerned) {
       const before = old === undefined ? undefined : yield* this.#valuesOf(this.#old, old);
       this.#foreign!.written(yield* this.#valuesOf(this.#new, number), before);
     }
-    if (this.#plan.returning === undefined) return;
+    if (returning === undefined) return;
     pointAt(env, this.#new, number);
     pointSecond(env, rows, rows.index[i]!);
-    yield* this.#return(env);
+    yield* this.#return(env, returning);
   }
 
   *#removed(rows: RowBuffer, i: number, old: number): Task<void> {
     this.affected++;
     const env = this.#returnEnv;
     if (this.#foreign!.concerned) this.#foreign!.removed(yield* this.#valuesOf(this.#old, old));
-    if (this.#plan.returning === undefined) return;
+    const { returning } = this.#plan;
+    if (returning === undefined) return;
     pointAt(env, this.#old, old);
     pointSecond(env, rows, rows.index[i]!);
-    yield* this.#return(env);
+    yield* this.#return(env, returning);
   }
 
   *#valuesOf(rows: RowBuffer, row: number): Task<SqlValue[]> {
@@ -675,12 +687,12 @@ export class ModifyOperator extends ChangeOperator {
     return yield* evaluateRow(env, () => this.#plan.rules.values(env));
   }
 
-  *#return(env: Env): Task<void> {
+  *#return(env: Env, make: RowMaker): Task<void> {
     yield* evaluateRow(
       env,
       () => {
         this.#out.start();
-        this.#plan.returning!(env, this.#out);
+        make(env, this.#out);
         this.#out.finish();
       },
       () => this.#out.abandon(),

@@ -14,7 +14,7 @@ import { ChangeOperator } from './change-operator.ts';
 import { type Copier, rowCopier } from './copy.ts';
 import type { Scope } from './evaluate.ts';
 import type { ModifyPlan } from './modify.ts';
-import type { ModifyOperator } from './modify-operator.ts';
+import type { ModifyOperator, RowMaker } from './modify-operator.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import type { Router } from './partition-routing.ts';
 import { rowBuilder } from './project.ts';
@@ -87,6 +87,8 @@ export type PartitionedModifyOptions = CommonOptions &
         readonly partition: ColumnId;
         /** Per leaf what inserts rows that come from another one. */
         readonly arrivals: readonly ModifyPlan[];
+        /** RETURNING for a row that has moved between two leaves, when it says which one it is in. */
+        readonly returningMoved: ((from: number, to: number) => RowMaker) | undefined;
       })
     | { readonly kind: 'delete'; readonly partition: ColumnId }
   );
@@ -237,7 +239,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     const leaf: Leaf = { operator, rows: new RowBuffer(plan.options.input.shape.layout, this.state.memory) };
     if (options.kind === 'update') {
       const copy = rowCopier(plan.rules.shape, options.whole.shape);
-      operator.mover = (rows, row) => this.#move(copy, rows, row);
+      operator.mover = (rows, row) => this.#move(copy, number, rows, row);
     }
     this.#leaves[number] = leaf;
     yield* operator.open();
@@ -255,9 +257,9 @@ class PartitionedModifyOperator extends ChangeOperator {
   }
 
   /** Inserts a row that has left its partition where it belongs now. */
-  *#move(copy: Copier, rows: RowBuffer, number: number): Task<void> {
+  *#move(copy: Copier, from: number, rows: RowBuffer, number: number): Task<RowMaker | undefined> {
     const { options } = this.#plan;
-    if (options.kind !== 'update') return;
+    if (options.kind !== 'update') return undefined;
     const env = this.#env;
     const row = this.#row!;
     pointAt(env, rows, number);
@@ -273,6 +275,7 @@ class PartitionedModifyOperator extends ChangeOperator {
       yield* arrival.open();
     }
     yield* arrival.take(row);
+    return options.returningMoved?.(from, target);
   }
 
   close(): void {

@@ -431,6 +431,8 @@ export interface PartitionTarget {
 export interface Returning {
   readonly columns: readonly Column[];
   readonly exprs: readonly Expr[];
+  /** For a partitioned table: the id that stands for the oid of the partition that a row is in. */
+  readonly leafOid: ColumnId | undefined;
 }
 export interface OnConflict {
   /** The unique indexes whose conflict is meant; empty = any (DO NOTHING only). */

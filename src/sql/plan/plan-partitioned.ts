@@ -2,11 +2,14 @@
 
 import type { TableObject } from '../../engine/catalog.ts';
 import { type InsertOptions, ModifyPlan } from '../exec/modify.ts';
+import type { RowMaker } from '../exec/modify-operator.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { Router } from '../exec/partition-routing.ts';
 import { HandedRowsPlan, PartitionedModifyPlan } from '../exec/partitioned-modify.ts';
+import { rowBuilder } from '../exec/project.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
 import { Shape } from '../exec/shape.ts';
+import { OID_OID } from '../types/type-oids.ts';
 import type {
   Column,
   ColumnId,
@@ -15,10 +18,12 @@ import type {
   InsertNode,
   PartitionTarget,
   PartitionTargets,
+  Returning,
   RowRules,
   UpdateNode,
 } from './logical.ts';
 import { columnRef, type Planner } from './planner.ts';
+import { substitute } from './walk.ts';
 
 /** What any INSERT is made of, over its input's rows. */
 export interface InsertParts {
@@ -47,7 +52,7 @@ export function planPartitionedInsert(planner: Planner, parts: InsertParts): Pla
           input: handed,
           rules: leaf.rules,
           levels: onConflict === undefined ? [] : leaf.levels,
-          returning,
+          returning: returningIn(leaf, returning),
           values: leaf.rules.row.map(columnRef),
           onConflict: onConflict === undefined ? undefined : conflictIn(planner, table, leaf, rules.row, onConflict),
         },
@@ -68,6 +73,14 @@ export function planPartitionedInsert(planner: Planner, parts: InsertParts): Pla
     },
     planner.scope,
   );
+}
+
+/** RETURNING as a leaf answers it: its own oid is that of the row's table. */
+function returningIn({ table }: PartitionTarget, returning: Returning | undefined): Returning | undefined {
+  if (returning?.leafOid === undefined) return returning;
+  const oid: Expr = { kind: 'const', value: table.oid, type: OID_OID, typmod: -1 };
+  const replacements = new Map([[returning.leafOid, oid]]);
+  return { ...returning, exprs: returning.exprs.map((expr) => substitute(expr, replacements)) };
 }
 
 /** ON CONFLICT as a leaf sees it: its own part of each index, and the columns in its own order. */
@@ -116,7 +129,7 @@ export function planPartitionedChange(planner: Planner, node: UpdateNode | Delet
       access: planner.session.access(leaf.table),
       input: new HandedRowsPlan(input.shape),
       rules: leaf.rules,
-      returning,
+      returning: returningIn(leaf, returning),
       target: order.map((at) => parts.target[at]!),
       key: parts.key,
       recheck: parts.recheck,
@@ -148,12 +161,32 @@ export function planPartitionedChange(planner: Planner, node: UpdateNode | Delet
       title: `Update on ${table.name}`,
       leaves,
       ...common,
+      returningMoved: returningMoved(planner, partitions, leaves, returning),
       arrivals: arrivalsOf(planner, partitions, rowShape),
       router: routerOf(planner, partitions, rowShape),
       whole,
     },
     planner.scope,
   );
+}
+
+/** Made for the pairs of leaves between which rows do move. */
+function returningMoved(
+  planner: Planner,
+  { leaves }: PartitionTargets,
+  plans: readonly ModifyPlan[],
+  returning: Returning | undefined,
+): ((from: number, to: number) => RowMaker) | undefined {
+  if (returning?.leafOid === undefined) return undefined;
+  const made = new Map<string, RowMaker>();
+  return (from, to) => {
+    const plan = plans[from]!;
+    const { exprs } = returningIn(leaves[to]!, returning)!;
+    const scope = { ...planner.scope, shape0: plan.rules.shape, shape1: plan.options.input.shape };
+    const maker = made.get(`${from} ${to}`) ?? rowBuilder(plan.shape, exprs, scope);
+    made.set(`${from} ${to}`, maker);
+    return maker;
+  };
 }
 
 /** What inserts rows that an UPDATE has sent to another partition. */

@@ -252,10 +252,12 @@ function* sessionStatement(sql: SqlSession, s: Statement, text: string, sink: Re
       const d = new Definer(sql, text);
       if (sql.block.state !== 'block')
         throw fail('no_active_sql_transaction', 'LOCK TABLE can only be used in transaction blocks');
-      for (const { name } of s.tables) {
-        const table = d.table(name);
-        const got = yield* sql.engine.transaction.lockTable(table.oid, TABLE_LOCK_MODES[s.mode], s.nowait ? 1 : 0);
-        if (!got) throw fail('lock_not_available', `could not obtain lock on relation "${table.name}"`);
+      for (const { name, only } of s.tables) {
+        const named = d.table(name);
+        for (const table of only ? [named] : [named, ...d.catalog.descendantsOf(named.oid)]) {
+          const got = yield* sql.engine.transaction.lockTable(table.oid, TABLE_LOCK_MODES[s.mode], s.nowait ? 1 : 0);
+          if (!got) throw fail('lock_not_available', `could not obtain lock on relation "${table.name}"`);
+        }
       }
       sink.complete('LOCK TABLE');
       return true;
