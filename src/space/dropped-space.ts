@@ -50,7 +50,7 @@ export class DroppedSpace {
     if (catalog.locate(tree) < 0) return NEED;
     core.group.begin();
     for (const { first, last } of going) {
-      for (let p = first; p <= last; p++) core.cache.drop(p);
+      for (let p = first; p <= last; p++) core.cache.free(p);
       if (!isLast) space.owned.remove(last);
       this.#upward.giveUp(tree, first, last);
     }

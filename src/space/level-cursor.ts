@@ -3,8 +3,8 @@
  *
  *   next() ──> frame of the next page ── the caller reads it, at once ──> next() …
  *
- * Nothing of a page is kept between two calls but its number, its LSN and its last key (law 3): where the page is as it was,
- * its link leads on; else the tree is descended again by that key. What changes meanwhile may be seen before or after the
+ * Nothing of a page is kept between two calls but its number, its LSN and its last key (law 3): where the page is as it was and
+ * none was freed, its link leads on; else the tree is descended again by that key. What changes meanwhile may be seen before or after the
  * change; the walk always ends. Pages are read as a scan reads them, so they push out only each other.
  */
 import type { Task } from '../base/task.ts';
@@ -29,6 +29,7 @@ export class LevelCursor {
   readonly #key: Uint8Array;
   #keyBytes = -1;
   #lsn = 0;
+  #freed = 0;
   readonly #pace: Pace;
   #done = false;
 
@@ -60,6 +61,7 @@ export class LevelCursor {
     const view = cache.views[frame]!;
     this.pgno = cache.pgnoOf(frame);
     this.#lsn = readU64(view, PAGE_LSN_AT);
+    this.#freed = cache.freed;
     // The first key of a branch says nothing.
     const last = slotCount(view) - 1;
     if (last > 0 || (last === 0 && this.#level === 0))
@@ -73,6 +75,7 @@ export class LevelCursor {
     const here = cache.peek(this.pgno);
     const isSame =
       here >= 0 &&
+      cache.freed === this.#freed &&
       readU64(cache.views[here]!, PAGE_LSN_AT) === this.#lsn &&
       cache.views[here]!.getUint32(PAGE_TREE_AT, true) === this.#tree.id;
     let frame = isSame ? here : this.#descend();

@@ -138,7 +138,7 @@ export class SpaceAllocator implements PageAllocator {
 
   give(tree: Tree, pgno: number): void {
     const { parts, map, upward } = this.#open;
-    parts.core.cache.drop(pgno);
+    parts.core.cache.free(pgno);
     const space = tree.id === TREE_CATALOG ? map.root.space : (map.ownerOf(tree) ?? map.of(tree));
     if (space !== undefined) {
       upward.giveInto(space, pgno, pgno);

@@ -5,8 +5,8 @@
  *   linked    the last leaf is as it was delivered: the next one is its neighbour
  *   done      no more
  *
- * The scan holds no page between two calls. It remembers the delivered leaf by (page, LSN) and, for the case that this no
- * longer fits, the last key in the direction of the scan; so splits, merges, moves and evictions cannot make it lose or
+ * The scan holds no page between two calls. It remembers the delivered leaf by (page, LSN, pages freed since) and, for the case
+ * that this no longer fits, the last key in the direction of the scan; so splits, merges, moves and evictions cannot make it lose or
  * repeat a row (law 3). A row that its own statement moves ahead of the scan is invisible by its command number.
  */
 import { assert } from '../base/assert.ts';
@@ -57,6 +57,7 @@ export class TreeScan implements LeafScan {
   #inclusive = true;
   #pgno = 0;
   #lsn = 0;
+  #freed = 0;
 
   constructor(core: Core, trees: BTree, versions: RowVersions) {
     this.#core = core;
@@ -167,6 +168,7 @@ export class TreeScan implements LeafScan {
     const view = frame < 0 ? undefined : cache.views[frame]!;
     if (
       view === undefined ||
+      cache.freed !== this.#freed ||
       readU64(view, PAGE_LSN_AT) !== this.#lsn ||
       view.getUint32(PAGE_TREE_AT, true) !== tree.id
     ) {
@@ -210,6 +212,7 @@ export class TreeScan implements LeafScan {
     this.#inclusive = false;
     this.#pgno = cache.pgnoOf(frame);
     this.#lsn = readU64(view, PAGE_LSN_AT);
+    this.#freed = cache.freed;
     if (from >= to) {
       if (last) return this.#end();
       // An empty leaf, or one whose keys all lie before the position: its neighbour is looked at at once.

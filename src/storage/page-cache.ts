@@ -89,6 +89,8 @@ export class PageCache {
   reads = 0;
   readCalls = 0;
   writes = 0;
+  /** Pages that trees have given up: whoever remembers a page by its LSN and finds this changed looks for it anew. */
+  freed = 0;
 
   constructor(file: VfsFile, clock: Clock, log: LogFlush, fileId: Uint8Array, pageBytes: number, cacheBytes: number) {
     this.#file = file;
@@ -182,6 +184,15 @@ export class PageCache {
     this.#frames[pgno] = 0;
     this.#pgnos[frame] = 0;
     this.#free[this.#freeCount++] = frame;
+  }
+
+  /**
+   * Forgets a page that its tree gives up. The disk still has it as it was, LSN and all, and whoever asked for it before, or
+   * looks through the pages of an extent, brings it back in that form: so its LSN alone does not say that it is still in place.
+   */
+  free(pgno: number): void {
+    this.drop(pgno);
+    this.freed++;
   }
 
   /**

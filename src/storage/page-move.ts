@@ -50,7 +50,7 @@ export class PageMove {
     if (tree.root === pgno) return OK;
     const level = view.getUint8(PAGE_LEVEL_AT);
     const found = this.#findParent(tree, pgno, level, place);
-    const status = found === NONE ? this.#searchParent(tree, pgno, level, place) : found;
+    const status = found === KEYLESS ? this.#searchParent(tree, pgno, level, place) : found;
     if (status !== OK) return status;
     // Only now: a page that was freed still says whose it was, and its neighbours may be gone from the disk.
     for (const at of [PAGE_PREV_AT, PAGE_NEXT_AT]) {
@@ -76,7 +76,7 @@ export class PageMove {
     if (next !== 0) group.linkPrevious(cache.peek(next), to);
     if (place.parent === 0) setRoot(to);
     else this.#setChild(place, to);
-    cache.drop(pgno);
+    cache.free(pgno);
   }
 
   /** Two pages of one level, neither a root, change places. A group of its own, right after `locate` for both. */
@@ -123,10 +123,10 @@ export class PageMove {
     group.replaceNode(cache.peek(place.parent), place.slot, this.#child, 0, CHILD_BYTES);
   }
 
-  /** Goes down by a key that the page covers. NONE: it has no key to go by, or the way does not lead there. */
+  /** Goes down by a key that the page covers. NONE: the way does not lead there; KEYLESS: it has no key to go by. */
   #findParent(tree: Tree, pgno: number, level: number, place: PagePlace): number {
     const keyBytes = this.#coveredKey(pgno);
-    if (keyBytes < 0) return NONE;
+    if (keyBytes < 0) return KEYLESS;
     if (this.#btree.descend(tree, this.#key, keyBytes) < 0) return NEED;
     const depth = this.#btree.depth - level;
     if (depth < 1 || this.#btree.pgnos[depth] !== pgno) return NONE;
@@ -165,3 +165,5 @@ export class PageMove {
     }
   }
 }
+
+const KEYLESS = 92;
