@@ -1,0 +1,250 @@
+/**
+ * One simulated run: defragmentation step by step, with everybody else between two steps, and the power failing at each.
+ *
+ *   fill      rows in random order, most of which go again: sparse leaves in no order
+ *   run       writers, readers, checkpoint, background; beside them reorganize, the pass over all trees, shrink, trim
+ *   step      after each one the disk as a power cut would leave it now is opened, checked and compared with the model;
+ *             the run itself goes on
+ *   end       everybody ends, the file is closed, opened and compared once more
+ */
+import { ManualClock } from '../../src/base/clock.ts';
+import { Prng } from '../../src/base/prng.ts';
+import { runNow, type Task } from '../../src/base/task.ts';
+import { DefragmentPass, PASS_BEGIN } from '../../src/defrag/defragment-pass.ts';
+import { Reorganizer } from '../../src/defrag/reorganize.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import type { Vfs } from '../../src/io/vfs.ts';
+import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
+import { checkStore } from '../../src/storage/check.ts';
+import { NO_SPACE_HINTS, TREE_INDEX, TREE_TABLE, type TreeId } from '../../src/storage/contracts.ts';
+import { Model } from './model.ts';
+import { Schedule } from './schedule.ts';
+import {
+  holder,
+  housekeeper,
+  pointReader,
+  rangeReader,
+  type Scene,
+  survivors,
+  transaction,
+  Violation,
+  writer,
+} from './sessions.ts';
+import { SimClock, SimVfs } from './world.ts';
+
+const PATH = 'db/sim.extent';
+const PAGE_BYTES = 4096;
+const WRITERS = 3;
+/** Turns in which a run must end. */
+const TURNS_MAX = 200_000;
+
+/** What a run did. */
+export interface SimReport {
+  readonly steps: number;
+  readonly turns: number;
+  readonly crashes: number;
+  /** Snapshots whose rows were compared with the model. */
+  readonly compared: number;
+  /** Pages that one step looked at, and pages that it changed, at most. */
+  readonly pagesSeenMax: number;
+  readonly pagesChangedMax: number;
+  /** Names all turns in their order. */
+  readonly trace: number;
+}
+
+export class Simulation {
+  readonly seed: number;
+  readonly #prng: Prng;
+  readonly #disk = new MemoryVfs();
+  readonly #clock = new SimClock();
+  readonly #vfs: SimVfs;
+  readonly #schedule: Schedule;
+  #scene: Scene | undefined;
+  #defragmenting = 0;
+  readonly #seen = new Set<number>();
+  readonly #changed = new Set<number>();
+  #counts = { crashes: 0, pagesSeenMax: 0, pagesChangedMax: 0 };
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.#prng = new Prng(seed);
+    this.#vfs = new SimVfs(this.#disk);
+    this.#disk.holes = this.#prng.chance(0.8);
+    this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
+      beforeTurn: () => {
+        this.#seen.clear();
+        this.#changed.clear();
+        if (this.#prng.chance(0.1)) this.#open.file.store.parts.core.cache.evictClean();
+      },
+      onStep: () => this.#stepped(),
+    });
+  }
+
+  get #open(): Scene {
+    if (this.#scene === undefined) throw new Violation('nothing is open');
+    return this.#scene;
+  }
+
+  /** @throws {@link Violation}, or whatever the database throws where it must not. */
+  run(): SimReport {
+    const scene = this.#fill();
+    this.#watchPages(scene.file);
+    for (let w = 0; w < WRITERS; w++) this.#schedule.add(`writer ${w}`, writer(scene, w));
+    this.#schedule.add('points', pointReader(scene));
+    for (let r = 0; r < 3; r++) this.#schedule.add(`range ${r}`, rangeReader(scene));
+    this.#schedule.add('holder', holder(scene));
+    this.#schedule.add('housekeeper', housekeeper(scene));
+    this.#defragment('reorganize', this.#reorganizations());
+    this.#defragment('space', this.#spaceWork());
+    while (!this.#schedule.isDone) {
+      if (this.#defragmenting === 0) scene.over = true;
+      this.#schedule.turn();
+      if (this.#schedule.turns > TURNS_MAX) throw new Violation('the run does not end');
+    }
+    this.#end();
+    const { turns, steps, trace } = this.#schedule;
+    return { ...this.#counts, turns, steps, trace, compared: scene.compared };
+  }
+
+  /** A file with three trees full of holes. */
+  #fill(): Scene {
+    const prng = this.#prng;
+    const file = this.#openFile(this.#vfs, this.#clock, new Prng(prng.uint32()), prng.pick([1, 100, 400]));
+    const { store } = file;
+    const t = store.begin(1);
+    const make = (kind: typeof TREE_TABLE | typeof TREE_INDEX, parent: TreeId): TreeId => {
+      const hints = { ...NO_SPACE_HINTS, initialPages: prng.pick([0, 0, 4, 40]), flags: prng.pick([0, 1, 2]) };
+      return runNow(store.createTree(t, { kind, parent, fillPercent: prng.pick([70, 90, 100]), hints }));
+    };
+    const table = make(TREE_TABLE, 0);
+    const trees = [table, make(TREE_INDEX, table), make(TREE_TABLE, 0)];
+    runNow(t.commit());
+    const scene: Scene = {
+      prng,
+      file,
+      trees,
+      model: new Model(WRITERS, trees.length),
+      keys: prng.pick([20, 60, 120]),
+      valueBytesMax: prng.pick([40, 150, 400]),
+      compared: 0,
+      over: false,
+    };
+    this.#scene = scene;
+    for (let n = 0; n < scene.keys / 4; n++) runNow(transaction(scene, prng.below(WRITERS), 20));
+    if (prng.chance(0.5)) while (runNow(store.background()));
+    // Recovery then has little to replay: most of the time of a run goes into it.
+    if (prng.chance(0.8)) runNow(store.checkpoint());
+    return scene;
+  }
+
+  #openFile(vfs: Vfs, clock: ManualClock, prng: Prng, cachePages: number): DatabaseFile {
+    const cacheBytes = cachePages * PAGE_BYTES;
+    return runNow(openDatabaseFile({ vfs, clock, prng, path: PATH, pageBytes: PAGE_BYTES, cacheBytes }));
+  }
+
+  /** Notes which pages are looked at and changed; asked after each step. */
+  #watchPages({ store }: DatabaseFile): void {
+    const { cache } = store.parts.core;
+    const { frameOf, peek, markDirty } = cache;
+    cache.frameOf = (pgno) => {
+      this.#seen.add(pgno);
+      return frameOf.call(cache, pgno);
+    };
+    cache.peek = (pgno) => {
+      this.#seen.add(pgno);
+      return peek.call(cache, pgno);
+    };
+    cache.markDirty = (frame) => {
+      this.#changed.add(cache.pgnoOf(frame));
+      markDirty.call(cache, frame);
+    };
+  }
+
+  #defragment(name: string, work: Task<void>): void {
+    this.#defragmenting++;
+    const done = (): void => {
+      this.#defragmenting--;
+    };
+    function* counted(): Task<void> {
+      yield* work;
+      done();
+    }
+    this.#schedule.add(name, counted(), true);
+  }
+
+  *#reorganizations(): Task<void> {
+    const { prng, file, trees } = this.#open;
+    for (let n = 1 + prng.below(2); n > 0; n--) {
+      const pagesMax = prng.chance(0.2) ? prng.below(20) : undefined;
+      yield* new Reorganizer(file, prng.pick(trees), { lobCompaction: prng.chance(0.8), pagesMax }).run();
+    }
+  }
+
+  *#spaceWork(): Task<void> {
+    const { prng, file } = this.#open;
+    for (let n = 1 + prng.below(2); n > 0; n--) {
+      const what = prng.below(4);
+      if (what === 0) {
+        const target = prng.pick(['database', 'space trees'] as const);
+        yield* new DefragmentPass(
+          file,
+          target,
+          PASS_BEGIN,
+          () => prng.chance(0.02),
+          () => {},
+        ).run();
+      } else if (what === 1) yield* file.space.trimmer.trim();
+      else yield* file.shorten({ isOver: () => prng.chance(0.05) });
+    }
+  }
+
+  #stepped(): void {
+    const { steps } = this.#schedule;
+    this.#counts.pagesSeenMax = Math.max(this.#counts.pagesSeenMax, this.#seen.size);
+    this.#counts.pagesChangedMax = Math.max(this.#counts.pagesChangedMax, this.#changed.size);
+    this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
+  }
+
+  /** Opens what a power cut would leave now, and looks whether it is sound and holds what it must. */
+  #crash(prng: Prng, when: string): void {
+    this.#counts.crashes++;
+    const disk = this.#disk.afterPowerCut(prng);
+    try {
+      const file = this.#openFile(disk, new ManualClock(), prng, 1);
+      const scene = { ...this.#open, prng, file };
+      this.#sound(scene);
+      runNow(survivors(scene));
+      if (prng.chance(0.1)) this.#goOn(scene);
+    } catch (error) {
+      throw new Violation(`after a power cut at ${when}: ${String(error)}`, { cause: error });
+    }
+  }
+
+  /** What was interrupted is taken up again and changes nothing that anybody sees. */
+  #goOn(scene: Scene): void {
+    const { prng, file, trees } = scene;
+    runNow(new Reorganizer(file, prng.pick(trees), { lobCompaction: true }).run());
+    while (runNow(file.background()));
+    if (prng.chance(0.3)) runNow(file.shorten());
+    this.#sound(scene);
+    runNow(survivors(scene));
+  }
+
+  #sound({ file }: Scene): void {
+    const problems = runNow(checkStore(file.store, file.space.audit()));
+    if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
+  }
+
+  #end(): void {
+    const scene = this.#open;
+    const { file } = scene;
+    while (runNow(file.background()));
+    this.#sound(scene);
+    runNow(survivors(scene));
+    if (file.store.parts.core.versions.entries !== 0) throw new Violation('versions are left that nobody sees');
+    runNow(file.store.closing());
+    const again = this.#openFile(this.#disk, new ManualClock(), this.#prng, 400);
+    this.#sound({ ...scene, file: again });
+    runNow(survivors({ ...scene, file: again }));
+  }
+}
