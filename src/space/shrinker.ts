@@ -192,7 +192,7 @@ export class Shrinker {
     }
     if (map.root.filePages !== end) return undefined;
     parts.ceiling.page = tail.first;
-    const status = tail.space === undefined ? yield* this.#moveSmall(tail.tree) : yield* this.#movePages(tail);
+    const status = tail.space === undefined ? yield* this.#moveSmall(tail) : yield* this.#movePages(tail);
     if (status === OK) return undefined;
     this.#stuck = { page: tail.last, tree: tail.tree.id };
     return status === NOT_MOVABLE ? 'page_not_movable' : yield* this.#whyStuck(tail);
@@ -209,15 +209,20 @@ export class Shrinker {
     }
   }
 
-  *#moveSmall(tree: Tree): Task<number> {
+  /** While it waited, its tree may have been dropped, or got space trees: then the loop outside looks at the tail anew. */
+  #isAsFound({ tree, space }: Tail): boolean {
+    const { parts, map } = this.#open;
+    return parts.core.trees.get(tree.id) === tree && tree.state !== TREE_DROPPED && map.of(tree) === space;
+  }
+
+  *#moveSmall(tail: Tail): Task<number> {
     const { core } = this.#open.parts;
-    for (;;) {
-      const status = this.#relocation.moveSmall(tree);
-      // It got space trees: the loop outside looks at it anew.
-      if (status === NONE && this.#open.map.of(tree) !== undefined) return OK;
+    while (this.#isAsFound(tail)) {
+      const status = this.#relocation.moveSmall(tail.tree);
       if (status === NEED) yield core.need;
       else if (status !== NONE) return status;
     }
+    return OK;
   }
 
   *#movePages(tail: Tail): Task<number> {
@@ -226,6 +231,7 @@ export class Shrinker {
     const { space, first, last } = tail;
     if (space === undefined) return NOT_MOVABLE;
     for (let pgno = first, steps = 0; pgno <= last; ) {
+      if (!this.#isAsFound(tail)) return OK;
       const status = this.#relocation.movePage(space, pgno);
       if (status === NEED) yield core.need;
       else if (status === NO_TARGET) {
@@ -238,11 +244,12 @@ export class Shrinker {
       } else if (status !== NONE) return status;
     }
     if (space.owned === undefined) return OK;
-    for (;;) {
+    while (this.#isAsFound(tail)) {
       const status = this.#relocation.release(space, first, last);
       if (status === NEED) yield core.need;
-      else if (status === OK) return OK;
+      else if (status === OK) break;
     }
+    return OK;
   }
 
   /** Finds room below the ceiling: an extent for a tree; for the root, trimmed pages that can be used again. */
@@ -294,27 +301,31 @@ export class Shrinker {
       const primary = tree.view.getUint32(TREE_PRIMARY_AT, true);
       return primary >= first && primary <= last ? yield* this.#ownedExtent(tree, primary) : undefined;
     }
-    for (;;) {
+    while (this.#open.map.of(tree) === space) {
       const status = space.owned.find(first);
       if (status === NEED) yield this.#open.parts.core.need;
       else if (status === NONE || space.owned.first > last || space.owned.first < first) return undefined;
       else return { tree, space, first: space.owned.first, last: space.owned.last };
     }
+    return undefined;
   }
 
   *#ownedExtent(tree: Tree, pgno: number): Task<Tail | undefined> {
     const { parts, map } = this.#open;
+    // The walk over the trees waits now and then; one that is gone meanwhile owns nothing.
+    if (parts.core.trees.get(tree.id) !== tree) return undefined;
     const space = map.of(tree);
     if (space?.owned === undefined) {
       const first = tree.view.getUint32(TREE_PRIMARY_AT, true);
       const last = first + tree.view.getUint32(TREE_PRIMARY_PAGES_AT, true) - 1;
       return first <= pgno && pgno <= last ? { tree, space: undefined, first, last } : undefined;
     }
-    for (;;) {
+    while (map.of(tree) === space) {
       const status = space.owned.find(pgno);
       if (status === NEED) yield parts.core.need;
       else if (status === NONE || space.owned.first > pgno) return undefined;
       else return { tree, space, first: space.owned.first, last: space.owned.last };
     }
+    return undefined;
   }
 }

@@ -8,7 +8,17 @@
 import type { Prng } from '../../src/base/prng.ts';
 import type { Task } from '../../src/base/task.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
-import { type KeyBound, NEED, OK, type Snapshot, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
+import {
+  type KeyBound,
+  NEED,
+  NO_SPACE_HINTS,
+  OK,
+  type Snapshot,
+  TREE_INDEX,
+  TREE_TABLE,
+  type Transaction,
+  type TreeId,
+} from '../../src/storage/contracts.ts';
 import { makeRow } from '../../src/storage/row-versions.ts';
 import type { FileStore } from '../../src/storage/store.ts';
 import { sliceRequest } from '../../src/storage/transactions.ts';
@@ -28,6 +38,8 @@ export interface Scene {
   /** Keys of a writer and tree: `<0 … keys−1>-<writer>`. */
   readonly keys: number;
   readonly valueBytesMax: number;
+  /** Trees that somebody makes and drops; the last one may still be there. */
+  readonly passing: TreeId[];
   /** Snapshots compared so far, and rows read for it. */
   compared: number;
   over: boolean;
@@ -241,7 +253,8 @@ function* scanRange(scene: Scene, tree: TreeId, snapshot: Snapshot, range: Range
         scan.park(slot, true);
         break;
       }
-      yield* pauses(scene, rest);
+      // Now and then a cursor stays where it is while a whole tree is reorganized.
+      yield* pauses(scene, prng.chance(0.08) ? 120 : rest);
     }
   } finally {
     scan.close();
@@ -257,6 +270,49 @@ function boundOf(key: string | undefined, inclusive: boolean): KeyBound | undefi
 
 function textOf(bytes: Uint8Array, start: number, length: number): string {
   return decoder.decode(bytes.subarray(start, start + length));
+}
+
+/** Makes trees with rows and long values, and drops them: the pages that they had are soon somebody else's. */
+export function* definer(scene: Scene): Task<void> {
+  const { prng, file } = scene;
+  const { store } = file;
+  while (!scene.over) {
+    const t = store.begin(400);
+    const parent = prng.chance(0.5) ? 0 : (scene.trees[0] ?? 0);
+    const kind = parent === 0 ? TREE_TABLE : TREE_INDEX;
+    const flags = prng.pick([0, 1]);
+    const hints = { ...NO_SPACE_HINTS, initialPages: prng.pick([0, 4, 16]), flags };
+    const tree = yield* store.createTree(t, { kind, parent, fillPercent: 90, hints });
+    const rows = Array.from({ length: prng.below(60) }, (_, i) => encoder.encode(String(i * 7919).padStart(9, '0')));
+    for (const key of rows) {
+      const record = encoder.encode(yield* newRecord(scene, t, tree));
+      yield* attempt(store, () => store.insert(t, tree, key, key.length, record, 0, record.length));
+      if (prng.chance(0.1)) yield sliceRequest(store.parts.core);
+    }
+    if (prng.chance(0.2)) {
+      yield* t.rollback();
+      continue;
+    }
+    yield* t.commit();
+    yield* thinOut(scene, tree, rows);
+    yield* pauses(scene, 30);
+    const u = store.begin(400);
+    yield* store.dropTree(u, tree);
+    yield* u.commit();
+    yield* pauses(scene, 10);
+  }
+}
+
+/** Most rows of a tree go, so that it is worth reorganizing; meanwhile it is offered for that. */
+function* thinOut(scene: Scene, tree: TreeId, keys: readonly Uint8Array[]): Task<void> {
+  const { prng, file } = scene;
+  scene.passing.push(tree);
+  const t = file.store.begin(400);
+  for (const key of keys) {
+    if (prng.chance(0.3)) continue;
+    yield* attempt(file.store, () => file.store.remove(t, tree, key, key.length, undefined));
+  }
+  yield* t.commit();
 }
 
 /** What the engine does when nobody else wants to work, and a checkpoint now and then. */

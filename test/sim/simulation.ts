@@ -17,9 +17,11 @@ import type { Vfs } from '../../src/io/vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { NO_SPACE_HINTS, TREE_INDEX, TREE_TABLE, type TreeId } from '../../src/storage/contracts.ts';
+import { TREE_LIVE } from '../../src/storage/layout.ts';
 import { Model } from './model.ts';
 import { Schedule } from './schedule.ts';
 import {
+  definer,
   holder,
   housekeeper,
   pointReader,
@@ -54,27 +56,33 @@ export interface SimReport {
 
 export class Simulation {
   readonly seed: number;
+  readonly #powerCuts: boolean;
   readonly #prng: Prng;
   readonly #disk = new MemoryVfs();
   readonly #clock = new SimClock();
   readonly #vfs: SimVfs;
   readonly #schedule: Schedule;
+  /** Share of the turns before which everything clean leaves the cache. */
+  readonly #evicting: number;
   #scene: Scene | undefined;
   #defragmenting = 0;
   readonly #seen = new Set<number>();
   readonly #changed = new Set<number>();
   #counts = { crashes: 0, pagesSeenMax: 0, pagesChangedMax: 0 };
 
-  constructor(seed: number) {
+  /** @param powerCuts - false: only the sessions run; some forty times as fast. */
+  constructor(seed: number, powerCuts = true) {
     this.seed = seed;
+    this.#powerCuts = powerCuts;
     this.#prng = new Prng(seed);
     this.#vfs = new SimVfs(this.#disk);
+    this.#evicting = this.#prng.pick([0.01, 0.04, 0.1]);
     this.#disk.holes = this.#prng.chance(0.8);
     this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
       beforeTurn: () => {
         this.#seen.clear();
         this.#changed.clear();
-        if (this.#prng.chance(0.1)) this.#open.file.store.parts.core.cache.evictClean();
+        if (this.#prng.chance(this.#evicting)) this.#open.file.store.parts.core.cache.evictClean();
       },
       onStep: () => this.#stepped(),
     });
@@ -93,6 +101,7 @@ export class Simulation {
     this.#schedule.add('points', pointReader(scene));
     for (let r = 0; r < 3; r++) this.#schedule.add(`range ${r}`, rangeReader(scene));
     this.#schedule.add('holder', holder(scene));
+    if (this.#prng.chance(0.5)) this.#schedule.add('definer', definer(scene));
     this.#schedule.add('housekeeper', housekeeper(scene));
     this.#defragment('reorganize', this.#reorganizations());
     this.#defragment('space', this.#spaceWork());
@@ -126,6 +135,7 @@ export class Simulation {
       model: new Model(WRITERS, trees.length),
       keys: prng.pick([20, 60, 120]),
       valueBytesMax: prng.pick([40, 150, 400]),
+      passing: [],
       compared: 0,
       over: false,
     };
@@ -176,7 +186,9 @@ export class Simulation {
     const { prng, file, trees } = this.#open;
     for (let n = 1 + prng.below(2); n > 0; n--) {
       const pagesMax = prng.chance(0.2) ? prng.below(20) : undefined;
-      yield* new Reorganizer(file, prng.pick(trees), { lobCompaction: prng.chance(0.8), pagesMax }).run();
+      const passing = passingOf(this.#open);
+      const tree = passing !== undefined && prng.chance(0.5) ? passing : prng.pick(trees);
+      yield* new Reorganizer(file, tree, { lobCompaction: prng.chance(0.8), pagesMax }).run();
     }
   }
 
@@ -202,7 +214,7 @@ export class Simulation {
     const { steps } = this.#schedule;
     this.#counts.pagesSeenMax = Math.max(this.#counts.pagesSeenMax, this.#seen.size);
     this.#counts.pagesChangedMax = Math.max(this.#counts.pagesChangedMax, this.#changed.size);
-    this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
+    if (this.#powerCuts) this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
   }
 
   /** Opens what a power cut would leave now, and looks whether it is sound and holds what it must. */
@@ -247,4 +259,10 @@ export class Simulation {
     this.#sound({ ...scene, file: again });
     runNow(survivors({ ...scene, file: again }));
   }
+}
+
+/** The last tree of those that come and go, if it is there. */
+function passingOf({ file, passing }: Scene): TreeId | undefined {
+  const last = passing[passing.length - 1];
+  return last !== undefined && file.store.parts.core.trees.get(last)?.state === TREE_LIVE ? last : undefined;
 }

@@ -1,0 +1,67 @@
+/** What happens to a tree while a shrink that is about to move it waits for a page. */
+import { expect, test } from 'vitest';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import type { DatabaseFile } from '../../src/space/open-database-file.ts';
+import { look, type TextTree } from '../storage/open.ts';
+import { check, dropTree, fill, makeTree, NO_HINTS, open, settle } from './open.ts';
+
+/** A file whose last trees have room further down, of so many rows each. */
+function fileWithTail(tailRows: number): { file: DatabaseFile; tail: TextTree } {
+  const file = open(new MemoryVfs());
+  const goes = makeTree(file);
+  fill(file, goes, 0, 400);
+  const tail = makeTree(file, 0, { ...NO_HINTS, initialPages: 16 });
+  fill(file, tail, 0, tailRows);
+  dropTree(file, goes);
+  settle(file);
+  return { file, tail };
+}
+
+/** Shortens the file; `act` comes before the step with this number. @returns false when there were not so many steps. */
+function shorten(file: DatabaseFile, at: number, act: () => void): boolean {
+  const task = file.shorten();
+  let steps = 0;
+  for (let step = task.next(); step.done !== true; step = task.next()) {
+    // The steps just before it find nothing in the cache, so what it comes between is an attempt and the next one.
+    if (steps >= at - 4 && steps <= at) evict(file);
+    step.value.answerNow();
+    if (steps++ === at) act();
+  }
+  return steps > at;
+}
+
+function evict({ store }: DatabaseFile): void {
+  const { log, cache } = store.parts.core;
+  log.flushNow();
+  while (cache.writeDirty(1000) > 0);
+  cache.evictClean();
+}
+
+test.each([
+  ['small', 6],
+  ['large', 80],
+] as const)('a %s tree that grows keeps its rows', (_, rows) => {
+  for (let at = 0, acted = true; acted; at++) {
+    const { file, tail } = fileWithTail(rows);
+    acted = shorten(file, at, () => fill(file, tail, rows, rows + 60));
+    check(file);
+    expect(look(file.store, (s) => tail.all(s)).length, `step ${at}`).toBe(acted ? rows + 60 : rows);
+  }
+});
+
+test.each([
+  ['small', 6],
+  ['large', 80],
+] as const)('a %s tree that is dropped goes', (_, rows) => {
+  for (let at = 0, acted = true; acted; at++) {
+    const { file, tail } = fileWithTail(rows);
+    acted = shorten(file, at, () => {
+      dropTree(file, tail);
+      settle(file);
+      // What it had is somebody else's already.
+      fill(file, makeTree(file), 0, 30);
+    });
+    settle(file);
+    check(file);
+  }
+});
