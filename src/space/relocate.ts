@@ -22,6 +22,7 @@ import {
   TREE_RESERVE_AT,
   TREE_RESERVE_SLOTS,
 } from '../storage/layout.ts';
+import { PAGE_GOOD } from '../storage/page-cache.ts';
 import { PageMove, type PagePlace } from '../storage/page-move.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -69,7 +70,6 @@ export class Relocation {
     if (ready !== OK) return ready;
     const slot = reserveSlot(owner, pgno);
     const tree = slot < 0 ? this.#treeOf(space, pgno) : owner;
-    if (tree === NEED) return NEED;
     if (tree === undefined) return NOT_MOVABLE;
     if (slot < 0) {
       const located = this.#move.locate(tree, pgno, this.#place);
@@ -156,14 +156,11 @@ export class Relocation {
   }
 
   /** The tree that a page in use belongs to: the owner's own or one of its space trees; at the root also the tree catalog. */
-  #treeOf(space: Space, pgno: number): Tree | undefined | typeof NEED {
+  #treeOf(space: Space, pgno: number): Tree | undefined {
     const { core } = this.#open.parts;
-    const frame = core.cache.frameOf(pgno);
-    if (frame < 0) {
-      core.wantPage(pgno);
-      return NEED;
-    }
-    const id = core.cache.views[frame]!.getUint32(PAGE_TREE_AT, true);
+    // It may have become another tree's while the caller waited, and then it may never have been written.
+    if (core.cache.loadAny(pgno) !== PAGE_GOOD) return undefined;
+    const id = core.cache.views[core.cache.peek(pgno)]!.getUint32(PAGE_TREE_AT, true);
     const isRoot = space.owned === undefined;
     if (id === space.available.tree.id) return space.available.tree;
     if (isRoot) return id === TREE_CATALOG ? core.tree(TREE_CATALOG) : undefined;

@@ -194,6 +194,8 @@ export class Shrinker {
     parts.ceiling.page = tail.first;
     const status = tail.space === undefined ? yield* this.#moveSmall(tail) : yield* this.#movePages(tail);
     if (status === OK) return undefined;
+    // A page that cannot be moved may have become another tree's meanwhile: then that one's extent is the tail.
+    if (status === NOT_MOVABLE && !(yield* this.#isStillTail(tail, end - 1))) return undefined;
     this.#stuck = { page: tail.last, tree: tail.tree.id };
     return status === NOT_MOVABLE ? 'page_not_movable' : yield* this.#whyStuck(tail);
   }
@@ -282,6 +284,12 @@ export class Shrinker {
       if (found.tree.id === ROOT_TREE || tree.parent === found.tree.id) found = own;
     }
     return found;
+  }
+
+  *#isStillTail({ tree, first }: Tail, pgno: number): Task<boolean> {
+    const whole = yield* this.#tailOf(pgno);
+    const now = whole === BUSY ? BUSY : yield* this.#lentInside(whole);
+    return now !== BUSY && now.tree === tree && now.first === first;
   }
 
   /** What a child has inside an extent goes before the rest of it. */

@@ -76,7 +76,7 @@ export class Simulation {
     this.#powerCuts = powerCuts;
     this.#prng = new Prng(seed);
     this.#vfs = new SimVfs(this.#disk);
-    this.#evicting = this.#prng.pick([0.01, 0.04, 0.1]);
+    this.#evicting = this.#prng.pick([0.01, 0.03, 0.06]);
     this.#disk.holes = this.#prng.chance(0.8);
     this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
       beforeTurn: () => {

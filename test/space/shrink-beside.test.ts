@@ -2,8 +2,10 @@
 import { expect, test } from 'vitest';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
-import { look, type TextTree } from '../storage/open.ts';
-import { check, dropTree, fill, makeTree, NO_HINTS, open, settle } from './open.ts';
+import { NOT_MOVABLE, Relocation } from '../../src/space/relocate.ts';
+import { HINT_UTILIZE_PARENT_SPACE, TREE_INDEX } from '../../src/storage/contracts.ts';
+import { attempt, commit, look, type TextTree } from '../storage/open.ts';
+import { check, dropTree, fill, keyOf, leaves, makeTree, NO_HINTS, open, settle } from './open.ts';
 
 /** A file whose last trees have room further down, of so many rows each. */
 function fileWithTail(tailRows: number): { file: DatabaseFile; tail: TextTree } {
@@ -50,18 +52,42 @@ test.each([
 });
 
 test.each([
-  ['small', 6],
-  ['large', 80],
-] as const)('a %s tree that is dropped goes', (_, rows) => {
+  ['small', 6, 0],
+  ['large', 80, 0],
+  ['small', 6, 40],
+  ['large', 80, 40],
+] as const)('a %s tree that is dropped goes (%i rows, next tree with %i pages)', (_, rows, initialPages) => {
   for (let at = 0, acted = true; acted; at++) {
     const { file, tail } = fileWithTail(rows);
     acted = shorten(file, at, () => {
       dropTree(file, tail);
       settle(file);
-      // What it had is somebody else's already.
-      fill(file, makeTree(file), 0, 30);
+      // What it had is somebody else's already; with many pages, most of them were never written.
+      fill(file, makeTree(file, 0, { ...NO_HINTS, initialPages }), 0, 30);
     });
     settle(file);
     check(file);
   }
+});
+
+test('a tree that lends pages of an extent which is being emptied keeps the rest', () => {
+  for (let at = 0, acted = true; acted; at++) {
+    const { file, tail } = fileWithTail(80);
+    commit(file.store, (t) => {
+      for (let i = 0; i < 80; i++) if (i % 10 > 2) tail.remove(t, keyOf(i));
+    });
+    settle(file);
+    const hints = { ...NO_HINTS, initialPages: 6, flags: HINT_UTILIZE_PARENT_SPACE };
+    acted = shorten(file, at, () => makeTree(file, tail.tree, hints, TREE_INDEX));
+    check(file);
+    expect(look(file.store, (s) => tail.all(s)).length, `step ${at}`).toBe(24);
+  }
+});
+
+test('a page that became another tree\'s, and was never written, is not the root\'s to move', () => {
+  const file = open(new MemoryVfs());
+  const tree = makeTree(file, 0, { ...NO_HINTS, initialPages: 16 });
+  const page = leaves(file, tree.tree)[0]!.pgno + 10;
+  const relocation = new Relocation(file.space.opened);
+  expect(attempt(file.store, () => relocation.movePage(file.space.root.space, page))).toBe(NOT_MOVABLE);
 });
