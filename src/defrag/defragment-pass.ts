@@ -67,7 +67,11 @@ export class DefragmentPass {
   }
 
   /** @returns true when the pass came to the end of the database. */
-  *run(): Task<boolean> {
+  run(): Task<boolean> {
+    return this.#file.steps.watch(this.#run());
+  }
+
+  *#run(): Task<boolean> {
     const { core } = this.#file.store.parts;
     if (this.position.tree <= ROOT_TREE && !(yield* this.#spaceTrees(core.tree(ROOT_TREE)))) return false;
     for (let id = Math.max(CATALOG_TREE, this.position.tree); ; ) {

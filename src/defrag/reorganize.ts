@@ -82,7 +82,11 @@ export class Reorganizer {
     this.#began = file.store.parts.core.clock.monotonicMs();
   }
 
-  *run(): Task<ReorganizeReport> {
+  run(): Task<ReorganizeReport> {
+    return this.#file.steps.watch(this.#run());
+  }
+
+  *#run(): Task<ReorganizeReport> {
     const leaves = Math.max(1, this.#tree.leaves);
     this.#total = 2 * leaves;
     let stop = this.#stop();

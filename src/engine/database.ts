@@ -79,7 +79,7 @@ export class Database {
     this.store = store;
     this.clock = clock;
     this.prng = prng;
-    this.scheduler = new Scheduler(clock);
+    this.scheduler = new Scheduler(clock, file.steps);
     this.oids = new OidSource(store);
     this.rowIds = new RowIds(store);
     this.sequences = new Sequences(store);

@@ -288,12 +288,13 @@ export class Maintenance {
   }
 
   *#slide(tree: Tree, compactor: WindowCompactor, visited: () => void): Task<void> {
-    yield* slideWindow(this.#file.store.parts, compactor, tree, tree.fillPercent, {
+    const slide = slideWindow(this.#file.store.parts, compactor, tree, tree.fillPercent, {
       from: new Uint8Array(0),
       isOver: () => tree.state !== TREE_LIVE,
       stepped: (_key, isVisit) => {
         if (isVisit) visited();
       },
     });
+    yield* this.#file.steps.watch(slide);
   }
 }

@@ -11,6 +11,7 @@
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import { REQUEST_SLICE, type Request, type Task } from '../base/task.ts';
+import type { StepWatch } from '../space/step-watch.ts';
 
 /** A task gives way after this long. */
 export const SLICE_MS = 2;
@@ -44,13 +45,16 @@ export class Running {
 
 export class Scheduler {
   readonly clock: Clock;
+  readonly #steps: StepWatch | undefined;
   #sliceEnds = 0;
   /** Stretches that lasted longer than allowed, and the longest. */
   overruns = 0;
   longestMs = 0;
 
-  constructor(clock: Clock) {
+  /** @param steps - told of waits for steps of defragmentation. */
+  constructor(clock: Clock, steps?: StepWatch) {
     this.clock = clock;
+    this.#steps = steps;
   }
 
   /** True when the running task should yield {@link slice}. Asks the clock: call it every few thousand work units. */
@@ -89,6 +93,7 @@ export class Scheduler {
     const advance = (error?: unknown): void => {
       const began = this.clock.monotonicMs();
       this.#sliceEnds = began + SLICE_MS;
+      const stepsBegan = this.#steps?.steps;
       let step: IteratorResult<Request, T>;
       try {
         const thrown = error ?? running.cancelled;
@@ -104,7 +109,11 @@ export class Scheduler {
         done(step.value);
         return;
       }
+      // A task that defragments itself does not wait for it.
+      const watch = step.value.kind === REQUEST_SLICE && this.#steps?.steps === stepsBegan ? this.#steps : undefined;
+      const [steps, stepsMs] = [watch?.steps ?? 0, watch?.totalMs ?? 0];
       const giveUp = step.value.start((problem) => {
+        watch?.waited(steps, stepsMs);
         running.waiting(undefined, undefined);
         advance(problem);
       });

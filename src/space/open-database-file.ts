@@ -9,6 +9,7 @@ import { openingStore, type StoreOptions } from '../storage/open-store.ts';
 import type { FileStore } from '../storage/store.ts';
 import { Shrinker, type ShrinkOptions, type ShrinkReport } from './shrinker.ts';
 import { SpaceAllocator } from './space-allocator.ts';
+import { StepWatch } from './step-watch.ts';
 import { refill } from './tree-space.ts';
 
 /** A file that is made longer on request grows by multiples of so many pages. */
@@ -31,6 +32,8 @@ export class DatabaseFile {
   readonly store: FileStore;
   readonly space: SpaceAllocator;
   readonly path: string;
+  /** How long steps of defragmentation take: whoever runs them has them watched. */
+  readonly steps: StepWatch;
   readonly #options: DatabaseFileOptions;
   #shrink: ShrinkMode | undefined;
   readonly #shrinker: Shrinker;
@@ -41,6 +44,7 @@ export class DatabaseFile {
     this.path = options.path;
     this.store = store;
     this.space = space;
+    this.steps = new StepWatch(options.clock);
     this.#shrinker = new Shrinker(space.opened, () => store.background());
   }
 
@@ -53,7 +57,7 @@ export class DatabaseFile {
 
   /** Makes the file shorter: pages move to the front, the tail is cut off. */
   shorten(options: ShrinkOptions = {}): Task<ShrinkReport> {
-    return this.#shrinker.shrink(options);
+    return this.steps.watch(this.#shrinker.shrink(options));
   }
 
   /** Bytes of the file, header and shadow included. */

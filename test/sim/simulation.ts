@@ -155,14 +155,22 @@ export class Simulation {
   /** Notes which pages are looked at and changed; asked after each step. */
   #watchPages({ store }: DatabaseFile): void {
     const { cache } = store.parts.core;
-    const { frameOf, peek, markDirty } = cache;
+    const { frameOf, peek, markDirty, ensureFree } = cache;
+    let making = false;
     cache.frameOf = (pgno) => {
       this.#seen.add(pgno);
       return frameOf.call(cache, pgno);
     };
     cache.peek = (pgno) => {
-      this.#seen.add(pgno);
+      if (!making) this.#seen.add(pgno);
       return peek.call(cache, pgno);
+    };
+    // What leaves the cache to make room is not looked at.
+    cache.ensureFree = (wanted) => {
+      making = true;
+      const enough = ensureFree.call(cache, wanted);
+      making = false;
+      return enough;
     };
     cache.markDirty = (frame) => {
       this.#changed.add(cache.pgnoOf(frame));

@@ -84,7 +84,7 @@ test('a tree that lends pages of an extent which is being emptied keeps the rest
   }
 });
 
-test('a page that became another tree\'s, and was never written, is not the root\'s to move', () => {
+test("a page that became another tree's, and was never written, is not the root's to move", () => {
   const file = open(new MemoryVfs());
   const tree = makeTree(file, 0, { ...NO_HINTS, initialPages: 16 });
   const page = leaves(file, tree.tree)[0]!.pgno + 10;

@@ -16,6 +16,7 @@ import { PROGRESS_RELATIONS, progressViews } from './progress-views.ts';
 import { registryCatalogs } from './registry-catalogs.ts';
 import { serverViews } from './server-views.ts';
 import { SPACE_RELATIONS, spaceViews } from './space-views.ts';
+import { STEP_RELATIONS, stepViews } from './step-views.ts';
 
 let views: readonly ViewDefinition[] | undefined;
 let byName: ReadonlyMap<string, ViewDefinition> = new Map();
@@ -31,9 +32,10 @@ export function allViews(): readonly ViewDefinition[] {
       ...serverViews(),
       ...informationSchema(),
       ...progressViews(),
+      ...stepViews(),
     ]);
     const gatherers = new Map([...spaceViews(), ...historyViews()]);
-    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS, ...HISTORY_RELATIONS].map((line) =>
+    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS, ...HISTORY_RELATIONS, ...STEP_RELATIONS].map((line) =>
       definitionOf(line, makers, gatherers),
     );
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
