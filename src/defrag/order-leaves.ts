@@ -26,9 +26,12 @@ import { PageMove, type PagePlace } from '../storage/page-move.ts';
 import type { StoreParts } from '../storage/store.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
+import { PageSet } from './page-set.ts';
 
 /** The cursor has passed the last leaf, or there are no places left. */
 export const END = 2;
+/** Places that one step looks at: those that are not to be had, because they are others' now, are skipped. */
+const PLACES_PER_STEP = 16;
 
 export class LeafOrderer {
   readonly #parts: StoreParts;
@@ -36,7 +39,8 @@ export class LeafOrderer {
   readonly #move: PageMove;
   readonly #placeA: PagePlace = { parent: 0, slot: 0 };
   readonly #placeB: PagePlace = { parent: 0, slot: 0 };
-  #places: Int32Array = new Int32Array(0);
+  #places = new PageSet();
+  /** The next place is not below this page. */
   #at = 0;
   /** Where the next step goes on. */
   cursor: Uint8Array = new Uint8Array(0);
@@ -52,23 +56,17 @@ export class LeafOrderer {
     this.#move = new PageMove(parts.core, parts.btree);
   }
 
-  /** Places still to be looked at, for progress. */
-  get remaining(): number {
-    return this.#places.length - this.#at;
-  }
-
   /** Reads the plan. @returns the number of leaves. */
   *plan(tree: Tree): Task<number> {
-    const pages: number[] = yield* this.#leafPages(tree);
-    const leaves = pages.length;
+    this.#places = new PageSet();
+    this.#at = 0;
+    this.cursor = new Uint8Array(0);
+    const leaves = yield* this.#leafPages(tree);
     const available = yield* listExtents(this.#open, tree, 'available');
     for (let i = 0; i < available.length; i += 3) {
       if (available[i + 2] !== EXTENT_AT_HAND) continue;
-      for (let p = 0; p < available[i + 1]!; p++) pages.push(available[i]! + p);
+      for (let p = 0; p < available[i + 1]!; p++) this.#places.add(available[i]! + p);
     }
-    this.#places = Int32Array.from(pages).sort();
-    this.#at = 0;
-    this.cursor = new Uint8Array(0);
     return leaves;
   }
 
@@ -81,18 +79,19 @@ export class LeafOrderer {
     if (btree.depth === 0) return END;
     const next = btree.separatorAfter();
     const pgno = core.cache.pgnoOf(leaf);
-    for (; this.#at < this.#places.length; this.#at++) {
-      const place = this.#places[this.#at]!;
+    for (let looked = 0; looked < PLACES_PER_STEP; looked++) {
+      const place = this.#places.next(this.#at);
+      if (place < 0) return END;
       const status = place === pgno ? OK : this.#put(tree, pgno, place);
       if (status === NEED) return NEED;
-      if (status === NONE) continue;
       if (status === AGAIN) return OK;
-      this.#at++;
+      this.#at = place + 1;
+      if (status === NONE) continue;
       if (next === undefined) return END;
       this.cursor = next;
       return OK;
     }
-    return END;
+    return OK;
   }
 
   /** Brings a leaf to a place: OK, NONE (the place is not to be had), AGAIN (some room was made), NEED. */
@@ -104,6 +103,10 @@ export class LeafOrderer {
     if (space !== undefined && free === OK && space.available.first <= place) {
       return space.available.state === EXTENT_AT_HAND ? this.#moveTo(tree, space, pgno, place) : NONE;
     }
+    const owned = space?.owned?.find(place) ?? OK;
+    if (owned === NEED) return NEED;
+    // An extent that went up is somebody else's by now.
+    if (space?.owned !== undefined && (owned !== OK || space.owned.first > place)) return NONE;
     // What is free in a bitmap, or put aside for the space trees, may never have been written: the page may be blank.
     if (core.cache.loadAny(place) !== PAGE_GOOD) return NONE;
     return this.#swapWith(tree, pgno, place);
@@ -162,10 +165,10 @@ export class LeafOrderer {
     return OK;
   }
 
-  /** Pages of the leaves in the order of keys, read from the branches above them. */
-  *#leafPages(tree: Tree): Task<number[]> {
+  /** Notes the pages of the leaves, read from the branches above them. @returns how many there are. */
+  *#leafPages(tree: Tree): Task<number> {
     const { core, btree } = this.#parts;
-    const pages: number[] = [];
+    let leaves = 0;
     let key: Uint8Array | undefined = new Uint8Array(0);
     while (key !== undefined) {
       const frame = btree.descendToLevelOf(tree, key, 1);
@@ -174,13 +177,14 @@ export class LeafOrderer {
         continue;
       }
       const view = core.cache.views[frame]!;
-      if (view.getUint8(PAGE_LEVEL_AT) === 0) return [core.cache.pgnoOf(frame)];
-      for (let slot = 0; slot < slotCount(view); slot++) pages.push(childAt(view, slot));
+      // A single leaf is the root, which stays where it is.
+      if (view.getUint8(PAGE_LEVEL_AT) === 0) return 1;
+      for (let slot = 0; slot < slotCount(view); slot++, leaves++) this.#places.add(childAt(view, slot));
       if (view.getUint32(PAGE_NEXT_AT, true) === 0) break;
       key = btree.separatorAfter();
       yield sliceRequest(core);
     }
-    return pages;
+    return leaves;
   }
 }
 

@@ -16,6 +16,7 @@ import {
   TREE_PRIMARY_PAGES_AT,
   TREE_RESERVE_SLOTS,
 } from '../storage/layout.ts';
+import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
 import { SMALL_PAGES_MAX } from './extent-source.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -25,6 +26,8 @@ export type ExtentKind = 'owned' | 'available';
 
 /** Numbers per extent in the lists below: first page, pages, state. */
 export const EXTENT_FIELDS = 3;
+/** Extents listed between two chances for others. */
+const EXTENTS_PER_SLICE = 256;
 
 /** The extents of a tree as triples (first page, pages, state), in the order of the file; a bitmap's free pages are runs. */
 export function* listExtents({ parts, map }: OpenSpace, tree: Tree, which: ExtentKind): Task<number[]> {
@@ -47,6 +50,10 @@ export function* listExtents({ parts, map }: OpenSpace, tree: Tree, which: Exten
     else {
       list.push(extents.first, extents.pages, extents.state);
       from = extents.last + 1;
+      if (list.length % (EXTENTS_PER_SLICE * EXTENT_FIELDS) !== 0) continue;
+      yield sliceRequest(parts.core);
+      // A tree that was dropped meanwhile has no more.
+      if (map.of(tree) !== space) return list;
     }
   }
 }

@@ -80,9 +80,9 @@ export class Simulation {
     this.#disk.holes = this.#prng.chance(0.8);
     this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
       beforeTurn: () => {
+        if (this.#prng.chance(this.#evicting)) this.#open.file.store.parts.core.cache.evictClean();
         this.#seen.clear();
         this.#changed.clear();
-        if (this.#prng.chance(this.#evicting)) this.#open.file.store.parts.core.cache.evictClean();
       },
       onStep: () => this.#stepped(),
     });
