@@ -32,7 +32,7 @@ test.each<[number[], number, number, number]>([
   [[10, 11, 13, 14], 0, 2, 2],
   [[14, 13, 12, 11], 75, 4, 1],
   [[20], 0, 1, 1],
-])('leaves %j: fragmentation %d, fragments %d, pages in each %d', (pages, percent, fragments, size) => {
+])('R47: leaves %j: fragmentation %d, fragments %d, pages in each %d', (pages, percent, fragments, size) => {
   const file = open(new MemoryVfs());
   const order = orderOf(pages);
   expect((100 * runNow(order.outOfOrder(core(file)))) / order.count).toBe(percent);
@@ -84,7 +84,7 @@ function filled(file: DatabaseFile, rows: number): TextTree {
   return tree;
 }
 
-test('limited reads the pages above the leaves and no leaf', () => {
+test('R46: limited reads the pages above the leaves and no leaf', () => {
   const file = open(new MemoryVfs());
   const tree = filled(file, 3000);
   const branches: number[] = [];
@@ -111,7 +111,7 @@ test('limited reads the pages above the leaves and no leaf', () => {
   expect(detailed.levels[0]?.fragments).toBeGreaterThan(1);
 });
 
-test('detailed tells of each level what its pages hold', () => {
+test('R46: detailed tells of each level what its pages hold', () => {
   const file = open(new MemoryVfs());
   const tree = filled(file, 2000);
   const pages: number[] = [];
@@ -165,7 +165,7 @@ test('a tree of one page, and one that is empty', () => {
   }
 });
 
-test('a large tree is sampled: one leaf in a hundred is read', () => {
+test('R46: a large tree is sampled: one leaf in a hundred is read', () => {
   const file = open(new MemoryVfs());
   const tree = makeTree(file);
   const rows = 3 * SAMPLED_PAGES_MIN + 2000;

@@ -456,7 +456,7 @@ describe('progress', () => {
     }
   }
 
-  test('a rebuild is shown, and REORGANIZE of the same tree is refused meanwhile (R34)', async () => {
+  test('R34: a rebuild is shown, and REORGANIZE of the same tree is refused meanwhile', async () => {
     const seen: number[] = [];
     await watched('vacuum full t', async (other) => {
       const [row] = await other.rows(
