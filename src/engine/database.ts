@@ -235,6 +235,17 @@ export class Database {
     while (yield* this.file.background()) yield this.scheduler.slice();
   }
 
+  /** Cleans behind what was committed before this call; what others commit meanwhile does not keep it from ending. */
+  *cleanBehind(): Task<void> {
+    const { transactions } = this.file.store.parts;
+    const last = transactions.newestCommit;
+    while (yield* this.file.background()) {
+      const next = transactions.cleanable();
+      if (next !== undefined && next.commitSeq > last) return;
+      yield this.scheduler.slice();
+    }
+  }
+
   /** What ended background work, if anything did. */
   backgroundFailure: unknown;
 

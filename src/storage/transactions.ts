@@ -235,6 +235,11 @@ export class Transactions {
     return txn !== undefined && txn.commitSeq <= this.horizon ? txn : undefined;
   }
 
+  /** Commit sequence of the newest transaction that everybody new sees. */
+  get newestCommit(): number {
+    return this.#commitSeq;
+  }
+
   /** Its versions are gone. */
   cleaned(txn: Txn): void {
     assert(this.#toClean[this.#cleanAt] === txn, 'cleaned out of order');

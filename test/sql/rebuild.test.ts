@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { runNow } from '../../src/base/task.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
-import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -142,6 +142,21 @@ describe('VACUUM FULL', () => {
 });
 
 describe('plain VACUUM', () => {
+  test('ends although others commit between all its steps', async () => {
+    await s.run('create table v (id int primary key); insert into v select i from generate_series(1, 2000) i');
+    await s.run('delete from v where id % 4 <> 0');
+    const other = new TestSession(instance);
+    const run = (text: string): void => runNow(other.sql.simple(text, new TextSink(() => other.sql)));
+    const task = s.sql.simple('vacuum v', new TextSink(() => s.sql));
+    let steps = 0;
+    for (let step = task.next(); step.done !== true; step = task.next()) {
+      step.value.answerNow();
+      if (++steps > 2000) break;
+      run(`insert into v values (${10_000 + steps}); delete from v where id = ${10_000 + steps}`);
+    }
+    expect(steps).toBeLessThan(2000);
+  });
+
   test('joins sparse leaves of what it names, beside others, and says so', async () => {
     await s.run(`
       create table a (id int primary key, v text); create table b (id int primary key, v text);

@@ -62,7 +62,7 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
       throw d.error('syntax_error', `unrecognized VACUUM option "${option.name}"`, option.at);
   const list = targets(d, s);
   const stored = list.filter((table) => table.partitioning === undefined);
-  yield* d.engine.database.cleanUp();
+  yield* d.engine.database.cleanBehind();
   if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, stored);
   else for (const table of stored) yield* compactTable(d, s, table, table === stored[stored.length - 1]);
   if (isOn(d, s.options, 'analyze'))
