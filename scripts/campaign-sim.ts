@@ -3,11 +3,13 @@
  *
  *   npm run campaign:sim -- --seeds 1000 --seed 1
  *
- * With `--cuts 0` only the sessions run, some forty times as fast. Each run has a seed of its own, printed when it fails; `--seeds 1 --seed <that>` replays it.
+ * `--sql 100` adds so many runs of SQL sessions, with a power cut at one step in twenty. With `--cuts 0` only the sessions run, some forty times as fast. Each run has a seed of its own, printed when it fails; `--seeds 1 --seed <that>` replays it.
  */
 import { Simulation } from '../test/sim/simulation.ts';
+import { SqlSimulation } from '../test/sim/sql-simulation.ts';
 
 const FAILURES_MAX = 10;
+const SQL_CRASH_SHARE = 0.05;
 
 function option(name: string, fallback: number): number {
   const at = process.argv.indexOf(`--${name}`);
@@ -16,6 +18,7 @@ function option(name: string, fallback: number): number {
 
 const seeds = option('seeds', 1000);
 const firstSeed = option('seed', 1);
+const sqlSeeds = option('sql', 0);
 const powerCuts = option('cuts', 1) !== 0;
 const started = performance.now();
 let [steps, turns, crashes, compared, failures, runs] = [0, 0, 0, 0, 0, 0];
@@ -35,9 +38,21 @@ for (let seed = firstSeed; seed < firstSeed + seeds && failures < FAILURES_MAX; 
     console.error(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
   }
 }
+let sqlSteps = 0;
+for (let seed = firstSeed; seed < firstSeed + sqlSeeds && failures < FAILURES_MAX; seed++) {
+  try {
+    const report = await new SqlSimulation(seed, powerCuts ? SQL_CRASH_SHARE : 0).run();
+    sqlSteps += report.steps;
+    crashes += report.crashes;
+    compared += report.compared;
+  } catch (error) {
+    failures++;
+    console.error(`SQL seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+}
 const seconds = (performance.now() - started) / 1000;
 console.log(
-  `${runs} seeds from ${firstSeed}: ${steps} steps of defragmentation, ${crashes} power cuts, ${turns} turns, ${compared} snapshots ` +
+  `${runs} seeds from ${firstSeed}: ${steps} steps of defragmentation${sqlSeeds > 0 ? ` and ${sqlSteps} of ${sqlSeeds} SQL runs` : ''}, ${crashes} power cuts, ${turns} turns, ${compared} snapshots ` +
     `compared; at most ${pagesSeenMax} pages looked at and ${pagesChangedMax} changed in a step; ` +
     `${failures} violations, ${seconds.toFixed(0)} s`,
 );

@@ -1,13 +1,37 @@
 import { expect, test } from 'vitest';
 import { seedOf } from '../storage/open.ts';
 import { Simulation } from './simulation.ts';
+import { SqlSimulation } from './sql-simulation.ts';
+
+/** Pages that a step may look at, and change: a window with its neighbours, branches, the space trees on the way up. */
+const PAGES_SEEN_MAX = 80;
+const PAGES_CHANGED_MAX = 24;
 
 const first = seedOf(8100);
-const seeds = Array.from({ length: 5 }, (_, run) => first + run);
 
-test.each(seeds)('R41: readers, writers and power cuts at every step of defragmentation (seed %i)', (seed) => {
-  const t = performance.now();
-  const report = new Simulation(seed).run();
-  console.log(seed, performance.now() - t, JSON.stringify(report));
-  expect(report.crashes).toBe(report.steps);
+test.each(Array.from({ length: 3 }, (_, run) => first + run))(
+  'R2, R41: sessions between all steps, and a power cut at each (seed %i)',
+  (seed) => {
+    const report = new Simulation(seed).run();
+    expect(report.crashes).toBe(report.steps);
+    expect(report.compared).toBeGreaterThan(0);
+  },
+);
+
+test('sessions between all steps of many runs; what a step touches is bounded', () => {
+  for (let seed = first + 100; seed < first + 130; seed++) {
+    const report = new Simulation(seed, false).run();
+    expect(report.pagesSeenMax, `seed=${seed}`).toBeLessThanOrEqual(PAGES_SEEN_MAX);
+    expect(report.pagesChangedMax, `seed=${seed}`).toBeLessThanOrEqual(PAGES_CHANGED_MAX);
+  }
+});
+
+test('one seed is one course of events', () => {
+  expect(new Simulation(first, false).run()).toEqual(new Simulation(first, false).run());
+});
+
+test.each([first, first + 1])('the same through SQL (seed %i)', async (seed) => {
+  const report = await new SqlSimulation(seed, 0.03).run();
+  expect(report.steps).toBeGreaterThan(5);
+  expect(report.compared).toBeGreaterThan(5);
 });

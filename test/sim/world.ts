@@ -12,9 +12,20 @@ import type { Prng } from '../../src/base/prng.ts';
 import type { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { Done, OpenMode, Vfs, VfsFile, VfsLock } from '../../src/io/vfs.ts';
 
-/** Time stands still, and what is to happen soon waits for its turn. */
+/** Time passes by looking at it, if at all; what is to happen soon waits for its turn. */
 export class SimClock extends ManualClock {
   readonly #queue: (() => void)[] = [];
+  readonly #msPerLook: number;
+  #looks = 0;
+
+  constructor(msPerLook = 0) {
+    super();
+    this.#msPerLook = msPerLook;
+  }
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + ++this.#looks * this.#msPerLook;
+  }
 
   override soon(fire: () => void): void {
     this.#queue.push(fire);

@@ -1,0 +1,288 @@
+/**
+ * The simulation once more through SQL: sessions of statements, a random one of which goes on at each suspension, while ALTER INDEX
+ * … REORGANIZE, VACUUM and SHRINK go their steps.
+ *
+ *   writer     owns the rows with its number; every transaction raises the version in its own row, so whoever reads the rows of
+ *              a writer knows which of its states they must be
+ *   reader     REPEATABLE READ: rows by primary key forward and backward, by an index, and through a cursor that stays open;
+ *              each time what the first look saw, and a state that the writer committed
+ *   power cut  at some steps: the disk as it would be then is opened, and each writer's rows are its last acknowledged state or
+ *              the one whose commit was under way
+ */
+import { ManualClock } from '../../src/base/clock.ts';
+import { Prng } from '../../src/base/prng.ts';
+import { runNow, type Task } from '../../src/base/task.ts';
+import { Instance } from '../../src/engine/instance.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { checkStore } from '../../src/storage/check.ts';
+import { sliceRequest } from '../../src/storage/transactions.ts';
+import { TestSession, TextSink } from '../support/in-process.ts';
+import { difference } from './model.ts';
+import { Schedule } from './schedule.ts';
+import { Violation } from './sessions.ts';
+import { SimClock, SimVfs } from './world.ts';
+
+const PATH = '/sim.extent';
+const WRITERS = 3;
+const KEYS = 120;
+const TURNS_MAX = 200_000;
+/** Statements of one session that defragments. */
+const STATEMENTS = [
+  'alter index all on t reorganize',
+  'vacuum t',
+  'alter index t_pkey on t reorganize',
+  'alter database sim shrink',
+];
+
+type State = ReadonlyMap<number, string>;
+
+/** The states of one writer by version, and the last one that was acknowledged. */
+interface Writer {
+  readonly states: State[];
+  acknowledged: number;
+}
+
+export interface SqlSimReport {
+  readonly steps: number;
+  readonly turns: number;
+  readonly crashes: number;
+  readonly compared: number;
+  readonly trace: number;
+}
+
+export class SqlSimulation {
+  readonly seed: number;
+  readonly #prng: Prng;
+  readonly #disk = new MemoryVfs();
+  readonly #clock = new SimClock(0.7);
+  readonly #vfs: SimVfs;
+  readonly #schedule: Schedule;
+  readonly #writers: Writer[] = Array.from({ length: WRITERS }, () => ({ states: [new Map()], acknowledged: 0 }));
+  readonly #crashShare: number;
+  #instance: Instance | undefined;
+  #over = false;
+  #crashDue = false;
+  #compared = 0;
+  #crashes = 0;
+
+  /** @param crashShare - share of the steps at which the power fails. */
+  constructor(seed: number, crashShare: number) {
+    this.seed = seed;
+    this.#crashShare = crashShare;
+    this.#prng = new Prng(seed);
+    this.#vfs = new SimVfs(this.#disk);
+    this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
+      beforeTurn: () => {},
+      onStep: () => {
+        this.#crashDue = this.#prng.chance(this.#crashShare);
+      },
+    });
+  }
+
+  get #open(): Instance {
+    if (this.#instance === undefined) throw new Violation('nothing is open');
+    return this.#instance;
+  }
+
+  async run(): Promise<SqlSimReport> {
+    const opening = Instance.openFile(PATH, { vfs: this.#vfs, clock: this.#clock, prng: new Prng(this.seed) });
+    this.#instance = await this.#pumped(opening);
+    const first = new TestSession(this.#instance);
+    await this.#pumped(first.run('create table t (id int primary key, v text, n int); create index t_n on t (n)'));
+    for (let w = 0; w < WRITERS; w++) {
+      await this.#pumped(first.run(`insert into t values (${versionRow(w)}, '', 0)`));
+      this.#schedule.add(`writer ${w}`, this.#writer(w));
+    }
+    for (let r = 0; r < 3; r++) this.#schedule.add(`reader ${r}`, this.#reader());
+    this.#schedule.add('housekeeper', this.#housekeeper());
+    for (let turn = 0; turn < 200; turn++) this.#schedule.turn();
+    this.#schedule.add('defragmentation', this.#defragmentation(), true);
+    while (!this.#schedule.isDone) {
+      this.#schedule.turn();
+      if (this.#crashDue) await this.#crash();
+      if (this.#schedule.turns > TURNS_MAX) throw new Violation('the run does not end');
+    }
+    const { file } = this.#instance.single;
+    while (runNow(file.background()));
+    this.#sound(this.#instance);
+    runNow(file.store.closing());
+    const { steps, turns, trace } = this.#schedule;
+    return { steps, turns, trace, crashes: this.#crashes, compared: this.#compared };
+  }
+
+  /** Waits for what was begun outside the schedule: its clock and disk go on for it alone. */
+  async #pumped<T>(promise: Promise<T>): Promise<T> {
+    let isOpen = true;
+    const settled = promise.finally(() => {
+      isOpen = false;
+    });
+    settled.catch(() => {});
+    while (isOpen) {
+      this.#clock.fireNext();
+      if (this.#vfs.pending > 0) this.#vfs.finishOne(this.#prng);
+      await Promise.resolve();
+    }
+    return settled;
+  }
+
+  *#run(session: TestSession, text: string): Task<(string | null)[][]> {
+    const sink = new TextSink(() => session.sql);
+    yield* session.sql.simple(text, sink);
+    return sink.outcomes[sink.outcomes.length - 1]?.rows ?? [];
+  }
+
+  *#pauses(max: number): Task<void> {
+    const { core } = this.#open.single.file.store.parts;
+    for (let n = this.#prng.below(max + 1); n > 0; n--) yield sliceRequest(core);
+  }
+
+  *#writer(number: number): Task<void> {
+    const prng = this.#prng;
+    const session = new TestSession(this.#open);
+    const writer = this.#writers[number];
+    if (writer === undefined) throw new Violation(`no writer ${number}`);
+    while (!this.#over) {
+      const state = new Map(writer.states[writer.acknowledged]);
+      const version = writer.acknowledged + 1;
+      yield* this.#run(session, 'begin');
+      for (let n = prng.below(30); n >= 0; n--) yield* this.#run(session, this.#change(number, state));
+      yield* this.#run(session, `update t set n = ${version} where id = ${versionRow(number)}`);
+      if (prng.chance(0.15)) {
+        yield* this.#run(session, 'rollback');
+        continue;
+      }
+      writer.states[version] = state;
+      yield* this.#run(session, 'commit');
+      writer.acknowledged = version;
+      yield* this.#pauses(2);
+    }
+  }
+
+  /** A statement that changes one row of a writer, and the state accordingly. */
+  #change(writer: number, state: Map<number, string>): string {
+    const prng = this.#prng;
+    const id = prng.below(KEYS) * WRITERS + writer;
+    const value = String.fromCharCode(97 + prng.below(26)).repeat(prng.below(prng.chance(0.03) ? 20_000 : 300));
+    if (!state.has(id)) {
+      state.set(id, value);
+      return `insert into t values (${id}, '${value}', ${value.length})`;
+    }
+    if (prng.chance(0.4)) {
+      state.delete(id);
+      return `delete from t where id = ${id}`;
+    }
+    state.set(id, value);
+    return `update t set v = '${value}', n = ${value.length} where id = ${id}`;
+  }
+
+  *#reader(): Task<void> {
+    const prng = this.#prng;
+    const session = new TestSession(this.#open);
+    while (!this.#over) {
+      yield* this.#run(session, 'begin isolation level repeatable read');
+      const seen = yield* this.#run(session, 'select id, v, n from t order by id');
+      this.#compare(seen);
+      for (let n = prng.below(3); n > 0; n--) {
+        yield* this.#pauses(10);
+        const again = yield* prng.pick([
+          () => this.#backward(session),
+          () => this.#byIndex(session),
+          () => this.#cursor(session),
+        ])();
+        requireSame(again, seen);
+      }
+      yield* this.#run(session, 'commit');
+    }
+  }
+
+  *#backward(session: TestSession): Task<(string | null)[][]> {
+    return (yield* this.#run(session, 'select id, v, n from t order by id desc')).reverse();
+  }
+
+  *#byIndex(session: TestSession): Task<(string | null)[][]> {
+    const rows = yield* this.#run(session, 'select id, v, n from t where n >= 0 order by n');
+    return rows.sort((a, b) => Number(a[0]) - Number(b[0]));
+  }
+
+  /** A cursor that stays open over many steps. */
+  *#cursor(session: TestSession): Task<(string | null)[][]> {
+    const rows: (string | null)[][] = [];
+    yield* this.#run(session, 'declare c cursor for select id, v, n from t order by id');
+    for (;;) {
+      const part = yield* this.#run(session, `fetch ${20 + this.#prng.below(100)} from c`);
+      if (part.length === 0) break;
+      rows.push(...part);
+      yield* this.#pauses(20);
+    }
+    yield* this.#run(session, 'close c');
+    return rows;
+  }
+
+  *#housekeeper(): Task<void> {
+    const { file } = this.#open.single;
+    while (!this.#over) {
+      if (this.#prng.chance(0.05)) yield* file.store.checkpoint();
+      yield* file.background();
+      yield* this.#pauses(3);
+    }
+  }
+
+  *#defragmentation(): Task<void> {
+    const session = new TestSession(this.#open);
+    for (let n = 2 + this.#prng.below(2); n > 0; n--) yield* this.#run(session, this.#prng.pick(STATEMENTS));
+    this.#over = true;
+  }
+
+  /** Rows of all writers in one snapshot: each writer's are a state that it has committed, or is committing. */
+  #compare(
+    rows: readonly (readonly (string | null)[])[],
+    isAllowed = (_writer: Writer, _version: number) => true,
+  ): void {
+    for (const [number, writer] of this.#writers.entries()) {
+      const version = Number(rows.find((row) => Number(row[0]) === versionRow(number))?.[2] ?? -1);
+      const own = rows.filter((row) => Number(row[0]) >= 0 && Number(row[0]) % WRITERS === number);
+      const state = writer.states[version];
+      if (state === undefined || !isAllowed(writer, version))
+        throw new Violation(`version ${version} of writer ${number}, whose last one is ${writer.acknowledged}`);
+      const expected = [...state].sort(([a], [b]) => a - b).map(([id, value]) => [String(id), value] as const);
+      const wrong = difference(
+        own.map((row) => [row[0] ?? '', row[1] ?? ''] as const),
+        expected,
+      );
+      if (wrong !== undefined) throw new Violation(`version ${version} of writer ${number}: ${wrong}`);
+    }
+    this.#compared++;
+  }
+
+  async #crash(): Promise<void> {
+    this.#crashDue = false;
+    this.#crashes++;
+    const prng = new Prng(Math.imul(this.seed, 0x9e3779b1) + this.#schedule.steps);
+    const vfs = this.#disk.afterPowerCut(prng);
+    const instance = await Instance.openFile(PATH, { vfs, clock: new ManualClock(), prng });
+    this.#sound(instance);
+    const session = new TestSession(instance);
+    const mayBeLeft = (writer: Writer, version: number): boolean =>
+      version === writer.acknowledged || version === writer.acknowledged + 1;
+    this.#compare(await session.rows('select id, v, n from t order by id'), mayBeLeft);
+    await instance.close();
+  }
+
+  #sound({ single: { file } }: Instance): void {
+    const problems = runNow(checkStore(file.store, file.space.audit()));
+    if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
+  }
+}
+
+function versionRow(writer: number): number {
+  return -1 - writer;
+}
+
+function requireSame(
+  rows: readonly (readonly (string | null)[])[],
+  first: readonly (readonly (string | null)[])[],
+): void {
+  const pair = (row: readonly (string | null)[]): readonly [string, string] => [row[0] ?? '', `${row[2]}:${row[1]}`];
+  const wrong = difference(rows.map(pair), first.map(pair));
+  if (wrong !== undefined) throw new Violation(`a later look in the same snapshot: ${wrong}`);
+}
