@@ -19,7 +19,7 @@ test.each(Array.from({ length: 3 }, (_, run) => first + run))(
 );
 
 test('sessions between all steps of many runs; what a step touches is bounded', () => {
-  for (let seed = first + 100; seed < first + 130; seed++) {
+  for (let seed = first + 100; seed < first + 120; seed++) {
     const report = new Simulation(seed, false).run();
     expect(report.pagesSeenMax, `seed=${seed}`).toBeLessThanOrEqual(PAGES_SEEN_MAX);
     expect(report.pagesChangedMax, `seed=${seed}`).toBeLessThanOrEqual(PAGES_CHANGED_MAX);
@@ -30,7 +30,7 @@ test('one seed is one course of events', () => {
   expect(new Simulation(first, false).run()).toEqual(new Simulation(first, false).run());
 });
 
-test.each([first, first + 1])('the same through SQL (seed %i)', async (seed) => {
+test.each([first])('the same through SQL (seed %i)', async (seed) => {
   const report = await new SqlSimulation(seed, 0.03).run();
   expect(report.steps).toBeGreaterThan(5);
   expect(report.compared).toBeGreaterThan(5);

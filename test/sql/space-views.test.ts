@@ -455,7 +455,14 @@ test('the schemas are there in every database, with what they hold, and nobody c
   expect(await s.rows(schemas)).toEqual([['extentdb'], ['sys']]);
   const views = `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'extentdb' and c.relkind = 'v' order by 1`;
-  expect(await s.rows(views)).toEqual([['commandlog'], ['extents'], ['file_space'], ['maintenance'], ['space']]);
+  expect(await s.rows(views)).toEqual([
+    ['commandlog'],
+    ['defragmentation_steps'],
+    ['extents'],
+    ['file_space'],
+    ['maintenance'],
+    ['space'],
+  ]);
   const functions = `select n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where p.proname ~ '^(dm_db|extent_|pgstat(tuple|index)|pg_freespace)' order by 2, p.pronargs`;
   expect(await s.rows(functions)).toEqual([
