@@ -109,18 +109,21 @@ test('R40: a cancel in the middle is 57014 and keeps what was done; the next run
   expect(await other.rows('select count(*) from pg_stat_progress_reorganize')).toEqual([['0']]);
 });
 
-/** Runs a statement until its work is so far done, in percent; then it is cancelled. @returns the error. */
+/** Runs a statement until its work is so far done, in percent; then it is cancelled. @returns the error that it ends with. */
 function cancelAt(task: Task<unknown>, percent: number): unknown {
   const { maintenance } = instance.single;
-  for (let step = task.next(); step.done !== true; step = task.next()) {
-    step.value.answerNow();
-    const [work] = maintenance.works;
-    if (work === undefined || (100 * work.workDone) / work.workTotal < percent) continue;
-    try {
-      task.throw(cancelledByUser());
-    } catch (error) {
-      return error;
+  let cancelled = false;
+  try {
+    for (let step = task.next(); step.done !== true; ) {
+      step.value.answerNow();
+      const [work] = maintenance.works;
+      const isDue: boolean = !cancelled && work !== undefined && (100 * work.workDone) / work.workTotal >= percent;
+      cancelled ||= isDue;
+      // What it still writes about its end goes on.
+      step = isDue ? task.throw(cancelledByUser()) : task.next();
     }
+  } catch (error) {
+    return error;
   }
   return undefined;
 }
