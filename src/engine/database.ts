@@ -29,6 +29,7 @@ import { Defragmentation, type DefragmentMode, isDefragmentMode } from './defrag
 import { type CommandFacts, History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
+import { RowWatches } from './row-watches.ts';
 import { Running, Scheduler } from './scheduler.ts';
 import { Sequences } from './sequences.ts';
 import { Session } from './session.ts';
@@ -55,6 +56,8 @@ export class Database {
   readonly oids: OidSource;
   readonly rowIds: RowIds;
   readonly sequences: Sequences;
+  /** Who is told of changed rows. */
+  readonly watches: RowWatches = new RowWatches();
   /** What there is to know about the file's space. */
   readonly space: SpaceFacts;
   /** Long work on its trees. */

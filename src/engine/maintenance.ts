@@ -122,6 +122,8 @@ export class Maintenance {
   readonly #running = new Map<TreeId, Work>();
   /** Rebuilds by their tree. One may begin while the tree is reorganized: that ends when the tree is gone. */
   readonly #rebuilds = new Map<TreeId, Work>();
+  /** Tables with an index under construction beside writers, and who builds it. */
+  readonly #online = new Map<Oid, number>();
   /** Work that keeps nobody from a tree: builds of new indexes, ANALYZE, COPY, checks, trimming, plans. */
   readonly #others = new Map<object, Work>();
 
@@ -147,11 +149,27 @@ export class Maintenance {
         detail: `Msg 2551. The session with process id ${rebuild.owner} rebuilds it.`,
       });
     }
+    const builder = this.#online.get(target.table);
+    if (builder !== undefined) {
+      throw fail('object_in_use', `the table of "${target.name}" has an index under construction`, {
+        detail: `Msg 2551. The session with process id ${builder} builds it.`,
+      });
+    }
     const work = this.#running.get(target.tree);
     if (work === undefined) return;
     throw fail('object_in_use', `"${target.name}" is already being reorganized`, {
       detail: `Msg 2550. The session with process id ${work.owner} reorganizes it.`,
     });
+  }
+
+  /** Carries out the online build of an index; meanwhile nothing of the table can be reorganized. @throws 55006 */
+  *buildingOnline(table: Oid, owner: number, build: Task<void>): Task<void> {
+    this.#online.set(table, owner);
+    try {
+      yield* build;
+    } finally {
+      this.#online.delete(table);
+    }
   }
 
   /** Shows a rebuild until its `end`; meanwhile the tree cannot be reorganized. The caller holds the table's lock. */

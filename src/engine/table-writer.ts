@@ -27,6 +27,7 @@ import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { IndexObject } from './catalog.ts';
 import { type Place, place, readLongValues } from './read-long-values.ts';
 import { appendRowId } from './row-ids.ts';
+import type { RowWatches } from './row-watches.ts';
 import type { ComputedKeys, IndexAccess, TableAccess } from './table-access.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -36,6 +37,7 @@ export class TableWriter {
   readonly access: TableAccess;
   readonly #store: Store;
   #t: Transaction;
+  readonly #watches: RowWatches;
   readonly #nextRowId: () => number;
   readonly #computed: ComputedKeys | undefined;
   /** Key of the row last written. */
@@ -53,12 +55,14 @@ export class TableWriter {
     access: TableAccess,
     nextRowId: () => number,
     computed: ComputedKeys | undefined,
+    watches: RowWatches,
   ) {
     this.#store = store;
     this.#t = t;
     this.access = access;
     this.#nextRowId = nextRowId;
     this.#computed = computed;
+    this.#watches = watches;
     this.#row = emptyKeyedRow(store);
   }
 
@@ -116,7 +120,13 @@ export class TableWriter {
     key.length = 0;
     if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
     else access.appendPrimaryKey(key, bytes, view, start);
-    return appender.add(key.bytes, key.length, access.stored, 0, length);
+    return this.#noted(appender.add(key.bytes, key.length, access.stored, 0, length), key.bytes, key.length);
+  }
+
+  /** Tells whoever watches the table of a row that is changed. @returns the status given. */
+  #noted(status: number, key: Uint8Array, length: number): number {
+    if (status === OK) this.#watches.of(this.access.table.tree)?.note(key, length);
+    return status;
   }
 
   /**
@@ -143,7 +153,7 @@ export class TableWriter {
     this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
     for (;;) {
       const status = this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
-      if (status === OK) break;
+      if (this.#noted(status, key.bytes, key.length) === OK) break;
       if (status === EXISTS) return access.primaryIndex;
       yield this.#store.need;
       length = access.toStored(stored.bytes, stored.view, stored.start);
@@ -175,7 +185,8 @@ export class TableWriter {
     if (access.primaryParts === undefined) appendRowId(key, this.#nextRowId());
     else access.appendPrimaryKey(key, bytes, view, start);
     this.#checkKeyLength(key, access.primaryIndex?.name ?? access.table.name);
-    return this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+    const status = this.#store.insert(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length);
+    return this.#noted(status, key.bytes, key.length);
   }
 
   #checkKeyLength(key: KeyWriter, name: string): void {
@@ -257,6 +268,8 @@ export class TableWriter {
         return this.#store.update(this.#t, access.table.tree, key.bytes, key.length, access.stored, 0, length, mode);
       });
     }
+    this.#noted(OK, oldKey, oldKeyLength);
+    this.#noted(OK, key.bytes, key.length);
     this.key.length = 0;
     this.key.append(key.bytes, 0, key.length);
     for (let i = 0; i < access.secondary.length; i++) {
@@ -288,7 +301,9 @@ export class TableWriter {
     const length = access.toStored(bytes, view, start);
     if (length < 0 || access.storedHasLong) return NONE;
     const { tree } = access.table;
-    return this.#store.update(this.#t, tree, oldKey, oldKeyLength, access.stored, 0, length, ROW_NO_KEY_UPDATE);
+    const { stored } = access;
+    const status = this.#store.update(this.#t, tree, oldKey, oldKeyLength, stored, 0, length, ROW_NO_KEY_UPDATE);
+    return this.#noted(status, oldKey, oldKeyLength);
   }
 
   /** True when columns of a unique index change: then the row is locked as FOR UPDATE, not FOR NO KEY UPDATE. */
@@ -365,6 +380,7 @@ export class TableWriter {
     const before = place(oldRows, oldAddress);
     const keyed = yield* this.#keyed(oldRows, oldAddress);
     yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, movedTo));
+    this.#noted(OK, oldKey, oldKeyLength);
     for (let i = 0; i < access.secondary.length; i++) {
       const secondary = access.secondary[i]!;
       const old = this.#oldIndexKey;

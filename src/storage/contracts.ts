@@ -107,6 +107,11 @@ export interface Transaction {
   lockTableNow(objectId: number, mode: TableLockMode): boolean;
   /** Takes a lock on a table (any object id) until the transaction ends. 40P01 on deadlock. */
   lockTable(objectId: number, mode: TableLockMode, policy: LockPolicy): Task<boolean>;
+  /**
+   * Waits for the end of the transactions that hold a lock on a table now which stands in the way of this one. Takes nothing, and
+   * nobody queues behind it. 40P01 on deadlock.
+   */
+  awaitTable(objectId: number, mode: TableLockMode): Task<void>;
 }
 
 /** Where a record was found, and in which state. Made once by the caller, filled by attempts. */
@@ -239,6 +244,8 @@ export interface Store {
   setSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
   /** The same for the long values of a tree. Makes their tree, with these hints, when there is none yet: lock the table. */
   setLongSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
+  /** Keeps a tree readable until the answer is called, even when it is dropped meanwhile. */
+  retain(tree: TreeId): () => void;
   facts(tree: TreeId): TreeFacts;
 
   /** The visible version of one key: OK and `row` filled, NONE, NEED. Hot: no allocation. */

@@ -180,6 +180,16 @@ export class Locks {
     return !resource.isBlocked(locker, mode);
   }
 
+  /** Who holds a lock on a table that a request of this mode would wait for. */
+  tableHolders(locker: Locker, objectId: number, mode: TableLockMode): Locker[] {
+    const resource = this.#tables.get(objectId);
+    if (resource === undefined) return [];
+    const mask = resource.conflicts[mode]!;
+    return [...resource.holders].flatMap(([holder, modes]) =>
+      holder !== locker && (modes & mask) !== 0 ? [holder] : [],
+    );
+  }
+
   tableRequest(locker: Locker, objectId: number, mode: TableLockMode): Request {
     return this.#request(REQUEST_TABLE_LOCK, () => new Waiter(locker, mode, this.#table(objectId), undefined));
   }

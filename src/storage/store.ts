@@ -117,6 +117,14 @@ export class FileStore implements Store {
     else yield* this.createTree(transaction, { kind: TREE_LONG, parent: treeId, fillPercent, hints });
   }
 
+  retain(treeId: TreeId): () => void {
+    const tree = this.parts.core.tree(treeId);
+    tree.users++;
+    return () => {
+      tree.users--;
+    };
+  }
+
   facts(tree: TreeId): TreeFacts {
     return this.parts.core.tree(tree).facts();
   }

@@ -146,4 +146,10 @@ export class Txn implements Transaction {
     yield this.#table.locks.tableRequest(this, objectId, mode);
     return true;
   }
+
+  *awaitTable(objectId: number, mode: TableLockMode): Task<void> {
+    const { locks } = this.#table;
+    for (const holder of locks.tableHolders(this, objectId, mode))
+      while (locks.tableHolders(this, objectId, mode).includes(holder)) yield locks.endRequest(this, holder);
+  }
 }

@@ -4,7 +4,7 @@
  *   enabled ── DISABLE ──> disabled (definition kept, tree empty) ── REBUILD, REINDEX ──> enabled, checked for duplicates
  *
  * A disabled index is neither written nor read, and its uniqueness is not enforced. A primary key cannot be disabled: it is the
- * table. REBUILD locks the table for itself; options that it is given are stored. Messages name SQL Server's number in the detail.
+ * table. REBUILD locks the table for itself, or with ONLINE = ON keeps writers waiting for a moment at its end; options that it is given are stored. Messages name SQL Server's number in the detail.
  */
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
@@ -12,17 +12,17 @@ import type { Option, RebuildStatement } from '../ast/definitions.ts';
 import { partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
 import { disableIndex, isClustered } from './rebuild.ts';
-import { rebuildAll, rebuildOne } from './rebuild-statements.ts';
+import { forbidBlock, isTheTable, rebuildAll, rebuildOne, rebuildOnline } from './rebuild-statements.ts';
 import { chosenPartitions, onOff, tableOf } from './reorganize.ts';
 import { primarySpaceOptions } from './space-options.ts';
 import { changeTableSpace, primaryOptions } from './tree-space.ts';
 
+const SHARE_UPDATE_EXCLUSIVE = 4;
 const ACCESS_EXCLUSIVE = 8;
 const FILL_FACTOR = { min: 1, max: 100 } as const;
 
 /** Options that have one value here; the other one is refused. */
 const FIXED: Readonly<Record<string, 'on' | 'off'>> = {
-  online: 'off',
   resumable: 'off',
   pad_index: 'off',
   ignore_dup_key: 'off',
@@ -33,6 +33,7 @@ const FIXED: Readonly<Record<string, 'on' | 'off'>> = {
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['sort_in_tempdb', 'statistics_norecompute', 'maxdop']);
 
 interface RebuildSettings {
+  isOnline: boolean;
   fillFactor: Option | undefined;
   pageLocks: boolean | undefined;
 }
@@ -63,13 +64,23 @@ function* rebuildOf(
   settings: RebuildSettings,
   indexesIn: (table: TableObject) => readonly IndexObject[],
 ): Task<void> {
-  yield* d.lock(oid, ACCESS_EXCLUSIVE);
-  const indexes = indexesIn(d.catalog.table(oid));
+  yield* d.lock(oid, settings.isOnline ? SHARE_UPDATE_EXCLUSIVE : ACCESS_EXCLUSIVE);
+  const table = d.catalog.table(oid);
+  const indexes = indexesIn(table);
+  if (settings.isOnline) {
+    forbidBlock(d, 'ALTER INDEX … REBUILD WITH (ONLINE = ON)');
+    const clustered = indexes.find((index) => isClustered(table, index));
+    if (clustered !== undefined) throw isTheTable(d, clustered, s.at);
+  }
   if (s.disable) {
     yield* disable(d, s, indexes);
     return;
   }
   for (const index of indexes) yield* store(d, index, settings);
+  if (settings.isOnline) {
+    yield* rebuildOnline(d, indexes, 'ALTER INDEX REBUILD');
+    return;
+  }
   if (s.index === null) {
     yield* rebuildAll(d, d.catalog.table(oid), 'ALTER INDEX REBUILD');
     return;
@@ -128,13 +139,14 @@ function* disable(d: Definer, s: RebuildStatement, indexes: readonly IndexObject
 // ── options ──
 
 function readOptions(d: Definer, options: readonly Option[]): RebuildSettings {
-  const settings: RebuildSettings = { fillFactor: undefined, pageLocks: undefined };
+  const settings: RebuildSettings = { isOnline: false, fillFactor: undefined, pageLocks: undefined };
   for (const option of options) {
     const name = option.namespace === null ? option.name : '';
     const fixed = FIXED[name];
     if (fixed !== undefined) {
       if (onOff(d, option) !== (fixed === 'on')) throw refused(d, option);
-    } else if (name === 'fillfactor') settings.fillFactor = fillFactor(d, option);
+    } else if (name === 'online') settings.isOnline = onOff(d, option);
+    else if (name === 'fillfactor') settings.fillFactor = fillFactor(d, option);
     else if (name === 'allow_page_locks') settings.pageLocks = onOff(d, option);
     else if (name === 'data_compression') {
       if (option.value?.text.toLowerCase() !== 'none') throw refused(d, option);
@@ -157,9 +169,7 @@ function readOptions(d: Definer, options: readonly Option[]): RebuildSettings {
 
 function refused(d: Definer, option: Option): Error {
   const what = `${option.name.toUpperCase()} = ${(option.value?.text ?? '').toUpperCase()}`;
-  const hint =
-    option.name === 'online' ? { hint: 'ALTER INDEX … REORGANIZE puts an index in order while it is used.' } : {};
-  return d.error('feature_not_supported', `${what} is not supported`, option.value?.at ?? option.at, hint);
+  return d.error('feature_not_supported', `${what} is not supported`, option.value?.at ?? option.at);
 }
 
 function fillFactor(d: Definer, option: Option): Option {

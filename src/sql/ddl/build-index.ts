@@ -149,7 +149,7 @@ function entryMaker(build: Build): SortKeyMaker {
 }
 
 /** What the build of one index works with. */
-interface Build {
+export interface Build {
   readonly d: Definer;
   readonly table: TableObject;
   readonly index: IndexObject;
@@ -166,6 +166,7 @@ interface Build {
  * Fills a new index.
  *
  * @param work - the rebuild that this is a part of; without one it shows itself as CREATE INDEX.
+ * @param afterwards - runs when the index holds the rows that the reader's snapshot sees, which is still there.
  * @throws 23505 with the duplicate's values.
  */
 export function* buildIndex(
@@ -174,9 +175,10 @@ export function* buildIndex(
   index: IndexObject,
   rules: RowRules | undefined,
   work?: TrackedWork,
+  afterwards?: (build: Build) => Task<void>,
 ): Task<void> {
   if (work !== undefined) {
-    yield* fill(d, table, index, rules, work);
+    yield* fill(d, table, index, rules, work, afterwards);
     return;
   }
   const { database, processId, store } = d.engine;
@@ -187,7 +189,7 @@ export function* buildIndex(
     { phase: 'building index', unit: 'rows', workTotal: 2 * store.facts(table.tree).rows, treesTotal: 1 },
   );
   try {
-    yield* fill(d, table, index, rules, own);
+    yield* fill(d, table, index, rules, own, afterwards);
   } finally {
     own.end();
   }
@@ -199,6 +201,7 @@ function* fill(
   index: IndexObject,
   rules: RowRules | undefined,
   work: TrackedWork,
+  afterwards: ((build: Build) => Task<void>) | undefined,
 ): Task<void> {
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
@@ -212,6 +215,7 @@ function* fill(
     yield* reader.operator.open();
     yield* sort.gather(reader.operator, entryMaker(build), new Env(reader.state), true);
     yield* append(build);
+    if (afterwards !== undefined) yield* afterwards(build);
   } finally {
     sort.release();
     reader.operator.close();
@@ -289,8 +293,13 @@ function requireKeyLength(d: Definer, index: IndexObject, length: number): void 
   );
 }
 
-function* duplicate({ d, table, index, keys }: Build, env: Env): Task<Error> {
-  const values: SqlValue[] = yield* evaluateRow(env, () => keys.values.map((key) => key(env)));
+function* duplicate(build: Build, env: Env): Task<Error> {
+  const values: SqlValue[] = yield* evaluateRow(env, () => build.keys.values.map((key) => key(env)));
+  return cannotBeUnique(build, values);
+}
+
+/** 23505, with the values of the index's keys. */
+export function cannotBeUnique({ d, table, index }: Build, values: readonly SqlValue[]): Error {
   const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
   error.message = `could not create unique index "${index.name}"`;
   error.detail = error.detail?.replace('already exists', 'is duplicated');

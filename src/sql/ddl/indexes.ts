@@ -2,21 +2,26 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
-import type { CreateIndexStatement, IndexKey } from '../ast/definitions.ts';
+import type { CreateIndexStatement, IndexKey, Option } from '../ast/definitions.ts';
 import { bindTableExpression, storedText, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import { buildIndex } from './build-index.ts';
 import { requireOrder, requireWholePartitionKey } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { buildIndexOnline } from './online-index.ts';
 import { inheritIndex } from './partition-members.ts';
+import { onOff } from './reorganize.ts';
 import { tellIdleOptions } from './space-options.ts';
 import { newIndexTree } from './tree-space.ts';
 
 const KEYS_MAX = 32;
+const SHARE_UPDATE_EXCLUSIVE = 4;
+const SHARE = 5;
 
 export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
-  if (s.concurrently && d.sql.block.state === 'block')
+  const isOnline = s.concurrently || onlineOption(d, s.options);
+  if (isOnline && d.sql.block.state === 'block')
     throw fail('active_sql_transaction', 'CREATE INDEX CONCURRENTLY cannot run inside a transaction block');
   if (s.accessMethod !== null && s.accessMethod.text !== 'btree') {
     const known = ['hash', 'gist', 'gin', 'spgist', 'brin'].includes(s.accessMethod.text);
@@ -28,7 +33,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   if (s.include.length > 0) throw d.unsupported('INCLUDE', s.include[0]!.at);
   if (s.keys.length > KEYS_MAX) throw fail('too_many_columns', `cannot use more than ${KEYS_MAX} columns in an index`);
   let table = d.table(s.table);
-  yield* d.lock(table.oid, 5);
+  yield* d.lock(table.oid, isOnline ? SHARE_UPDATE_EXCLUSIVE : SHARE);
   table = d.catalog.table(table.oid);
   const name =
     s.name?.text ??
@@ -39,7 +44,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     return;
   }
   const isPartitioned = table.partitioning !== undefined;
-  if (isPartitioned && s.concurrently)
+  if (isPartitioned && isOnline)
     throw d.error(
       'feature_not_supported',
       `cannot create index on partitioned table "${table.name}" concurrently`,
@@ -48,7 +53,10 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   const columns = s.keys.map((key) => indexColumn(d, table, key));
   if (s.unique) requireWholePartitionKey(d, table, 'UNIQUE', columns);
   const predicate = s.where === null ? undefined : predicateText(d, table, s.where);
-  const options = d.storageOptions(s.options, 'index');
+  const options = d.storageOptions(
+    s.options.filter((option) => !isOnlineWord(option)),
+    'index',
+  );
   tellIdleOptions(d, options);
   const index: IndexObject = {
     kind: 'index',
@@ -68,7 +76,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     options,
     constraint: 0,
   };
-  yield* addIndex(d, table, index);
+  yield* addIndex(d, table, index, isOnline);
   if (!s.only) for (const partition of d.catalog.partitionsOf(table.oid)) yield* inheritIndex(d, index, partition.oid);
 }
 
@@ -78,12 +86,27 @@ function predicateText(d: Definer, table: TableObject, where: NonNullable<Create
   return storedText(context, table, bound, where.text, BOOL_OID, 'index predicate');
 }
 
+/** SQL Server's `WITH (ONLINE = ON)`. */
+function isOnlineWord(option: Option): boolean {
+  return option.namespace === null && option.name === 'online';
+}
+
+/** @throws 22023 */
+function onlineOption(d: Definer, options: readonly Option[]): boolean {
+  const option = options.findLast(isOnlineWord);
+  return option !== undefined && onOff(d, option);
+}
+
 /** Writes an index object, tells its table, and fills it. */
-export function* addIndex(d: Definer, table: TableObject, index: IndexObject): Task<void> {
+function* addIndex(d: Definer, table: TableObject, index: IndexObject, isOnline: boolean): Task<void> {
   yield* d.put(index);
   const next = yield* d.putTable(table);
   // The entries of a partitioned table's index are in the parts of its partitions.
   if (next.partitioning !== undefined) return;
+  if (isOnline) {
+    yield* buildIndexOnline(d, next, index);
+    return;
+  }
   const computed = index.predicate !== undefined || index.columns.some((c) => c.column === 0);
   yield* buildIndex(d, next, index, computed ? tableRules(d.sql.bindContext(), next) : undefined);
 }

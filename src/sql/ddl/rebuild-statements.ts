@@ -20,6 +20,7 @@ import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
 import { enableAll, isClustered, rebuildIndex, rebuildWhole } from './rebuild.ts';
 
+const SHARE_UPDATE_EXCLUSIVE = 4;
 const ACCESS_EXCLUSIVE = 8;
 const LOCK_NOWAIT = 1;
 
@@ -142,20 +143,19 @@ function pagesOf(d: Definer, table: TableObject): number {
 
 // ── REINDEX ──
 
-/** @throws 0A000 for CONCURRENTLY, 42P01, 42704, 42809, 25001, 23505 */
+/** @throws 0A000, 42P01, 42704, 42809, 25001, 23505 */
 export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
   for (const option of s.options) {
     if (option.name === 'verbose') continue;
-    if (option.name === 'concurrently') {
-      if (!isOn(d, s.options, 'concurrently')) continue;
-      throw d.error('feature_not_supported', 'REINDEX CONCURRENTLY is not supported', option.at, {
-        hint: 'ALTER INDEX … REORGANIZE puts an index in order while it is used; REINDEX locks its table.',
-      });
-    }
+    if (option.name === 'concurrently') continue;
     if (option.name === 'tablespace') throw d.unsupported('a tablespace', option.at);
     throw d.error('syntax_error', `unrecognized REINDEX option "${option.name}"`, option.at);
   }
   const verbose = isOn(d, s.options, 'verbose');
+  if (isOn(d, s.options, 'concurrently')) {
+    yield* reindexOnline(d, s, verbose);
+    return;
+  }
   switch (s.object) {
     case 'index':
       yield* reindexIndex(d, s.name!, verbose);
@@ -180,6 +180,68 @@ export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
         throw d.error('feature_not_supported', 'can only reindex the currently open database', s.name.at);
       const tables = allTables(d).filter((table) => schema === undefined || table.schema === schema);
       yield* eachTable(d, tables, (table) => reindexTable(d, table.oid, verbose));
+    }
+  }
+}
+
+/** REINDEX … CONCURRENTLY. A primary key is its table: it is put in order by REORGANIZE, and left out here. @throws 0A000, 25001 */
+function* reindexOnline(d: Definer, s: ReindexStatement, verbose: boolean): Task<void> {
+  forbidBlock(d, 'REINDEX CONCURRENTLY');
+  if (s.object === 'system') throw d.unsupported('REINDEX SYSTEM', s.at);
+  const found = s.object === 'index' ? d.relation(s.name!) : undefined;
+  if (found !== undefined && found.kind !== 'index')
+    throw d.error('wrong_object_type', `"${found.name}" is not an index`, undefined);
+  const tables =
+    found !== undefined
+      ? leavesOf(d.catalog, d.catalog.table(found.table))
+      : s.object === 'table'
+        ? leavesOf(d.catalog, d.table(s.name!))
+        : allTables(d).filter((t) => s.object !== 'schema' || t.schema === d.schemaNamed(s.name!.name, s.name!.at).oid);
+  for (const table of tables) {
+    const all = d.catalog.indexesOf(table.oid);
+    const wanted = found === undefined ? all : all.filter((own) => partOf(d.catalog, table, found)?.oid === own.oid);
+    const clustered = wanted.find((index) => isClustered(table, index));
+    if (clustered !== undefined && found !== undefined) throw isTheTable(d, clustered, s.at);
+    if (clustered !== undefined) d.sql.tell(`primary key "${clustered.name}" is left out: it is the table`);
+    yield* rebuildOnline(
+      d,
+      wanted.filter((index) => index !== clustered),
+      'REINDEX',
+      verbose,
+    );
+  }
+}
+
+/** Why a primary key cannot be rebuilt beside writers. */
+export function isTheTable(d: Definer, index: IndexObject, at: number | undefined): Error {
+  return d.error('feature_not_supported', `primary key "${index.name}" cannot be rebuilt online`, at, {
+    detail: `The rows of "${d.catalog.table(index.table).name}" are kept in it.`,
+    hint: 'ALTER INDEX … REORGANIZE puts it in order while it is used.',
+  });
+}
+
+/** Secondary indexes one after another, each a transaction of its own: writers wait at the end of each, for a moment. */
+export function* rebuildOnline(
+  d: Definer,
+  indexes: readonly IndexObject[],
+  command: string,
+  verbose = false,
+): Task<void> {
+  const { block } = d.sql;
+  for (const { oid, table } of indexes) {
+    yield* d.lock(table, SHARE_UPDATE_EXCLUSIVE);
+    const index = d.catalog.object(oid);
+    if (index?.kind !== 'index') continue;
+    // Statements that began before read the old tree to their end.
+    const release = d.engine.store.retain(index.tree);
+    try {
+      yield* rebuildIndex(d, index, command, true);
+      if (verbose) info(d, `index "${index.name}" was reindexed`);
+      yield* block.commit();
+      block.enter();
+      yield* d.engine.transaction.awaitTable(table, ACCESS_EXCLUSIVE);
+    } finally {
+      release();
     }
   }
 }
@@ -246,7 +308,7 @@ function* eachTable(d: Definer, tables: readonly TableObject[], work: (table: Ta
   }
 }
 
-function forbidBlock(d: Definer, what: string): void {
+export function forbidBlock(d: Definer, what: string): void {
   if (d.sql.block.state === 'block')
     throw fail('active_sql_transaction', `${what} cannot run inside a transaction block`);
 }

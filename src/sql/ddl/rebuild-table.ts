@@ -147,6 +147,7 @@ function* copyRows(
     access,
     () => engine.database.rowIds.take(table.tree),
     undefined,
+    engine.database.watches,
   );
   const appender = engine.store.appender(engine.transaction, table.tree);
   const shape = new Shape(

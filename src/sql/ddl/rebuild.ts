@@ -16,6 +16,7 @@ import { quoteIdentifier } from '../session/names.ts';
 import { buildIndex, type RowOrder } from './build-index.ts';
 import { commandType, indexFacts, rebuiltOutcome, sqlName, tableFacts } from './command-facts.ts';
 import type { Definer } from './definer.ts';
+import { buildIndexOnline } from './online-index.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { indexTreeFor, newIndexTree } from './tree-space.ts';
 
@@ -58,8 +59,13 @@ export function* rebuildWhole(
   return d.catalog.table(table.oid);
 }
 
-/** One secondary index; a disabled one is enabled again. @throws 23505 when it is unique and its rows are not. */
-export function* rebuildIndex(d: Definer, index: IndexObject, command: string): Task<void> {
+/**
+ * One secondary index; a disabled one is enabled again.
+ *
+ * @param isOnline - beside writers: the caller holds SHARE UPDATE EXCLUSIVE only, and writers wait at the end.
+ * @throws 23505 when it is unique and its rows are not.
+ */
+export function* rebuildIndex(d: Definer, index: IndexObject, command: string, isOnline = false): Task<void> {
   const { store, transaction } = d.engine;
   const { disabled: _disabled, ...enabled } = index;
   const old = d.catalog.table(index.table);
@@ -78,7 +84,9 @@ export function* rebuildIndex(d: Definer, index: IndexObject, command: string): 
     command === 'REINDEX' ? `REINDEX INDEX ${rebuilt}` : `ALTER INDEX ${rebuilt} ON ${sqlName(d, table)} REBUILD`;
   const facts = indexFacts(d, table, { index: index.oid, name: index.name }, text, commandType(command));
   try {
-    const task = buildIndex(d, table, next, tableRules(d.sql.bindContext(), table), work);
+    const task = isOnline
+      ? buildIndexOnline(d, table, next, work)
+      : buildIndex(d, table, next, tableRules(d.sql.bindContext(), table), work);
     yield* d.engine.database.history.record(facts, task, () => rebuiltOutcome(d, before, store.facts(tree).pages));
   } finally {
     work.end();

@@ -117,6 +117,7 @@ export class ModifyOperator extends ChangeOperator {
         this.#access,
         () => session.database.rowIds.take(table.tree),
         this.#plan.rules.computedKeys(this.state),
+        session.database.watches,
       );
     else this.#writer.enter(session.transaction);
     if (this.#foreign === undefined || this.#catalog !== session.catalog) {
