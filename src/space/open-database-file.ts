@@ -44,7 +44,7 @@ export class DatabaseFile {
     this.path = options.path;
     this.store = store;
     this.space = space;
-    this.steps = new StepWatch(options.clock);
+    this.steps = new StepWatch(options.clock, () => store.parts.transactions.begun);
     this.#shrinker = new Shrinker(space.opened, () => store.background());
   }
 

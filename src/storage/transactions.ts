@@ -57,6 +57,8 @@ export class Transactions {
   #cleanAt = 0;
   /** How many of those to clean were left without versions by `pruneBehind`. */
   #emptied = 0;
+  /** Transactions that were begun so far. */
+  begun = 0;
   #oldestSnap: Snap | undefined;
   #newestSnap: Snap | undefined;
 
@@ -67,6 +69,7 @@ export class Transactions {
   }
 
   begin(owner: number): Txn {
+    this.begun++;
     return new Txn(this, owner);
   }
 

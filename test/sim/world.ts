@@ -7,7 +7,7 @@
  * So a flush or a hole that is under way stays under way while sessions go on, and nothing depends on the event loop: one seed
  * is one course of events. What a power cut leaves is asked of the memory disk below, at any moment, without ending the run.
  */
-import { ManualClock } from '../../src/base/clock.ts';
+import { ManualClock, type Timer } from '../../src/base/clock.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import type { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { Done, OpenMode, Vfs, VfsFile, VfsLock } from '../../src/io/vfs.ts';
@@ -29,6 +29,19 @@ export class SimClock extends ManualClock {
 
   override soon(fire: () => void): void {
     this.#queue.push(fire);
+  }
+
+  /** How long a timer takes is nobody's business here: it fires in its turn. */
+  override after(_delayMs: number, fire: () => void): Timer {
+    let isCancelled = false;
+    this.#queue.push(() => {
+      if (!isCancelled) fire();
+    });
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
   }
 
   get pending(): number {

@@ -32,7 +32,7 @@ function* working(clock: ManualClock, stretches: readonly number[]): Task<void> 
 
 test('steps and their lengths are counted, and of a wait the part that steps caused', async () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock);
+  const watch = new StepWatch(clock, () => 0);
   const scheduler = new Scheduler(clock, watch);
   const end = (task: Task<void>): Promise<void> =>
     new Promise((resolve, reject) => scheduler.run(task, new Running(), resolve, reject));
@@ -44,7 +44,7 @@ test('steps and their lengths are counted, and of a wait the part that steps cau
 
 test('two tasks that defragment make a wait of two steps, and wait for nothing themselves', async () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock);
+  const watch = new StepWatch(clock, () => 0);
   const scheduler = new Scheduler(clock, watch);
   const end = (task: Task<void>): Promise<void> =>
     new Promise((resolve, reject) => scheduler.run(task, new Running(), resolve, reject));
@@ -53,9 +53,23 @@ test('two tasks that defragment make a wait of two steps, and wait for nothing t
   expect([watch.waits, watch.longestWaitMs, watch.stepsInWaitMax]).toEqual([2, 2, 2]);
 });
 
+test('steps rest while others begin transactions, and follow each other at once when they do not', () => {
+  const clock = new ManualClock();
+  let begun = 0;
+  const watch = new StepWatch(clock, () => begun);
+  const kinds: string[] = [];
+  const task = watch.watch(working(clock, [0.3, 0.3, 0.3, 0.6, 0.6, 0.1]));
+  for (let step = task.next(); step.done !== true; step = task.next()) {
+    kinds.push(step.value.kind === REQUEST_SLICE ? 'slice' : 'rest');
+    // Others are there during the first four steps.
+    if (kinds.length < 4) begun++;
+  }
+  expect(kinds).toEqual(['slice', 'rest', 'slice', 'rest', 'slice', 'slice']);
+});
+
 test('an error that is thrown into a step reaches the task, and the task may go on', () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock);
+  const watch = new StepWatch(clock, () => 0);
   const seen: unknown[] = [];
   function* stubborn(): Task<number> {
     try {

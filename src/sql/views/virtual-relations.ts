@@ -35,9 +35,13 @@ export function allViews(): readonly ViewDefinition[] {
       ...stepViews(),
     ]);
     const gatherers = new Map([...spaceViews(), ...historyViews()]);
-    views = [...CATALOG_RELATIONS, ...SPACE_RELATIONS, ...PROGRESS_RELATIONS, ...HISTORY_RELATIONS, ...STEP_RELATIONS].map((line) =>
-      definitionOf(line, makers, gatherers),
-    );
+    views = [
+      ...CATALOG_RELATIONS,
+      ...SPACE_RELATIONS,
+      ...PROGRESS_RELATIONS,
+      ...HISTORY_RELATIONS,
+      ...STEP_RELATIONS,
+    ].map((line) => definitionOf(line, makers, gatherers));
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
   }
