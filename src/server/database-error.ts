@@ -1,6 +1,29 @@
-/** Errors as node-postgres clients know them: pg-protocol's class, with the fields of the wire's error message. */
-import { DatabaseError } from 'pg-protocol/dist/messages.js';
+/**
+ * Errors as node-postgres clients know them: pg-protocol's class, with the fields of the wire's error message.
+ *
+ * The package is loaded with the first error: finding and reading it takes 5 ms, a tenth of what opening a database may.
+ */
+import { createRequire } from 'node:module';
+import type { DatabaseError as ProtocolError } from 'pg-protocol/dist/messages.js';
 import { asExtentError } from '../base/errors.ts';
+import { lazy } from '../base/lazy.ts';
+
+type ErrorClass = typeof ProtocolError;
+export type DatabaseError = ProtocolError;
+
+const loaded = lazy((): { readonly DatabaseError: ErrorClass } =>
+  createRequire(import.meta.url)('pg-protocol/dist/messages.js'),
+);
+
+/** What stands in until the class is there: a function, because a class would insist on its own prototype. */
+const standIn: unknown = function notLoaded() {};
+
+/** pg-protocol's class, under a name that does not load it: `instanceof`, `new` and static members are its own. */
+export const DatabaseError: ErrorClass = new Proxy(standIn as ErrorClass, {
+  get: (_, name) => Reflect.get(loaded().DatabaseError, name),
+  construct: (_, args: ConstructorParameters<ErrorClass>) => new (loaded().DatabaseError)(...args),
+  getPrototypeOf: () => Reflect.getPrototypeOf(loaded().DatabaseError),
+});
 
 /** What any thrown thing is to a program that uses the embedded API. */
 export function databaseError(thrown: unknown): DatabaseError {
@@ -22,5 +45,3 @@ export function databaseError(thrown: unknown): DatabaseError {
   if (error.code === 'internal_error') made.cause = error.cause;
   return made;
 }
-
-export { DatabaseError };

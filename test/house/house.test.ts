@@ -41,7 +41,7 @@ const NODE_MODULES: Readonly<Record<string, RegExp>> = {
   'node:zlib': /^src\/storage\//,
   'node:crypto': /^src\/(sql|server)\//,
   // Loading a package at its first need, and our own version from package.json.
-  'node:module': /^src\/(sql\/parser\/skeleton|cli\/usage)\.ts$/,
+  'node:module': /^src\/(sql\/parser\/skeleton|server\/database-error|cli\/usage)\.ts$/,
   // Naming the file beside the bundle that holds the package's compiled code.
   'node:url': /^src\/sql\/parser\/skeleton\.ts$/,
 };

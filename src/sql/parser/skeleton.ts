@@ -15,6 +15,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { requireCompiled } from '../../base/compiled-code.ts';
+import { commonSkeletons } from './common-skeletons.ts';
 
 export interface SkeletonTarget {
   readonly item: number;
@@ -111,12 +112,17 @@ export function parseSkeleton(text: string, count: number): Skeleton {
     cache.set(text, known);
     return known;
   }
-  const skeleton = new Reader().read(astOf(text), count);
+  const skeleton = commonSkeletons().get(text) ?? askParser(text, count);
   if (text.length <= CACHED_LENGTH) {
     cache.set(text, skeleton);
     if (cache.size > CACHE_ENTRIES) cache.delete(cache.keys().next().value!);
   }
   return skeleton;
+}
+
+/** The parser's own answer, past all that is known already. @throws SkeletonError */
+export function askParser(text: string, count: number): Skeleton {
+  return new Reader().read(astOf(text), count);
 }
 
 type Fields = Readonly<Record<string, unknown>>;
