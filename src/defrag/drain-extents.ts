@@ -33,8 +33,16 @@ export interface DrainReport {
   readonly moved: number;
 }
 
-/** Empties the sparse extents of a tree. @param isOver - asked between pages: true ends it there. */
-export function* drainSparseExtents(open: OpenSpace, tree: Tree, isOver: () => boolean): Task<DrainReport> {
+/**
+ * Empties the sparse extents of a tree.
+ *
+ * @param isOver - asked between pages, with the number of those moved so far: true ends it there.
+ */
+export function* drainSparseExtents(
+  open: OpenSpace,
+  tree: Tree,
+  isOver: (moved: number) => boolean,
+): Task<DrainReport> {
   const space = open.map.of(tree);
   const relocation = new Relocation(open);
   if (space?.owned === undefined) return { drained: 0, sparse: 0, moved: 0 };
@@ -46,7 +54,7 @@ export function* drainSparseExtents(open: OpenSpace, tree: Tree, isOver: () => b
   for (const extent of sparse) {
     // What the others have free, without what this one and those before it would bring.
     room -= extent.free;
-    if (room < extent.used || isOver()) break;
+    if (room < extent.used || isOver(relocation.moved)) break;
     going.push(extent);
     room -= extent.used;
     if (yield* drain(open, relocation, space, extent, going, isOver)) drained++;
@@ -67,11 +75,11 @@ function* drain(
   space: Space,
   extent: ExtentUse,
   going: readonly ExtentUse[],
-  isOver: () => boolean,
+  isOver: (moved: number) => boolean,
 ): Task<boolean> {
   const { core } = open.parts;
   for (let pgno = extent.first; pgno <= extent.last; ) {
-    if (isOver()) return false;
+    if (isOver(relocation.moved)) return false;
     const status = relocation.movePage(space, pgno, () => findOutside(space, going));
     if (status === NEED) yield core.need;
     else if (status === OK) {

@@ -95,11 +95,11 @@ class Planner {
     let moved = 0;
     for (const extent of sparse) {
       room -= extent.free;
-      if (room < extent.used) break;
+      if (room < extent.used || this.#isOver(moved)) break;
       going.add(extent.first);
       room -= extent.used;
       let page = extent.first;
-      for (; page <= extent.last; page++) {
+      for (; page <= extent.last && !this.#isOver(moved); page++) {
         if (space.isFree(page)) continue;
         space.refill(page);
         const target = space.lowest((first) => !going.has(first));
@@ -162,9 +162,10 @@ class Planner {
     return { ...order.counts, ended: !this.#isGone() };
   }
 
-  #isOver(): boolean {
+  /** @param moved - pages rewritten by a phase that has not been counted yet. */
+  #isOver(moved = 0): boolean {
     const { pagesMax } = this.#options;
-    return this.#isGone() || (pagesMax !== undefined && this.#rewritten >= pagesMax);
+    return this.#isGone() || (pagesMax !== undefined && this.#rewritten + moved >= pagesMax);
   }
 
   #isGone(): boolean {

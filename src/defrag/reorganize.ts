@@ -111,7 +111,7 @@ export class Reorganizer {
     const long = core.trees.get(this.#tree.longTree);
     if (long === undefined || long.state !== TREE_LIVE) return;
     this.#enter('lob compaction');
-    this.#lob = yield* drainSparseExtents(this.#file.space.opened, long, () => this.#stop() !== undefined);
+    this.#lob = yield* drainSparseExtents(this.#file.space.opened, long, (moved) => this.#stop(moved) !== undefined);
   }
 
   *#compact(): Task<ReorganizeStop | undefined> {
@@ -147,14 +147,14 @@ export class Reorganizer {
     }
   }
 
-  /** Is there a reason to end before the next step? */
-  #stop(): ReorganizeStop | undefined {
+  /** Is there a reason to end before the next step? @param moved - pages rewritten by a phase that has not reported yet. */
+  #stop(moved = 0): ReorganizeStop | undefined {
     const { core } = this.#file.store.parts;
     if (core.trees.get(this.#tree.id) !== this.#tree || this.#tree.state !== TREE_LIVE) return 'gone';
     const { durationMs, pagesMax, isOver } = this.#options;
     if (isOver?.() === true) return 'stopped';
     if (durationMs !== undefined && core.clock.monotonicMs() - this.#began >= durationMs) return 'time';
-    if (pagesMax !== undefined && this.#rewritten >= pagesMax) return 'pages';
+    if (pagesMax !== undefined && this.#rewritten + moved >= pagesMax) return 'pages';
     return undefined;
   }
 
