@@ -1,14 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFailed, test } from 'vitest';
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
 import { compactFile } from '../../src/defrag/compact-file.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import { FaultyVfs } from '../../src/io/faulty-vfs.ts';
-import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { MemoryVfs, PowerCut } from '../../src/io/memory-vfs.ts';
 import type { Vfs } from '../../src/io/vfs.ts';
 import { openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
+import { seedOf } from '../storage/open.ts';
 import { TestSession } from '../support/in-process.ts';
 
 const SOURCE = '/db/old.extent';
@@ -214,5 +215,37 @@ describe('what is refused', () => {
       }
     }
     expect(failures).toBeGreaterThan(8);
+  });
+
+  test('after a power cut the source is as it was, the target whole or not there, and the next try succeeds', async () => {
+    const seed = seedOf(4100);
+    onTestFailed(() => console.log(`seed ${seed}`));
+    const prng = new Prng(seed);
+    const first = disk();
+    await worn(first);
+    const before = await withSql(first, SOURCE, looks);
+    const bytes = bytesOf(first, SOURCE);
+    const durable = first.afterPowerCut(prng);
+    const whole = durable.afterPowerCut(prng);
+    await compact(whole);
+    const steps = whole.operations;
+    let found = 0;
+    // Of the steps, one in each twelfth and each of the last: they close the copy, rename it and make its name durable.
+    const twelfth = Math.floor(steps / 12);
+    const cuts = Array.from({ length: 12 }, (_, i) => 1 + i * twelfth + prng.below(twelfth));
+    for (let last = 0; last < 8; last++) cuts.push(steps - last);
+    for (const cut of cuts) {
+      const cutDisk = durable.afterPowerCut(prng);
+      cutDisk.cutAt(cut, prng);
+      await expect(compact(cutDisk), `cut at ${cut} of ${steps}`).rejects.toBeInstanceOf(PowerCut);
+      const vfs = cutDisk.afterPowerCut(prng);
+      expect(bytesOf(vfs, SOURCE).equals(bytes)).toBe(true);
+      if (vfs.exists(TARGET)) found++;
+      else await compact(vfs);
+      expect(vfs.list('/db').filter((name) => name.startsWith('new'))).toEqual(['new.extent']);
+      expect(await problems(vfs, TARGET)).toEqual([]);
+      expect(await withSql(vfs, TARGET, looks)).toEqual(before);
+    }
+    expect(found).toBeLessThan(cuts.length);
   });
 });
