@@ -4,12 +4,13 @@
  *   npm run bench:churn -- [--rows 300000] [--seconds 5]
  *
  * Prints what `ALTER TABLE … REORGANIZE` did to disk, order, log and the clients' 99th percentile, beside what VACUUM FULL does to
- * PostgreSQL's clients and VACUUM to SQLite's. Every figure is printed, also those that miss their bound.
+ * PostgreSQL's clients, and for how long SQLite's VACUUM lets nobody write. Every figure is printed, also those that miss their bound.
  */
-import { readdirSync, statSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import Database from 'better-sqlite3';
 import pg from 'pg';
 import { postgresPrograms, type RivalServer, startExtentDB, startPostgres } from '../compare/servers.ts';
 
@@ -156,6 +157,13 @@ async function extentdb(): Promise<void> {
   process.stdout.write(
     `  after: ${await show()}\n  log beside it: ${(bytesIn(server.directory, isLog) / 2 ** 20).toFixed(1)} MiB\n`,
   );
+  const steps = await client.query('select * from extentdb.defragmentation_steps');
+  const row = steps.rows[0];
+  process.stdout.write(
+    `  steps: ${row.steps}, over 2 ms ${row.steps_over_2ms}, longest ${Number(row.longest_ms).toFixed(1)} ms; ` +
+      `clients that waited for one ${row.foreground_waits}, longest ${Number(row.longest_wait_ms).toFixed(1)} ms, ` +
+      `at most ${row.steps_in_a_wait_max} steps in a wait\n`,
+  );
   await client.query('create table packed (id int primary key, n int not null, v text not null)');
   await client.query('insert into packed select * from t order by id');
   await client.query('create index packed_n on packed (n)');
@@ -187,6 +195,31 @@ async function postgres(): Promise<void> {
   await server.stop();
 }
 
+/** SQLite's VACUUM holds the database for its whole time: that time is what its clients would wait. */
+function sqlite(): void {
+  const directory = mkdtempSync(join(tmpdir(), 'churn-'));
+  const path = join(directory, 't.sqlite');
+  const db = new Database(path);
+  db.exec('create table t (id integer primary key, n int not null, v text not null); create index t_n on t (n)');
+  const insert = db.prepare('insert into t values (?, ?, ?)');
+  db.transaction(() => {
+    for (let g = 0; g < ROWS; g++) {
+      const id = ((g * 104729) % ROWS) + 1;
+      insert.run(id, (id * 7919) % 99991, 'x'.repeat(100) + id);
+    }
+  })();
+  db.exec('delete from t where n % 3 <> 0');
+  const size = (): string => `${(statSync(path).size / 2 ** 20).toFixed(1)} MiB`;
+  const before = size();
+  const began = performance.now();
+  db.exec('vacuum');
+  const ms = performance.now() - began;
+  process.stdout.write(`SQLite, VACUUM\n  nobody writes for ${Math.round(ms)} ms; in the file ${before} → ${size()}\n`);
+  db.close();
+  rmSync(directory, { recursive: true });
+}
+
 process.stdout.write(`${ROWS} rows, ${CLIENTS} clients, ${cpus()[0]?.model ?? ''}, Node ${process.version}\n`);
 await extentdb();
 await postgres();
+sqlite();
