@@ -4,8 +4,8 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeF
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { run } from '../../src/cli/main.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { extentdb } from '../support/cli.ts';
 
 let folder: string;
 
@@ -16,35 +16,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
-
-interface Said {
-  readonly out: string;
-  readonly err: string;
-  readonly status: number | string | undefined;
-}
-
-/** Runs the program and keeps what it says. */
-async function extentdb(...words: string[]): Promise<Said> {
-  let out = '';
-  let err = '';
-  const former = process.exitCode;
-  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
-  try {
-    await run(words);
-    return { out, err, status: process.exitCode ?? undefined };
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-    process.exitCode = former;
-  }
-}
 
 function script(text: string): string {
   const path = join(folder, 'script.sql');

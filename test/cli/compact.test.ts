@@ -2,9 +2,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { problemsOf } from '../../src/cli/check.ts';
-import { run } from '../../src/cli/main.ts';
+import { extentdb } from '../support/cli.ts';
 
 let folder: string;
 
@@ -15,27 +15,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
-
-async function extentdb(...words: string[]): Promise<{ out: string; err: string; status: unknown }> {
-  let [out, err] = ['', ''];
-  const former = process.exitCode;
-  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
-  try {
-    await run(words);
-    return { out, err, status: process.exitCode ?? 0 };
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-    process.exitCode = former;
-  }
-}
 
 it('writes a smaller file that is sound, beside the old one', async () => {
   const [source, target, sql] = ['old.extent', 'new.extent', 'make.sql'].map((name) => join(folder, name)) as [

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { run } from '../../src/cli/main.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ExtentDB, open } from '../../src/index.ts';
+import { extentdb } from '../support/cli.ts';
 
 const WORN = `
   create table a (id int primary key, v text); create index a_v on a (v);
@@ -29,28 +29,6 @@ afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
   rmSync(folder, { recursive: true });
 });
-
-async function extentdb(...words: string[]): Promise<{ out: string; err: string; status: unknown }> {
-  let out = '';
-  let err = '';
-  const former = process.exitCode;
-  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
-  try {
-    await run(words);
-    return { out, err, status: process.exitCode };
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-    process.exitCode = former;
-  }
-}
 
 async function pages(db: ExtentDB): Promise<number> {
   const { rows } = await db.query<{ pages: number }>(

@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { run } from '../../src/cli/main.ts';
 import { SPACE_QUERY } from '../../src/cli/space.ts';
 import { askAboutFile } from '../../src/cli/space-source.ts';
 import { grouped, type SpaceNode, spaceTree, treeLines } from '../../src/cli/space-tree.ts';
@@ -13,6 +12,7 @@ import { displayWidth } from '../../src/cli/table-text.ts';
 import { open } from '../../src/index.ts';
 import { answeringHolder } from '../../src/io/lock-file.ts';
 import { NodeVfs } from '../../src/io/node-vfs.ts';
+import { extentdb } from '../support/cli.ts';
 
 const SHOP = `
   create table book (id int4 primary key, title text, body text);
@@ -53,29 +53,6 @@ afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
   vi.unstubAllEnvs();
 });
-
-/** Runs the program and keeps what it says; with `columns`, to a terminal of that width. */
-async function extentdb(...words: string[]): Promise<{ out: string; err: string; status: unknown }> {
-  let out = '';
-  let err = '';
-  const former = process.exitCode;
-  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
-  try {
-    await run(words);
-    return { out, err, status: process.exitCode };
-  } finally {
-    stdout.mockRestore();
-    stderr.mockRestore();
-    process.exitCode = former;
-  }
-}
 
 async function onTerminal<T>(columns: number, act: () => Promise<T>): Promise<T> {
   const { stdout } = process;

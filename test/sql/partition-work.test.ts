@@ -2,12 +2,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { runNow } from '../../src/base/task.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { partitionHash } from '../../src/sql/partitions/bounds.ts';
-import { checkStoreNow } from '../../src/storage/check.ts';
 import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { settle, sound } from '../support/sound.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -17,15 +16,6 @@ beforeEach(async () => {
   s = new TestSession(instance);
 });
 
-function settle(): void {
-  while (runNow(instance.single.file.store.background()));
-}
-
-function sound(): void {
-  const { file } = instance.single;
-  expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
-}
-
 describe('REORGANIZE', () => {
   /** Three partitions with an index whose entries came in random order and mostly went again. */
   async function worn(): Promise<void> {
@@ -34,7 +24,7 @@ describe('REORGANIZE', () => {
     await s.run('create index m_v on m (v)');
     await s.run('insert into m select i, 1 + i % 3, md5(i::text) from generate_series(1, 9000) i');
     await s.run('delete from m where id % 4 <> 0');
-    settle();
+    settle(instance);
   }
 
   /** Out-of-order percentage and pages of each partition's part of an index. */
@@ -57,7 +47,7 @@ describe('REORGANIZE', () => {
     expect(after.map((p) => p.fragmentation)).toEqual([0, 0, 0]);
     expect(after.every((p, i) => p.pages < before[i]!.pages)).toBe(true);
     expect(await content()).toEqual(rows);
-    sound();
+    sound(instance);
   });
 
   test('R7: PARTITION = 2 touches the second one alone, and all of its indexes with ALL', async () => {
@@ -108,7 +98,7 @@ describe('REORGANIZE', () => {
     await s.run('alter index m_v on m rebuild');
     expect((await order()).map((p) => p.fragmentation)).toEqual([0, 0, 0]);
     await s.run('vacuum m; analyze m; reindex index m_v; cluster m using m_pkey; vacuum full m');
-    sound();
+    sound(instance);
   });
 });
 
@@ -133,13 +123,13 @@ describe('space', () => {
     await s.run("insert into m select i, repeat('x', 900) from generate_series(0, 2999) i");
     const before = await freeBytes();
     await s.run('drop table m1');
-    settle();
+    settle(instance);
     const dropped = await freeBytes();
     expect(dropped - before).toBeGreaterThan(900_000);
     await s.run('truncate m');
-    settle();
+    settle(instance);
     expect((await freeBytes()) - dropped).toBeGreaterThan(1_800_000);
-    sound();
+    sound(instance);
   });
 });
 
@@ -161,8 +151,8 @@ describe('rows that change their partition', () => {
       ['1', '5', '0'],
       ['101', '64000', '0'],
     ]);
-    settle();
-    sound();
+    settle(instance);
+    sound(instance);
   });
 
   test.each([

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runNow } from '../../src/base/task.ts';
 import type { Instance } from '../../src/engine/instance.ts';
-import { checkStoreNow } from '../../src/storage/check.ts';
 import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
+import { settle, sound } from '../support/sound.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -12,14 +12,9 @@ beforeEach(async () => {
   s = new TestSession(instance);
 });
 
-function settle(): void {
-  while (runNow(instance.single.file.store.background()));
-}
-
-function sound(): void {
-  const { file } = instance.single;
-  settle();
-  expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
+function quietAndSound(): void {
+  settle(instance);
+  sound(instance);
 }
 
 async function one(text: string): Promise<string | null | undefined> {
@@ -28,7 +23,7 @@ async function one(text: string): Promise<string | null | undefined> {
 
 /** Pages that everything of a table owns. */
 async function owned(name: string): Promise<number> {
-  settle();
+  settle(instance);
   return Number(
     await one(`select sum(owned_pages) from extentdb.space where relid in
       (select '${name}'::regclass::oid union all select indexrelid from pg_index where indrelid = '${name}'::regclass)`),
@@ -44,7 +39,7 @@ async function worn(key = 'id int primary key'): Promise<void> {
     insert into t select (i * 7919) % 104729, case when i % 500 = 0 then repeat('long', 9000) else 'v' || i end, i % 977
       from generate_series(1, 4000) i;
     delete from t where id % 3 <> 0`);
-  settle();
+  settle(instance);
 }
 
 const CONTENT = 'select count(*), sum(id), sum(length(v)), sum(n), min(v), max(n) from t';
@@ -73,10 +68,10 @@ describe('VACUUM FULL', () => {
       );
       expect(await one(`select hints from extentdb.space where object = 't' and kind = 'table'`)).toContain('150');
       expect(await one(`select obj_description('t'::regclass)`)).toBe('kept');
-      sound();
+      quietAndSound();
       await s.run(`insert into t values (-1, 'later', 5)`);
       expect((await s.failure(`insert into t values (-2, 'LATER', 5)`)).sqlstate).toBe('23505');
-      sound();
+      quietAndSound();
     },
   );
 
@@ -100,7 +95,7 @@ describe('VACUUM FULL', () => {
       'vacuuming "public.t"',
       'vacuuming "public.u"',
     ]);
-    sound();
+    quietAndSound();
   });
 
   test('not in a transaction block; needs the table for itself; SKIP_LOCKED passes over a locked one', async () => {
@@ -114,7 +109,7 @@ describe('VACUUM FULL', () => {
     expect(s.notices.at(-1)).toMatchObject({ severity: 'WARNING', sqlstate: '55P03' });
     await other.run('commit');
     await s.run('vacuum full t');
-    sound();
+    quietAndSound();
   });
 
   test('the old space is back when the statement returns', async () => {
@@ -139,7 +134,7 @@ describe('VACUUM FULL', () => {
     ]);
     expect((await s.failure('delete from p where id = 5')).sqlstate).toBe('23503');
     expect((await s.failure('insert into c values (999)')).sqlstate).toBe('23503');
-    sound();
+    quietAndSound();
   });
 });
 
@@ -165,7 +160,7 @@ describe('plain VACUUM', () => {
       insert into a select i, repeat('x', 100) from generate_series(1, 4000) i;
       insert into b select i, repeat('x', 100) from generate_series(1, 4000) i;
       delete from a where id % 3 = 0; delete from b where id % 3 = 0`);
-    settle();
+    settle(instance);
     const used = async (name: string): Promise<number> =>
       Number(await one(`select used_pages from extentdb.space where object = '${name}' and kind = 'table'`));
     const [a, b] = [await used('a'), await used('b')];
@@ -177,7 +172,7 @@ describe('plain VACUUM', () => {
     await s.run('vacuum');
     expect(await used('b')).toBeLessThan(b * 0.8);
     expect((await s.failure('vacuum (nonsense) a')).sqlstate).toBe('42601');
-    sound();
+    quietAndSound();
   });
 });
 
@@ -201,7 +196,7 @@ describe('CLUSTER', () => {
     await agrees();
     await s.run('drop index t_desc');
     expect((await s.failure('cluster t')).sqlstate).toBe('42704');
-    sound();
+    quietAndSound();
   });
 
   test('with a primary key: by the key it is a rebuild, by another index it is refused with a hint', async () => {
@@ -214,7 +209,7 @@ describe('CLUSTER', () => {
     expect(await s.failure('cluster t using t_n')).toMatchObject({ sqlstate: '0A000', position: 17 });
     expect((await s.failure('cluster t using nowhere')).sqlstate).toBe('42704');
     expect((await s.failure('cluster nowhere')).sqlstate).toBe('42P01');
-    sound();
+    quietAndSound();
   });
 
   test('partial indexes and those over expressions give no order', async () => {
@@ -231,7 +226,7 @@ describe('CLUSTER', () => {
     const order = await s.rows('select id from t');
     await s.run('begin; cluster t using t_n; rollback');
     expect(await s.rows('select id from t')).toEqual(order);
-    sound();
+    quietAndSound();
   });
 });
 
@@ -255,7 +250,7 @@ describe('REINDEX', () => {
     }
     expect(s.notices).toMatchObject([{ severity: 'INFO', message: 'index "u_a_key" was reindexed' }]);
     await agrees();
-    sound();
+    quietAndSound();
   });
 
   test('a sparse index gets small', async () => {
@@ -264,13 +259,13 @@ describe('REINDEX', () => {
       Number(await one(`select used_pages from extentdb.space where object = 't_n'`));
     await s.run(`insert into t select i, 'w' || i, i from generate_series(200000, 206000) i`);
     await s.run('delete from t where id >= 200000 and id % 10 <> 0');
-    settle();
+    settle(instance);
     const before = await used();
     await s.run('reindex index t_n');
-    settle();
+    settle(instance);
     expect(await used()).toBeLessThan(before * 0.8);
     await agrees();
-    sound();
+    quietAndSound();
   });
 
   test('what is refused', async () => {
@@ -316,7 +311,7 @@ describe('ALTER INDEX … REBUILD', () => {
     await s.run('alter index t_n on t reorganize');
     expect(await s.rows(CONTENT)).toEqual(before);
     await agrees();
-    sound();
+    quietAndSound();
   });
 
   test('what is refused', async () => {
@@ -366,7 +361,7 @@ describe('ALTER INDEX … DISABLE', () => {
     await s.run('reindex index t_n');
     expect((await s.rows('explain select * from t where n = 5')).flat().join('\n')).toContain('t_n');
     expect(await one('select count(*) from t where n = 5')).toBe('10');
-    sound();
+    quietAndSound();
   });
 
   test('uniqueness is not enforced meanwhile, and is checked when it comes back', async () => {
@@ -383,7 +378,7 @@ describe('ALTER INDEX … DISABLE', () => {
     expect(s.notices.at(-1)?.message).toBe('index "k_v_key" is disabled already');
     await s.run('update k set v = 2 where id = 2; alter index all on k rebuild');
     expect((await s.failure('insert into k values (3, 2)')).sqlstate).toBe('23505');
-    sound();
+    quietAndSound();
   });
 
   test('a primary key, and what a foreign key needs, cannot be disabled; then ALL disables nothing', async () => {
@@ -398,7 +393,7 @@ describe('ALTER INDEX … DISABLE', () => {
     await s.run('insert into k values (1, 1, 1)');
     expect((await s.failure('insert into k values (2, 2, 1)')).sqlstate).toBe('23505');
     await s.run('alter index k_w_key on k disable; drop table f, k');
-    sound();
+    quietAndSound();
   });
 });
 
@@ -429,7 +424,7 @@ describe('beside older snapshots', () => {
     await old.run('alter table t alter n type bigint; create index t_n on t (n); commit');
     expect(await s.rows('select id from t order by id')).toEqual([['1'], ['2']]);
     expect(await s.rows('select id from t where n = 2')).toEqual([['2']]);
-    sound();
+    quietAndSound();
   });
 });
 
@@ -447,7 +442,7 @@ test('an index and an order beyond maintenance_work_mem are sorted on disk', asy
   expect(await s.failure('create unique index on w (left(v, 49))')).toMatchObject({ sqlstate: '23505' });
   await s.run('vacuum full w');
   expect(await one('select count(*) from w where n = 33')).toBe('41');
-  sound();
+  quietAndSound();
 });
 
 test('indexes hold the rows of a table that ALTER TABLE rebuilt', async () => {
@@ -455,7 +450,7 @@ test('indexes hold the rows of a table that ALTER TABLE rebuilt', async () => {
   await s.run('alter table t alter n type bigint');
   expect((await s.rows('explain select * from t where n = 5')).flat().join('\n')).toContain('t_n');
   await agrees();
-  sound();
+  quietAndSound();
 });
 
 describe('progress', () => {
@@ -489,7 +484,7 @@ describe('progress', () => {
     expect(seen.length).toBeGreaterThan(2);
     expect([...seen].sort((a, b) => a - b)).toEqual(seen);
     expect(seen.at(-1)).toBeLessThanOrEqual(100);
-    sound();
+    quietAndSound();
   });
 
   test.each([

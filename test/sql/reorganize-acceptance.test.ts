@@ -5,6 +5,7 @@ import type { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser } from '../../src/engine/scheduler.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
 import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
+import { settle } from '../support/sound.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -19,10 +20,6 @@ afterEach(async () => {
   expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
   await instance.close();
 });
-
-function settle(): void {
-  while (runNow(instance.single.file.store.background()));
-}
 
 async function numbers(text: string): Promise<number[]> {
   return ((await s.rows(text))[0] ?? []).map(Number);
@@ -66,7 +63,7 @@ test('R20: the clustered index compacts the long values of all columns', async (
   let before = await owned();
   for (const column of ['a', 'b']) {
     await s.run(`update l set ${column} = null where id % 5 <> 0`);
-    settle();
+    settle(instance);
     await s.run('alter index l_pkey on l reorganize');
     const after = await owned();
     expect(after, column).toBeLessThan(before * 0.85);
@@ -80,7 +77,7 @@ test('R40: a cancel in the middle is 57014 and keeps what was done; the next run
     await s.run(`
       create table ${name} (id int primary key, v text);
       insert into ${name} select (i * 7919) % 104729, repeat('x', 120) from generate_series(1, 6000) i`);
-    settle();
+    settle(instance);
   };
   const moved = async (name: string): Promise<number> => {
     s.notices.length = 0;

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { runNow } from '../../src/base/task.ts';
 import type { Instance } from '../../src/engine/instance.ts';
-import { checkStoreNow } from '../../src/storage/check.ts';
 import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { settle, sound } from '../support/sound.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -11,15 +10,6 @@ beforeEach(async () => {
   instance = await memoryInstance();
   s = new TestSession(instance);
 });
-
-function settle(): void {
-  while (runNow(instance.single.file.store.background()));
-}
-
-function sound(): void {
-  const { file } = instance.single;
-  expect(checkStoreNow(file.store, file.space.audit())).toEqual([]);
-}
 
 /** Leaf level figures of a relation's tree. */
 async function stats(name: string): Promise<{ fragmentation: number; pages: number; density: number }> {
@@ -37,7 +27,7 @@ async function worn(name = 't', rows = 6000): Promise<void> {
     create index ${name}_n on ${name} (n);
     insert into ${name} select (i * 7919) % 104729, repeat('x', 60 + i % 100), i % 977 from generate_series(1, ${rows}) i;
     delete from ${name} where id % 3 <> 0`);
-  settle();
+  settle(instance);
 }
 
 async function content(name = 't'): Promise<unknown> {
@@ -52,7 +42,7 @@ describe('REORGANIZE', () => {
     expect([outcome?.tag, outcome?.rows, outcome?.columns]).toEqual(['ALTER INDEX REORGANIZE', [], []]);
     expect(await content()).toEqual(before);
     expect((await stats('t')).fragmentation).toBe(0);
-    sound();
+    sound(instance);
   });
 
   test('R5: ALL touches every index', async () => {
@@ -63,17 +53,17 @@ describe('REORGANIZE', () => {
       't_pkey',
       't_n',
     ]);
-    sound();
+    sound(instance);
   });
 
   test('the shorter forms: ALTER INDEX name, and ALTER TABLE for rows without primary key too', async () => {
     await s.run(
       `create table h (a int); insert into h select i from generate_series(1, 5000) i; delete from h where a % 2 = 0`,
     );
-    settle();
+    settle(instance);
     await s.run('create index h_a on h (a); alter index h_a reorganize; alter table h reorganize with (verbose = on)');
     expect(s.notices.map((n) => n.message.split(':')[0])).toEqual(['"h"', '"h_a"']);
-    sound();
+    sound(instance);
   });
 
   test('R8, R9: a partition of what is not partitioned is refused, and nothing changes', async () => {
@@ -98,7 +88,7 @@ describe('REORGANIZE', () => {
       create table l (id int primary key, v text);
       insert into l select i, repeat('x', 20000) from generate_series(1, 300) i;
       delete from l where id % 5 <> 0`);
-    settle();
+    settle(instance);
     const owned = async (): Promise<number> =>
       Number((await s.rows(`select owned_pages from extentdb.space where object = 'l' and kind = 'lob'`))[0]?.[0]);
     const before = await owned();
@@ -109,7 +99,7 @@ describe('REORGANIZE', () => {
     expect(await s.rows('select count(*), sum(length(v)) from l')).toEqual([['60', '1200000']]);
     await worn();
     await s.run('alter index t_n on t reorganize with (lob_compaction = on)');
-    sound();
+    sound(instance);
   });
 
   test('R33: with page locks off it is refused, ALL as a whole; on again, it works', async () => {
@@ -162,14 +152,14 @@ describe('REORGANIZE', () => {
       ["alter index t_pkey on t reorganize with (max_duration = 'soon')", '22023'],
     ] as const)
       expect((await s.failure(text)).sqlstate, text).toBe(sqlstate);
-    sound();
+    sound(instance);
   });
 
   test('a budget of pages stops it in the middle; the next run finishes', async () => {
     await worn();
     await s.run('alter index t_pkey on t reorganize with (max_pages = 10, verbose = on)');
     expect(s.notices[0]?.message).toMatch(/\(page limit reached\)$/);
-    sound();
+    sound(instance);
     await s.run('alter index t_pkey on t reorganize');
     expect((await stats('t')).fragmentation).toBe(0);
   });
@@ -199,7 +189,7 @@ describe('DBCC INDEXDEFRAG', () => {
     expect(await s.rows(`select commandtype, command, pages_removed from extentdb.commandlog`)).toEqual([
       ['DBCC_INDEXDEFRAG', 'DBCC INDEXDEFRAG (0, public.t, t_pkey)', removed],
     ]);
-    sound();
+    sound(instance);
   });
 
   test('by numbers, by names in quotes, and all indexes, which returns no row', async () => {
@@ -262,7 +252,7 @@ describe('beside others', () => {
       await other.run('begin; lock table t in share mode; commit');
     });
     expect(added).toBeGreaterThan(8);
-    sound();
+    sound(instance);
   });
 
   test('R35: a second session on the same index is refused', async () => {
