@@ -86,7 +86,7 @@ export class History {
   /** Undefined until the head was read. */
   #next: number | undefined;
   #oldest = 1;
-  /** Rows that could not be written, and why: shown until the process ends. */
+  /** Rows that could not be written, and why: the newest {@link ROWS_MAX}, shown until the process ends. */
   readonly #unwritten: HistoryEntry[] = [];
 
   constructor(file: DatabaseFile, clock: Clock) {
@@ -149,7 +149,7 @@ export class History {
       const id = this.#next ?? 1;
       this.#next = id + 1;
       if (core.readOnly || store.isClosed) {
-        this.#unwritten.push({ ...entry, id });
+        this.#keepUnwritten({ ...entry, id });
         return;
       }
       const record = this.#encode({ ...entry, id });
@@ -161,9 +161,13 @@ export class History {
       // The command's own outcome counts, and a full disk must not turn it into another: the row is shown from memory.
       const id = this.#next ?? 1;
       this.#next = id + 1;
-      this.#unwritten.push({ ...entry, id, info: { ...entry.info, unwritten: asExtentError(error).message } });
-      if (this.#unwritten.length > ROWS_MAX) this.#unwritten.shift();
+      this.#keepUnwritten({ ...entry, id, info: { ...entry.info, unwritten: asExtentError(error).message } });
     }
+  }
+
+  #keepUnwritten(entry: HistoryEntry): void {
+    this.#unwritten.push(entry);
+    if (this.#unwritten.length > ROWS_MAX) this.#unwritten.shift();
   }
 
   /** Empties the oldest rows that nobody shows any more, and those whose place the next row takes. */
