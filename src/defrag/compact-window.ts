@@ -7,8 +7,8 @@
  *   step     one group: the leaves of the run but the last get their new content, the last is given back, the parent gets
  *            the new separators
  *
- * Flagged nodes that nobody can see any more are purged on the way; the others, and slack, travel along. The step is the
- * one of `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
+ * Flagged nodes that nobody can see any more are purged on the way, a leaf in a step of its own; the others, and slack, travel
+ * along. Where the space trees need room first, that is a step of its own too: no step writes more than one group. It is the step of `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
  */
 import { assert } from '../base/assert.ts';
 import type { Task } from '../base/task.ts';
@@ -41,6 +41,8 @@ import type { Tree } from '../storage/tree.ts';
 
 /** Leaves that are looked at together. */
 export const WINDOW_PAGES = 8;
+/** A step wrote its group, but nothing was freed yet. */
+const MADE_READY = 3;
 const CHILD = new Uint8Array(CHILD_BYTES);
 const CHILD_VIEW = new DataView(CHILD.buffer);
 
@@ -126,31 +128,36 @@ export class WindowCompactor {
     return Math.floor((usableBytes(this.#parts.core.pageBytes) * fillPercent) / 100);
   }
 
-  /** Tries to free one page from the leaf on that covers `from`: OK (freed: try again there), NONE (nothing to do here), NEED. */
+  /**
+   * Tries to free one page from the leaf on that covers `from`: OK (freed: try again there), MADE_READY (a group was written that
+   * a later step needs: try again there), NONE (nothing to do here), NEED.
+   */
   step(tree: Tree, from: Uint8Array, fillPercent: number): number {
     const { core, btree, purge } = this.#parts;
-    const capacity = this.#capacity(fillPercent);
-    for (let prepared = 0; ; ) {
+    const { cache } = core;
+    for (;;) {
       if (core.reserve() === NEED) return NEED;
       if (btree.descend(tree, from, from.length) < 0) return NEED;
       this.next = btree.separatorAfter();
       if (btree.depth === 0) return NONE;
-      const parent = core.cache.peek(btree.pgnos[btree.depth - 1]!);
+      const branch = btree.pgnos[btree.depth - 1]!;
+      const parent = cache.peek(branch);
       const slot = btree.slots[btree.depth - 1]!;
       const frames = this.#window(parent, slot);
       if (frames === undefined) return NEED;
-      if (frames.some((frame) => purge.reclaimLeaf(tree, frame))) continue;
-      const run = this.#choose(tree, parent, slot, frames, capacity);
+      if (frames.some((frame) => purge.reclaimLeaf(tree, frame))) return MADE_READY;
+      const run = this.#choose(tree, parent, slot, frames, this.#capacity(fillPercent));
       if (run === undefined) return NONE;
-      const victim = core.cache.pgnoOf(frames[run.to]!);
-      const after = core.cache.views[frames[run.to]!]!.getUint32(PAGE_NEXT_AT, true);
-      if (after !== 0 && core.cache.frameOf(after) < 0) return core.wantPage(after);
-      if (victim === prepared) {
-        this.#apply(tree, parent, slot, frames, run.from, run.to);
-        return OK;
-      }
-      if (core.allocator.prepareGive(tree, victim) === NEED) return NEED;
-      prepared = victim;
+      const pgnos = frames.slice(run.from, run.to + 1).map((frame) => cache.pgnoOf(frame));
+      const after = cache.views[frames[run.to]!]!.getUint32(PAGE_NEXT_AT, true);
+      if (after !== 0 && cache.frameOf(after) < 0) return core.wantPage(after);
+      const ready = core.allocator.prepareGive(tree, pgnos[pgnos.length - 1]!);
+      if (ready !== OK) return ready === NONE ? MADE_READY : NEED;
+      // Nothing was changed since the choice was made, but pages may have been read, and the run's have lost their frames.
+      const isThere = (pgno: number, i: number): boolean => cache.peek(pgno) === frames[run.from + i];
+      if (cache.peek(branch) !== parent || !pgnos.every(isThere) || (after !== 0 && cache.peek(after) < 0)) continue;
+      this.#apply(tree, parent, slot, frames, run.from, run.to);
+      return OK;
     }
   }
 
@@ -338,7 +345,7 @@ export function* slideWindow(
       continue;
     }
     if (status === OK) stepped(key, false);
-    else {
+    else if (status === NONE) {
       const { next } = compactor;
       if (freed < compactor.freed) yield* joinBranches(parts, tree, key);
       freed = compactor.freed;
@@ -355,6 +362,7 @@ function* joinBranches({ core, purge }: StoreParts, tree: Tree, key: Uint8Array)
   for (;;) {
     const status = purge.mergeBranches(tree, key);
     if (status === NEED) yield core.need;
-    else if (status !== OK) return;
+    else if (status === OK) yield sliceRequest(core);
+    else return;
   }
 }

@@ -82,10 +82,10 @@ function* drain(
     if (isOver(relocation.moved)) return false;
     const status = relocation.movePage(space, pgno, () => findOutside(space, going));
     if (status === NEED) yield core.need;
-    else if (status === OK) {
-      pgno++;
+    else if (status === OK || status === NONE) {
+      if (status === OK) pgno++;
       yield sliceRequest(core);
-    } else if (status !== NONE) return false;
+    } else return false;
   }
   return true;
 }

@@ -126,14 +126,12 @@ export class SpaceAllocator implements PageAllocator {
 
   prepareGive(tree: Tree, pgno: number): number {
     const { parts, map, upward } = this.#open;
-    return this.#again(() => {
-      const ready = refill(parts, map.root.space);
-      if (ready !== OK) return ready;
-      const owner = map.ownerOf(tree);
-      const space = tree.id === TREE_CATALOG ? map.root.space : (owner ?? map.of(tree));
-      if (space !== undefined) return upward.prepareInto(space, pgno, pgno);
-      return parts.catalog.locate(tree) < 0 ? NEED : OK;
-    });
+    if (parts.core.reserve() === NEED) return NEED;
+    const ready = refill(parts, map.root.space);
+    if (ready !== OK) return ready;
+    const space = tree.id === TREE_CATALOG ? map.root.space : (map.ownerOf(tree) ?? map.of(tree));
+    if (space !== undefined) return upward.prepareInto(space, pgno, pgno);
+    return parts.catalog.locate(tree) < 0 ? NEED : OK;
   }
 
   give(tree: Tree, pgno: number): void {

@@ -91,8 +91,9 @@ export class Merge {
         else this.#join(tree, pair);
         return OK;
       }
-      if (core.allocator.prepareGive(tree, victim) === NEED) return NEED;
-      prepared = victim;
+      const ready = core.allocator.prepareGive(tree, victim);
+      if (ready === NEED) return NEED;
+      if (ready === OK) prepared = victim;
     }
   }
 

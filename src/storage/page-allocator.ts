@@ -29,7 +29,7 @@ export interface PageAllocator {
   prepare(tree: Tree, growth: Growth): number;
   /** Takes a page for a tree. Inside a group, after `prepare` and nothing else. */
   take(tree: Tree): number;
-  /** Makes ready to `give` a page back in the next group. An attempt: OK or NEED. */
+  /** Makes ready to `give` a page back in the next group. An attempt: OK, NONE (a group made some room: again), NEED. */
   prepareGive(tree: Tree, pgno: number): number;
   /** Gives a page of a tree back: it is available at once. Inside a group. */
   give(tree: Tree, pgno: number): void;
