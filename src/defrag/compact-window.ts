@@ -7,15 +7,15 @@
  *   step     one group: the leaves of the run but the last get their new content, the last is given back, the parent gets
  *            the new separators
  *
- * Flagged nodes that nobody can see any more are purged on the way, a leaf in a step of its own; the others, and slack, travel
- * along. Where the space trees need room first, that is a step of its own too: no step writes more than one group. It is the step of `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
+ * Flagged nodes that nobody can see any more, and slack that nobody needs, stay behind; the others travel along. Where the space
+ * trees need room first, that is a step of its own: no step writes more than one group. It is the step of
+ * `spec/index-maintenance.md` §4.1; where it begins is a key, so it can stop anywhere and go on later.
  */
 import { assert } from '../base/assert.ts';
 import type { Task } from '../base/task.ts';
 import { NEED, NONE, OK } from '../storage/contracts.ts';
 import {
   CHILD_BYTES,
-  NODE_CAPACITY_AT,
   PAGE_FREE_AT,
   PAGE_NEWEST_AT,
   PAGE_NEXT_AT,
@@ -24,59 +24,25 @@ import {
   usableBytes,
   writeU64,
 } from '../storage/layout.ts';
-import {
-  childAt,
-  commonBytes,
-  copyKey,
-  initPage,
-  nodeAt,
-  nodeBytes,
-  slotCount,
-  storedKeyBytes,
-} from '../storage/page.ts';
-import { appendNodes } from '../storage/page-build.ts';
+import { childAt, compareBytes, copyKey, slotCount } from '../storage/page.ts';
+import type { Reclaimable } from '../storage/purge.ts';
 import type { StoreParts } from '../storage/store.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
+import { type PageImages, type Run, WindowPacker } from './pack-window.ts';
 
 /** Leaves that are looked at together. */
 export const WINDOW_PAGES = 8;
 /** A step wrote its group, but nothing was freed yet. */
 const MADE_READY = 3;
+/** Longer than any key, and greater. */
+const BEHIND_ALL = new Uint8Array(8192).fill(0xff);
 const CHILD = new Uint8Array(CHILD_BYTES);
 const CHILD_VIEW = new DataView(CHILD.buffer);
 
-/** Pages by a number that the caller has for each: the cache's frames, or copies of them. */
-export interface PageImages {
-  readonly bytes: readonly Uint8Array[];
-  readonly views: readonly DataView[];
-  pgnoOf(frame: number): number;
-}
-
-/** A stretch of a window: places of its first and its last leaf. */
-export interface Run {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** A part of a leaf that goes into one new page. */
-interface Piece {
-  readonly frame: number;
-  readonly from: number;
-  readonly to: number;
-}
-
 export class WindowCompactor {
   readonly #parts: StoreParts;
-  /** The new contents of a run's leaves, and the separators before them (the first has none). */
-  readonly #pages: Uint8Array[] = [];
-  readonly #views: DataView[] = [];
-  readonly #separators: Uint8Array[] = [];
-  #images: PageImages;
-  #built = 0;
-  readonly #first = new Uint8Array(8192);
-  readonly #key = new Uint8Array(8192);
-  readonly #last = new Uint8Array(8192);
+  readonly #packer: WindowPacker;
   /** After a step: the first key of the next leaf, undefined at the end of the tree. */
   next: Uint8Array | undefined;
   /** Pages whose content was rewritten, and pages freed. */
@@ -85,47 +51,17 @@ export class WindowCompactor {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
-    this.#images = parts.core.cache;
-    for (let i = 0; i < WINDOW_PAGES; i++) {
-      const page = new Uint8Array(parts.core.pageBytes);
-      this.#pages.push(page);
-      this.#views.push(new DataView(page.buffer));
-    }
-  }
-
-  /**
-   * Which stretch of a window gives a page up: that is a choice and changes nothing. Plans make it on copies of pages.
-   *
-   * @returns the stretch, with its new content in `builtPages` and `separators`.
-   */
-  chooseIn(
-    images: PageImages,
-    tree: Tree,
-    parent: number,
-    slot: number,
-    frames: readonly number[],
-    fillPercent: number,
-  ): Run | undefined {
-    this.#images = images;
-    try {
-      return this.#choose(tree, parent, slot, frames, this.#capacity(fillPercent));
-    } finally {
-      this.#images = this.#parts.core.cache;
-    }
+    this.#packer = new WindowPacker(parts.core.pageBytes, WINDOW_PAGES);
   }
 
   /** The new contents of the leaves that the stretch chosen last keeps. Its header's neighbours are not set. */
   get builtPages(): readonly Uint8Array[] {
-    return this.#pages.slice(0, this.#built);
+    return this.#packer.bytes.slice(0, this.#packer.pages);
   }
 
   /** The keys that separate these. */
   get separators(): readonly Uint8Array[] {
-    return this.#separators;
-  }
-
-  #capacity(fillPercent: number): number {
-    return Math.floor((usableBytes(this.#parts.core.pageBytes) * fillPercent) / 100);
+    return this.#packer.separators;
   }
 
   /**
@@ -145,9 +81,13 @@ export class WindowCompactor {
       const slot = btree.slots[btree.depth - 1]!;
       const frames = this.#window(parent, slot);
       if (frames === undefined) return NEED;
-      if (frames.some((frame) => purge.reclaimLeaf(tree, frame))) return MADE_READY;
-      const run = this.#choose(tree, parent, slot, frames, this.#capacity(fillPercent));
-      if (run === undefined) return NONE;
+      const cuts = frames.map((frame) => purge.reclaimable(tree, frame));
+      const run = this.choose(cache, tree, parent, slot, frames, fillPercent, cuts);
+      if (run === undefined) {
+        // What stays where it is gets rid of what may go; the leaves behind it have their turn.
+        purge.reclaimLeaf(tree, frames[0]!);
+        return NONE;
+      }
       const pgnos = frames.slice(run.from, run.to + 1).map((frame) => cache.pgnoOf(frame));
       const after = cache.views[frames[run.to]!]!.getUint32(PAGE_NEXT_AT, true);
       if (after !== 0 && cache.frameOf(after) < 0) return core.wantPage(after);
@@ -179,105 +119,38 @@ export class WindowCompactor {
     return frames;
   }
 
-  /** The shortest stretch that fits one page less, the leftmost of these; its new pages are built. */
-  #choose(tree: Tree, parent: number, slot: number, frames: readonly number[], capacity: number): Run | undefined {
+  /**
+   * Which stretch of a window gives a page up: the shortest that fits one page less, the leftmost of these. That is a choice and
+   * changes nothing; plans make it on copies of pages.
+   *
+   * @param cuts - what may go from each leaf, as `frames`.
+   * @returns the stretch, with its new content in `builtPages` and `separators`.
+   */
+  choose(
+    images: PageImages,
+    tree: Tree,
+    parent: number,
+    slot: number,
+    frames: readonly number[],
+    fillPercent: number,
+    cuts: readonly Reclaimable[],
+  ): Run | undefined {
     const usable = usableBytes(this.#parts.core.pageBytes);
-    const used = frames.map((frame) => usable - this.#images.views[frame]!.getUint16(PAGE_FREE_AT, true));
+    const capacity = Math.floor((usable * fillPercent) / 100);
+    const used = frames.map((frame, i) => usable - images.views[frame]!.getUint16(PAGE_FREE_AT, true) - cuts[i]!.gain);
+    const [branch, view] = [images.bytes[parent]!, images.views[parent]!];
     for (let length = 2; length <= frames.length; length++) {
       for (let from = 0; from + length <= frames.length; from++) {
-        const stretch = used.slice(from, from + length);
-        if (stretch.some((bytes) => bytes > capacity)) continue;
-        if (stretch.reduce((sum, bytes) => sum + bytes, 0) > capacity * (length - 1)) continue;
+        if (!mayFit(used, from, length, capacity)) continue;
         const run = { from, to: from + length - 1 };
-        if (this.#build(tree, frames, run.from, run.to, capacity) && this.#fitsParent(parent, slot, run.from, run.to))
-          return run;
+        if (!this.#packer.divide(images, frames, cuts, run, capacity)) continue;
+        const growth = this.#packer.branchGrowth(branch, view, slot + from + 1, slot + run.to);
+        if (growth > view.getUint16(PAGE_FREE_AT, true)) continue;
+        this.#packer.build(images, frames, run, tree.id);
+        return run;
       }
     }
     return undefined;
-  }
-
-  /** Packs the rows of leaves from … to into one page less; false when they do not fit, or fit even fewer. */
-  #build(tree: Tree, frames: readonly number[], from: number, to: number, capacity: number): boolean {
-    const images = this.#images;
-    this.#built = 0;
-    this.#separators.length = 0;
-    let pieces: Piece[] = [];
-    let count = 0;
-    let full = 0;
-    let shared = 0;
-    let previousBytes = 0;
-    for (let i = from; i <= to; i++) {
-      const frame = frames[i]!;
-      const bytes = images.bytes[frame]!;
-      const view = images.views[frame]!;
-      let start = 0;
-      for (let slot = 0; slot < slotCount(view); slot++) {
-        const keyBytes = copyKey(bytes, view, slot, this.#key);
-        const node = nodeBytes(view.getUint16(nodeAt(view, slot) + NODE_CAPACITY_AT, true), keyBytes);
-        let prefix = count === 0 ? keyBytes : Math.min(shared, commonBytes(this.#first, shared, this.#key, keyBytes));
-        if (count > 0 && full + node - (count + 1) * prefix + prefix > capacity) {
-          if (slot > start) pieces.push({ frame, from: start, to: slot });
-          if (!this.#close(tree, frames, from, to, pieces, shared)) return false;
-          this.#separate(previousBytes, keyBytes);
-          pieces = [];
-          start = slot;
-          count = 0;
-          full = 0;
-          prefix = keyBytes;
-        }
-        if (count === 0) this.#first.set(this.#key.subarray(0, keyBytes));
-        shared = prefix;
-        count++;
-        full += node;
-        this.#last.set(this.#key.subarray(0, keyBytes));
-        previousBytes = keyBytes;
-      }
-      if (slotCount(view) > start) pieces.push({ frame, from: start, to: slotCount(view) });
-    }
-    if (!this.#close(tree, frames, from, to, pieces, shared)) return false;
-    return this.#built === to - from;
-  }
-
-  /** Makes the next new page out of its pieces; false when the run has no page left for it. */
-  #close(
-    tree: Tree,
-    frames: readonly number[],
-    from: number,
-    to: number,
-    pieces: readonly Piece[],
-    shared: number,
-  ): boolean {
-    const images = this.#images;
-    if (this.#built === to - from) return false;
-    const page = this.#pages[this.#built]!;
-    const view = this.#views[this.#built]!;
-    initPage(page, view, images.pgnoOf(frames[from + this.#built]!), tree.id, 0, this.#first, shared);
-    for (const piece of pieces) {
-      appendNodes(page, view, images.bytes[piece.frame]!, images.views[piece.frame]!, piece.from, piece.to);
-    }
-    this.#built++;
-    return true;
-  }
-
-  /** The shortest key between the last row of a page and the first of the next one. */
-  #separate(previousBytes: number, keyBytes: number): void {
-    const bytes = Math.min(keyBytes, commonBytes(this.#last, previousBytes, this.#key, keyBytes) + 1);
-    this.#separators.push(this.#key.slice(0, bytes));
-  }
-
-  /** Does the parent have room for the new separators, once the old ones are gone? */
-  #fitsParent(parent: number, slot: number, from: number, to: number): boolean {
-    const bytes = this.#images.bytes[parent]!;
-    const view = this.#images.views[parent]!;
-    let free = view.getUint16(PAGE_FREE_AT, true);
-    for (let i = from + 1; i <= to; i++) {
-      const keyBytes = copyKey(bytes, view, slot + i, this.#last);
-      free += nodeBytes(CHILD_BYTES, storedKeyBytes(bytes, view, this.#last, keyBytes));
-    }
-    for (const separator of this.#separators) {
-      free -= nodeBytes(CHILD_BYTES, storedKeyBytes(bytes, view, separator, separator.length));
-    }
-    return free >= 0;
   }
 
   #apply(tree: Tree, parent: number, slot: number, frames: readonly number[], from: number, to: number): void {
@@ -290,19 +163,19 @@ export class WindowCompactor {
     const kept = pgnos.slice(0, -1);
     group.begin();
     for (const [i, pgno] of kept.entries()) {
-      const view = this.#views[i]!;
+      const view = this.#packer.views[i]!;
       writeU64(view, PAGE_NEWEST_AT, newest);
       view.setUint32(PAGE_PREV_AT, i === 0 ? before : kept[i - 1]!, true);
       view.setUint32(PAGE_NEXT_AT, kept[i + 1] ?? after, true);
       const frame = cache.peek(pgno);
-      cache.bytes[frame]!.set(this.#pages[i]!);
+      cache.bytes[frame]!.set(this.#packer.bytes[i]!);
       group.newPage(frame);
     }
     if (after !== 0) group.linkPrevious(cache.peek(after), kept[kept.length - 1]!);
     const removed: number[] = [];
     for (let i = to; i > from; i--) removed.push(slot + i);
     group.reclaim(parent, removed, []);
-    for (const [i, separator] of this.#separators.entries()) {
+    for (const [i, separator] of this.#packer.separators.entries()) {
       CHILD_VIEW.setUint32(0, kept[i + 1]!, true);
       group.insertNode(parent, slot + from + 1 + i, separator, separator.length, CHILD, 0, CHILD_BYTES);
     }
@@ -327,7 +200,15 @@ export interface Slide {
   readonly stepped: (key: Uint8Array, visited: boolean) => void;
 }
 
-/** Slides the window over a tree to its end. @returns false when it was ended before. */
+/** So many pages are freed in one place before it matters whether others add pages meanwhile. */
+const PATIENCE_PAGES = 2 * WINDOW_PAGES;
+
+/**
+ * Slides the window over a tree to what is its last row now. Where others add pages almost as fast as they are freed it moves on,
+ * and it does not go after those that they append: else it would work as long as they do.
+ *
+ * @returns false when it was ended before.
+ */
 export function* slideWindow(
   parts: StoreParts,
   compactor: WindowCompactor,
@@ -336,25 +217,48 @@ export function* slideWindow(
   { from, isOver, stepped }: Slide,
 ): Task<boolean> {
   const { core } = parts;
+  const last = yield* lastKey(parts, tree, isOver);
   let key = from;
-  for (let freed = compactor.freed; ; ) {
+  for (let [freed, leaves] = [compactor.freed, tree.leaves]; ; ) {
     if (isOver()) return false;
     const status = compactor.step(tree, key, fillPercent);
+    const here = compactor.freed - freed;
+    const isInVain = here >= PATIENCE_PAGES && tree.leaves > leaves - here / 2;
     if (status === NEED) {
       yield core.need;
       continue;
     }
-    if (status === OK) stepped(key, false);
-    else if (status === NONE) {
+    if (status === OK && !isInVain) stepped(key, false);
+    else if (status !== MADE_READY) {
       const { next } = compactor;
-      if (freed < compactor.freed) yield* joinBranches(parts, tree, key);
-      freed = compactor.freed;
+      if (here > 0) yield* joinBranches(parts, tree, key);
       stepped(next ?? key, true);
-      if (next === undefined) return true;
+      if (next === undefined || isBehind(next, last)) return true;
       key = next;
+      [freed, leaves] = [compactor.freed, tree.leaves];
     }
     yield sliceRequest(core);
   }
+}
+
+function isBehind(key: Uint8Array, last: Uint8Array | undefined): boolean {
+  return last !== undefined && compareBytes(key, 0, key.length, last, 0, last.length) > 0;
+}
+
+/** The key of a tree's last row; undefined when its last leaf has none, or when there is no tree any more. */
+function* lastKey({ core, btree }: StoreParts, tree: Tree, isOver: () => boolean): Task<Uint8Array | undefined> {
+  while (!isOver()) {
+    const frame = btree.descend(tree, BEHIND_ALL, BEHIND_ALL.length);
+    if (frame < 0) {
+      yield core.need;
+      continue;
+    }
+    const view = core.cache.views[frame]!;
+    if (slotCount(view) === 0) return undefined;
+    const key = new Uint8Array(BEHIND_ALL.length);
+    return key.slice(0, copyKey(core.cache.bytes[frame]!, view, slotCount(view) - 1, key));
+  }
+  return undefined;
 }
 
 /** Branches that lost children are joined before the cursor leaves them. */
@@ -365,4 +269,14 @@ function* joinBranches({ core, purge }: StoreParts, tree: Tree, key: Uint8Array)
     else if (status === OK) yield sliceRequest(core);
     else return;
   }
+}
+
+/** Is so little in a stretch, and in none of its leaves too much, that one page less could do? */
+function mayFit(used: readonly number[], from: number, length: number, capacity: number): boolean {
+  let sum = 0;
+  for (let i = from; i < from + length; i++) {
+    if (used[i]! > capacity) return false;
+    sum += used[i]!;
+  }
+  return sum <= capacity * (length - 1);
 }

@@ -31,9 +31,11 @@ import {
 } from '../storage/page.ts';
 import { appendNodes, initFromPart, partPrefix } from '../storage/page-build.ts';
 import { PAGE_GOOD } from '../storage/page-cache.ts';
+import { NOTHING_TO_RECLAIM } from '../storage/purge.ts';
 import type { StoreParts } from '../storage/store.ts';
 import type { Tree } from '../storage/tree.ts';
-import { type PageImages, WINDOW_PAGES, WindowCompactor } from './compact-window.ts';
+import { WINDOW_PAGES, WindowCompactor } from './compact-window.ts';
+import type { PageImages } from './pack-window.ts';
 import type { PlannedSpace } from './plan-space.ts';
 
 const BRANCHES_KEPT = 64;
@@ -100,7 +102,9 @@ export class PlannedTree {
       pgnoOf: (i) => pages[i]?.pgno ?? 0,
     };
     const numbers = window.map((_, i) => i + 1);
-    const run = this.#compactor.chooseIn(images, this.#tree, 0, slot, numbers, this.#tree.fillPercent);
+    // The copies have lost already what may go.
+    const cuts = window.map(() => NOTHING_TO_RECLAIM);
+    const run = this.#compactor.choose(images, this.#tree, 0, slot, numbers, this.#tree.fillPercent, cuts);
     if (run === undefined) return NONE;
     this.#apply(parent, slot, window, run.from, run.to);
     return OK;

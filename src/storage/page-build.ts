@@ -26,7 +26,7 @@ import { verifyPage } from './page-check.ts';
 
 const movedKey = new Uint8Array(8192);
 
-/** Appends slots from … to − 1 of another page, keys re-cut to this page's prefix; slack and flags travel along. */
+/** Appends slots from … to − 1 of another page, keys re-cut to this page's prefix; flags travel along, and slack unless it is cut. */
 export function appendNodes(
   bytes: Uint8Array,
   view: DataView,
@@ -34,12 +34,13 @@ export function appendNodes(
   sourceView: DataView,
   from: number,
   to: number,
+  isCut = false,
 ): void {
   for (let slot = from; slot < to; slot++) {
     const at = nodeAt(sourceView, slot);
     const keyBytes = copyKey(source, sourceView, slot, movedKey);
     const length = sourceView.getUint16(at + NODE_RECORD_BYTES_AT, true);
-    const capacity = sourceView.getUint16(at + NODE_CAPACITY_AT, true);
+    const capacity = isCut ? length : sourceView.getUint16(at + NODE_CAPACITY_AT, true);
     const flags = sourceView.getUint16(at + NODE_KEY_AT, true) & NODE_FLAGS_MASK & ~NODE_WHOLE_KEY;
     insertNode(bytes, view, slotCount(view), flags, movedKey, keyBytes, source, at + NODE_RECORD_AT, length, capacity);
   }

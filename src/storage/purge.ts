@@ -39,6 +39,15 @@ const HINTS_MAX = 4096;
 const NO_CHUNKS = -2;
 const FIRST_KEY = new Uint8Array(0);
 
+/** Slots of a leaf that may go, and slots whose slack may go, both descending; the bytes that this frees. */
+export interface Reclaimable {
+  readonly removed: readonly number[];
+  readonly trimmed: readonly number[];
+  readonly gain: number;
+}
+
+export const NOTHING_TO_RECLAIM: Reclaimable = { removed: [], trimmed: [], gain: 0 };
+
 export class Purge {
   readonly #core: Core;
   readonly #trees: BTree;
@@ -107,17 +116,18 @@ export class Purge {
     return true;
   }
 
-  /** Removes and cuts what may go from a leaf, for whoever is about to rewrite it; false when that is nothing. */
+  /** Removes and cuts what may go from a leaf; false when that is nothing. The caller has reserved a group. */
   reclaimLeaf(tree: Tree, frame: number): boolean {
     if (this.#collect(tree, frame) === 0) return false;
     this.#apply(frame);
     return true;
   }
 
-  /** What `reclaimLeaf` would remove and cut, which changes nothing: for plans. */
-  reclaimable(tree: Tree, frame: number): { readonly removed: readonly number[]; readonly trimmed: readonly number[] } {
-    this.#collect(tree, frame);
-    return { removed: [...this.#removed], trimmed: [...this.#trimmed] };
+  /** What {@link reclaimLeaf} would remove and cut, which changes nothing: for whoever rewrites a leaf, and for plans. */
+  reclaimable(tree: Tree, frame: number): Reclaimable {
+    const gain = this.#collect(tree, frame);
+    if (gain === 0) return NOTHING_TO_RECLAIM;
+    return { removed: [...this.#removed], trimmed: [...this.#trimmed], gain };
   }
 
   /** Joins branches on the way to a key that together fill little more than one: OK = joined, NONE, NEED. */
