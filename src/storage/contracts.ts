@@ -244,7 +244,7 @@ export interface Store {
   setSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
   /** The same for the long values of a tree. Makes their tree, with these hints, when there is none yet: lock the table. */
   setLongSpace(transaction: Transaction, tree: TreeId, fillPercent: number, hints: SpaceHints): Task<void>;
-  /** Keeps a tree readable until the answer is called, even when it is dropped meanwhile. */
+  /** Keeps a tree and those below it readable until the answer is called, even when they are dropped meanwhile. */
   retain(tree: TreeId): () => void;
   facts(tree: TreeId): TreeFacts;
 

@@ -118,10 +118,12 @@ export class FileStore implements Store {
   }
 
   retain(treeId: TreeId): () => void {
-    const tree = this.parts.core.tree(treeId);
-    tree.users++;
+    const { core, catalog } = this.parts;
+    const trees = [core.tree(treeId)];
+    for (const tree of trees) trees.push(...catalog.childrenOf(tree));
+    for (const tree of trees) tree.users++;
     return () => {
-      tree.users--;
+      for (const tree of trees) tree.users--;
     };
   }
 

@@ -4,8 +4,10 @@ import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
 import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import type { Instance } from '../../src/engine/instance.ts';
+import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
 import { seedOf } from '../storage/open.ts';
-import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
+import { settle, sound } from '../support/sound.ts';
 
 let instance: Instance;
 let s: TestSession;
@@ -13,7 +15,7 @@ let s: TestSession;
 beforeEach(async () => {
   instance = await memoryInstance();
   s = new TestSession(instance);
-  await s.run('create table t (id int primary key, v text, n int)');
+  await s.run('create table t (id int primary key, v text, n int, w text)');
 });
 
 const ROWS = 6000;
@@ -34,6 +36,9 @@ const TARGETS = [
   'reindex index concurrently t_n',
   'alter index t_n on t rebuild with (online = on)',
   'reindex table concurrently t',
+  'reindex index concurrently t_pkey',
+  'alter index t_pkey on t rebuild with (online = on)',
+  'alter index all on t rebuild with (online = on)',
 ];
 
 /** One random change, some of them left open over several turns. */
@@ -46,6 +51,8 @@ async function change(w: TestSession, prng: Prng): Promise<void> {
     `update t set id = ${fresh} where id = ${id}`,
     `delete from t where id = ${id}`,
     `insert into t values (${fresh}, repeat('w', ${prng.below(300)}), ${prng.below(100)}) on conflict do nothing`,
+    `insert into t values (${fresh}, 'long', 1, repeat('long', ${prng.below(9000)})) on conflict do nothing`,
+    `update t set w = repeat('${fresh}', ${prng.below(3000)}) where id = ${id}`,
     `insert into t select i, 'bulk', 5 from generate_series(${fresh}, ${fresh} + 60) i on conflict do nothing`,
   ];
   const statement = statements[prng.below(statements.length)] ?? '';
@@ -152,4 +159,110 @@ test('a snapshot of before does not use the new index', async () => {
   await s.run('create index concurrently t_v on t (v)');
   expect(await old.rows("select id from t where v = 'c4ca4238a0b923820dcc509a6f75849b'")).toEqual([['1']]);
   expect(await s.rows("select id from t where v = 'new'")).toEqual([['1']]);
+});
+
+describe('a table beside its writers', () => {
+  const rebuild = 'alter index t_pkey on t rebuild with (online = on)';
+  const digest = "select count(*), md5(string_agg(md5(t::text), '' order by id)), sum(length(w)) from t";
+
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  /** Begins the rebuild, which waits for a writer: `let` it go on. */
+  async function begun(run: () => Promise<unknown>): Promise<{ build: Promise<unknown>; go: () => Promise<unknown> }> {
+    const writer = new TestSession(instance);
+    await writer.run("begin; update t set v = 'before' where id = 1");
+    const build = run();
+    build.catch(() => {});
+    await turns();
+    return { build, go: () => writer.run('commit') };
+  }
+
+  test('long values, unique indexes and disabled ones come along, and the space of the old trees comes back', async () => {
+    await filled();
+    await s.run(`
+      update t set w = repeat(v, 400) where id % 50 = 0;
+      create unique index t_nid on t (n, id); create index t_off on t (n);
+      alter index t_off on t disable; delete from t where id % 3 = 1;
+    `);
+    const before = await s.rows(digest);
+    const owned = "select sum(owned_pages) from extentdb.space where kind <> 'database'";
+    const [[pages]] = (await s.rows(owned)) as [[string]];
+    await s.run(rebuild);
+    expect(await s.rows(digest)).toEqual(before);
+    expect(await s.rows("select indisvalid from pg_index where indexrelid = 't_off'::regclass")).toEqual([['f']]);
+    await agrees();
+    settle(instance);
+    sound(instance);
+    expect(Number(((await s.rows(owned)) as [[string]])[0][0])).toBeLessThanOrEqual(Number(pages));
+    await s.run('alter index all on t rebuild with (online = on)');
+    expect(await s.rows("select indisvalid from pg_index where indexrelid = 't_off'::regclass")).toEqual([['t']]);
+    await agrees();
+  });
+
+  test('a cursor that was open before reads on, also its long values; an older snapshot that comes later gets 40001', async () => {
+    await filled();
+    await s.run("update t set w = repeat('long', 5000) where id > 5990");
+    const [reader, old] = [new TestSession(instance), new TestSession(instance)];
+    await old.run('begin isolation level repeatable read; select 1');
+    await reader.run('begin; declare c cursor for select id, length(w) from t order by id; fetch 100 from c');
+    const build = s.run(rebuild);
+    // It has committed when another session knows the new tree, and ends when the reader does.
+    const other = new TestSession(instance);
+    const tree = "select tree from extentdb.space where object = 't'";
+    for (const [[before]] = [await other.rows(tree)]; (await other.rows(tree))[0]?.[0] === before?.[0]; ) await turns();
+    await other.run("update t set v = 'later' where id = 6000");
+    const rest = await reader.rows('fetch all from c');
+    expect(rest.length).toBe(ROWS - 100);
+    expect(rest[rest.length - 1]).toEqual(['6000', '20000']);
+    await reader.run('commit');
+    await build;
+    expect((await old.failure('select count(*) from t')).sqlstate).toBe('40001');
+    expect(await s.rows('select v from t where id = 6000')).toEqual([['later']]);
+    await agrees();
+  });
+
+  test('a row that somebody holds with FOR UPDATE does not get another holder in the new tree', async () => {
+    await filled();
+    const holder = new TestSession(instance);
+    const { build, go } = await begun(() => s.run(rebuild));
+    await holder.run('begin; select * from t where id = 7 for update');
+    await go();
+    await turns();
+    const rival = new TestSession(instance);
+    const waits = rival.run('update t set n = n + 1 where id = 7').then(() => 'updated');
+    await holder.run('update t set n = 1000 where id = 7; commit');
+    expect(await waits).toBe('updated');
+    await build;
+    expect(await s.rows('select n from t where id = 7')).toEqual([['1001']]);
+    await agrees();
+  });
+
+  test('a cancelled rebuild leaves the old trees and nothing else', async () => {
+    await filled();
+    const owned = "select sum(owned_pages) from extentdb.space where kind <> 'database'";
+    settle(instance);
+    const pages = await s.rows(owned);
+    const running = new Running();
+    const { build, go } = await begun(
+      () =>
+        new Promise((resolve, reject) => {
+          instance.single.scheduler.run(s.sql.simple(rebuild, new TextSink(() => s.sql)), running, resolve, reject);
+        }),
+    );
+    // It comes as far as its last lock, which somebody keeps from it.
+    const holder = new TestSession(instance);
+    await holder.run('begin; select * from t where id = 7 for update');
+    await go();
+    await turns();
+    running.cancel(cancelledByUser());
+    await expect(build).rejects.toMatchObject({ sqlstate: '57014' });
+    await runTask(s.sql.failed());
+    await holder.run('commit');
+    await agrees();
+    settle(instance);
+    sound(instance);
+    expect(await s.rows(owned)).toEqual(pages);
+  });
 });

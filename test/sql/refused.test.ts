@@ -86,7 +86,6 @@ const COMMANDS: readonly string[] = [
   'listen x',
   'notify x',
   "do 'begin end'",
-  'alter index t_pkey on t rebuild with (online = on)',
   'alter index t_pkey on t disable',
   "load 'x'",
   'copy t to stdout (format binary)',

@@ -12,7 +12,7 @@ import type { Option, RebuildStatement } from '../ast/definitions.ts';
 import { partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
 import { disableIndex, isClustered } from './rebuild.ts';
-import { forbidBlock, isTheTable, rebuildAll, rebuildOne, rebuildOnline } from './rebuild-statements.ts';
+import { forbidBlock, rebuildAll, rebuildOne, rebuildOnline } from './rebuild-statements.ts';
 import { chosenPartitions, onOff, tableOf } from './reorganize.ts';
 import { primarySpaceOptions } from './space-options.ts';
 import { changeTableSpace, primaryOptions } from './tree-space.ts';
@@ -67,11 +67,7 @@ function* rebuildOf(
   yield* d.lock(oid, settings.isOnline ? SHARE_UPDATE_EXCLUSIVE : ACCESS_EXCLUSIVE);
   const table = d.catalog.table(oid);
   const indexes = indexesIn(table);
-  if (settings.isOnline) {
-    forbidBlock(d, 'ALTER INDEX … REBUILD WITH (ONLINE = ON)');
-    const clustered = indexes.find((index) => isClustered(table, index));
-    if (clustered !== undefined) throw isTheTable(d, clustered, s.at);
-  }
+  if (settings.isOnline) forbidBlock(d, 'ALTER INDEX … REBUILD WITH (ONLINE = ON)');
   if (s.disable) {
     yield* disable(d, s, indexes);
     return;

@@ -25,7 +25,7 @@ import { type Build, buildIndex, cannotBeUnique } from './build-index.ts';
 import type { Definer } from './definer.ts';
 
 /** Keeps writers away, and lets readers be. */
-const SHARE = 5;
+export const SHARE = 5;
 const LOCK_NOWAIT = 1;
 const TRIES = 50;
 const TRY_EVERY_MS = 20;
@@ -41,7 +41,7 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
     yield* transaction.awaitTable(table.oid, SHARE);
     const rules = tableRules(d.sql.bindContext(), table);
     yield* buildIndex(d, table, index, rules, work, function* (built) {
-      yield* lockSoon(d, table);
+      yield* lockSoon(d, table, SHARE);
       yield* new CatchUp(built, watch).run();
     });
   };
@@ -52,13 +52,14 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
   }
 }
 
-function* lockSoon(d: Definer, table: TableObject): Task<void> {
+/** Locks a table in short tries, so that nobody queues behind this; after many it waits in the queue. */
+export function* lockSoon(d: Definer, table: TableObject, mode: 5 | 7): Task<void> {
   const { transaction, database } = d.engine;
   for (let n = 0; n < TRIES; n++) {
-    if (yield* transaction.lockTable(table.oid, SHARE, LOCK_NOWAIT)) return;
+    if (yield* transaction.lockTable(table.oid, mode, LOCK_NOWAIT)) return;
     yield pause((resume) => database.clock.after(TRY_EVERY_MS, resume));
   }
-  yield* d.lock(table.oid, SHARE);
+  yield* d.lock(table.oid, mode);
 }
 
 function pause(start: (resume: () => void) => { cancel(): void }): Request {

@@ -184,7 +184,7 @@ export function* reindex(d: Definer, s: ReindexStatement): Task<void> {
   }
 }
 
-/** REINDEX … CONCURRENTLY. A primary key is its table: it is put in order by REORGANIZE, and left out here. @throws 0A000, 25001 */
+/** REINDEX … CONCURRENTLY. @throws 0A000, 25001 */
 function* reindexOnline(d: Definer, s: ReindexStatement, verbose: boolean): Task<void> {
   forbidBlock(d, 'REINDEX CONCURRENTLY');
   if (s.object === 'system') throw d.unsupported('REINDEX SYSTEM', s.at);
@@ -200,49 +200,48 @@ function* reindexOnline(d: Definer, s: ReindexStatement, verbose: boolean): Task
   for (const table of tables) {
     const all = d.catalog.indexesOf(table.oid);
     const wanted = found === undefined ? all : all.filter((own) => partOf(d.catalog, table, found)?.oid === own.oid);
-    const clustered = wanted.find((index) => isClustered(table, index));
-    if (clustered !== undefined && found !== undefined) throw isTheTable(d, clustered, s.at);
-    if (clustered !== undefined) d.sql.tell(`primary key "${clustered.name}" is left out: it is the table`);
-    yield* rebuildOnline(
-      d,
-      wanted.filter((index) => index !== clustered),
-      'REINDEX',
-      verbose,
-    );
+    yield* rebuildOnline(d, wanted, 'REINDEX', verbose);
   }
 }
 
-/** Why a primary key cannot be rebuilt beside writers. */
-export function isTheTable(d: Definer, index: IndexObject, at: number | undefined): Error {
-  return d.error('feature_not_supported', `primary key "${index.name}" cannot be rebuilt online`, at, {
-    detail: `The rows of "${d.catalog.table(index.table).name}" are kept in it.`,
-    hint: 'ALTER INDEX … REORGANIZE puts it in order while it is used.',
-  });
-}
-
-/** Secondary indexes one after another, each a transaction of its own: writers wait at the end of each, for a moment. */
+/**
+ * Indexes one after another, each a transaction of its own: writers wait at the end of each, for a moment. A primary key is the
+ * table, which takes its other indexes along.
+ */
 export function* rebuildOnline(
   d: Definer,
   indexes: readonly IndexObject[],
   command: string,
   verbose = false,
 ): Task<void> {
-  const { block } = d.sql;
-  for (const { oid, table } of indexes) {
+  const clustered = indexes.find((index) => isClustered(d.catalog.table(index.table), index));
+  for (const { oid, table } of clustered === undefined ? indexes : [clustered]) {
     yield* d.lock(table, SHARE_UPDATE_EXCLUSIVE);
     const index = d.catalog.object(oid);
     if (index?.kind !== 'index') continue;
-    // Statements that began before read the old tree to their end.
-    const release = d.engine.store.retain(index.tree);
-    try {
-      yield* rebuildIndex(d, index, command, true);
-      if (verbose) info(d, `index "${index.name}" was reindexed`);
-      yield* block.commit();
-      block.enter();
-      yield* d.engine.transaction.awaitTable(table, ACCESS_EXCLUSIVE);
-    } finally {
-      release();
-    }
+    yield* rebuildBesideReaders(d, index, command, indexes);
+    if (verbose) info(d, `index "${index.name}" was reindexed`);
+  }
+}
+
+/** Rebuilds an index, or the table that it is, and commits; the old trees stay until nobody reads them any more. */
+function* rebuildBesideReaders(
+  d: Definer,
+  index: IndexObject,
+  command: string,
+  wanted: readonly IndexObject[],
+): Task<void> {
+  const { block } = d.sql;
+  const release = d.engine.store.retain(index.tree);
+  try {
+    const table = d.catalog.table(index.table);
+    if (isClustered(table, index)) yield* rebuildWhole(d, yield* enableAll(d, table, wanted), command, [], true);
+    else yield* rebuildIndex(d, index, command, true);
+    yield* block.commit();
+    block.enter();
+    yield* d.engine.transaction.awaitTable(index.table, ACCESS_EXCLUSIVE);
+  } finally {
+    release();
   }
 }
 

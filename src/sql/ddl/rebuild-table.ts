@@ -1,6 +1,7 @@
 /**
  * Rebuilding a table: all rows are read in key order, changed, and written into new trees. For a new primary key, a new
- * type, a volatile default, VACUUM FULL and its kin. The old trees are dropped with the transaction.
+ * type, a volatile default, VACUUM FULL and its kin. The old trees are dropped with the transaction. Others may go on writing them
+ * meanwhile, when somebody catches up at the end (`online-table.ts`).
  */
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
@@ -12,7 +13,7 @@ import { type BoundTableExpression, bindTableExpression, tableRules } from '../b
 import { compileEval } from '../exec/evaluate.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';
-import { Env } from '../exec/state.ts';
+import { Env, type ExecState } from '../exec/state.ts';
 import { columnReader, columnWriter, type Eval, typeEntry } from '../exec/values.ts';
 import { notNullViolation, uniqueViolation } from '../exec/violations.ts';
 import type { ColumnId } from '../plan/logical.ts';
@@ -40,6 +41,8 @@ export interface RebuildCourse {
   /** The order in which rows are written; undefined = that of their keys. Rows without primary key get their ids in it. */
   readonly order?: readonly RowOrder[];
   readonly work?: TrackedWork;
+  /** Brings the new trees up to what was written to the old ones since the copy began, of which the state holds the snapshot. */
+  readonly catchUp?: (state: ExecState) => Task<void>;
 }
 
 /**
@@ -54,7 +57,7 @@ export function* rebuildTable(
   change: (row: SqlValue[]) => SqlValue[],
   column?: ColumnChange,
   primary?: NewPrimary,
-  { order, work }: RebuildCourse = {},
+  { order, work, catchUp }: RebuildCourse = {},
 ): Task<void> {
   const { store, transaction } = d.engine;
   const newest = Math.max(...after.layouts.map((l) => l.number));
@@ -70,16 +73,24 @@ export function* rebuildTable(
   };
   const reader = readTable(d, before, order);
   try {
-    yield* retree(d, before, next, column, primary);
-    yield* copyRows(d, reader, before, d.catalog.table(before.oid), change, column, work);
+    const dropped = yield* retree(d, before, next, column, primary);
+    try {
+      yield* copyRows(d, reader, before, d.catalog.table(before.oid), change, column, work);
+    } finally {
+      reader.operator.close();
+    }
+    yield* buildIndexes(d, d.catalog.table(before.oid), work);
+    if (catchUp !== undefined) yield* catchUp(reader.state);
+    for (const old of dropped) yield* store.dropTree(transaction, old);
   } finally {
-    reader.operator.close();
     reader.close();
   }
-  yield* store.dropTree(transaction, before.tree);
+  d.engine.rewrote(before.oid);
+}
+
+function* buildIndexes(d: Definer, table: TableObject, work: TrackedWork | undefined): Task<void> {
   // The indexes are built from the new rows, which only a later command sees.
   d.engine.nextCommand();
-  const table = d.catalog.table(before.oid);
   const rules = tableRules(d.sql.bindContext(), table);
   let done = 1;
   for (const index of d.catalog.liveIndexesOf(table.oid)) {
@@ -87,22 +98,21 @@ export function* rebuildTable(
     work?.enter('rebuilding index', { index: index.oid, treesDone: done++ });
     yield* buildIndex(d, table, index, rules, work);
   }
-  d.engine.rewrote(table.oid);
 }
 
-/** Writes the table and its indexes with their new trees. */
+/** Writes the table and its indexes with their new trees. @returns the old trees, which go when the new ones are complete. */
 function* retree(
   d: Definer,
   before: TableObject,
   next: TableObject,
   column: ColumnChange | undefined,
   primary: NewPrimary | undefined,
-): Task<void> {
-  const { store, transaction } = d.engine;
+): Task<number[]> {
+  const dropped: number[] = [];
   for (const index of d.catalog.indexesOf(before.oid)) {
     const clustered = index.oid === next.primaryIndex;
     const tree = clustered ? next.tree : yield* indexTreeFor(d, next.tree, index);
-    if (index.oid !== before.primaryIndex) yield* store.dropTree(transaction, index.tree);
+    if (index.oid !== before.primaryIndex) dropped.push(index.tree);
     const columns = index.columns.map((c) => {
       const source = next.columns.find((x) => x.number === c.column);
       return column === undefined || c.column !== column.number || source === undefined
@@ -116,6 +126,7 @@ function* retree(
     yield* d.put(primary.constraint);
   }
   yield* d.putTable(next);
+  return [...dropped, before.tree];
 }
 
 function* copyRows(

@@ -5,7 +5,8 @@
  *   each index  keys read, sorted ──> a new tree          ├──> the old trees go with the transaction, their space comes back
  *   long values written anew beside the rows              ┘
  *
- * Space hints are kept. The caller holds the table for itself (ACCESS EXCLUSIVE); until the transaction ends there is room for
+ * Space hints are kept. The caller holds the table for itself (ACCESS EXCLUSIVE), or rebuilds it beside writers (`online-table.ts`,
+ * `online-index.ts`); until the transaction ends there is room for
  * both, and a rollback leaves the old trees. A REPEATABLE READ snapshot of before cannot read the table afterwards (40001).
  */
 import type { Task } from '../../base/task.ts';
@@ -17,6 +18,7 @@ import { buildIndex, type RowOrder } from './build-index.ts';
 import { commandType, indexFacts, rebuiltOutcome, sqlName, tableFacts } from './command-facts.ts';
 import type { Definer } from './definer.ts';
 import { buildIndexOnline } from './online-index.ts';
+import { rebuildTableOnline } from './online-table.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { indexTreeFor, newIndexTree } from './tree-space.ts';
 
@@ -25,12 +27,19 @@ export function isClustered(table: TableObject, index: IndexObject): boolean {
   return table.primaryIndex === index.oid;
 }
 
-/** A table's rows, long values and all of its enabled indexes. @returns the table as it is now. @throws 23505 */
+/**
+ * A table's rows, long values and all of its enabled indexes.
+ *
+ * @param isOnline - beside writers: the caller holds SHARE UPDATE EXCLUSIVE only, and writers wait at the end.
+ * @returns the table as it is now.
+ * @throws 23505
+ */
 export function* rebuildWhole(
   d: Definer,
   table: TableObject,
   command: string,
   order: readonly RowOrder[] = [],
+  isOnline = false,
 ): Task<TableObject> {
   const { store } = d.engine;
   const indexes = d.catalog.liveIndexesOf(table.oid);
@@ -51,7 +60,9 @@ export function* rebuildWhole(
     commandType(command),
   );
   try {
-    const task = rebuildTable(d, table, table, (row) => row, undefined, undefined, { order, work });
+    const task = isOnline
+      ? rebuildTableOnline(d, table, work)
+      : rebuildTable(d, table, table, (row) => row, undefined, undefined, { order, work });
     yield* d.engine.database.history.record(facts, task, () => rebuiltOutcome(d, before, pages()));
   } finally {
     work.end();
@@ -95,8 +106,12 @@ export function* rebuildIndex(d: Definer, index: IndexObject, command: string, i
 }
 
 /** Enables disabled indexes in the catalog; the rebuild of the table that follows fills them. @returns the table as it is now. */
-export function* enableAll(d: Definer, table: TableObject): Task<TableObject> {
-  const disabled = d.catalog.indexesOf(table.oid).filter((index) => index.disabled === true);
+export function* enableAll(
+  d: Definer,
+  table: TableObject,
+  among: readonly IndexObject[] = d.catalog.indexesOf(table.oid),
+): Task<TableObject> {
+  const disabled = among.filter((index) => index.disabled === true);
   if (disabled.length === 0) return table;
   for (const { disabled: _disabled, ...index } of disabled) yield* d.put({ ...index, version: index.version + 1 });
   return yield* d.putTable(table);
