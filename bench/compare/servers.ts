@@ -15,6 +15,7 @@ export interface RivalServer {
   readonly port: number;
   /** Holds its files until it stops. */
   readonly directory: string;
+  readonly pid: number;
   /** The program and its version, as it reports them. */
   readonly version: string;
   stop(): Promise<void>;
@@ -76,12 +77,19 @@ export async function startPostgres(bin: string): Promise<RivalServer> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const version = execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }).trim();
-  return { name: 'PostgreSQL', port, directory, version, stop: () => stopped(child, 'SIGINT', directory) };
+  return {
+    name: 'PostgreSQL',
+    port,
+    directory,
+    pid: child.pid ?? 0,
+    version,
+    stop: () => stopped(child, 'SIGINT', directory),
+  };
 }
 
-/** `extentdb serve` with a cache of `cacheMebibytes`. */
-export async function startExtentDB(root: string, cacheMebibytes: number): Promise<RivalServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'compare-extentdb-'));
+/** `extentdb serve` with a cache of `cacheMebibytes`. @param at - a directory that is there already, and stays when it stops. */
+export async function startExtentDB(root: string, cacheMebibytes: number, at?: string): Promise<RivalServer> {
+  const directory = at ?? mkdtempSync(join(tmpdir(), 'compare-extentdb-'));
   const program = join(root, 'bin/extentdb.js');
   const words = [program, 'serve', '--data', directory, '--port', '0', '--cache', String(cacheMebibytes)];
   const [first, rest] = pinned(process.execPath, words);
@@ -94,14 +102,21 @@ export async function startExtentDB(root: string, cacheMebibytes: number): Promi
     });
   });
   const version = execFileSync(process.execPath, [program, '--version'], { encoding: 'utf8' }).trim();
-  return { name: 'ExtentDB', port, directory, version, stop: () => stopped(child, 'SIGTERM', directory) };
+  return {
+    name: 'ExtentDB',
+    port,
+    directory,
+    pid: child.pid ?? 0,
+    version,
+    stop: () => stopped(child, 'SIGTERM', at === undefined ? directory : undefined),
+  };
 }
 
-async function stopped(child: ChildProcess, signal: NodeJS.Signals, directory: string): Promise<void> {
+async function stopped(child: ChildProcess, signal: NodeJS.Signals, directory: string | undefined): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const gone = once(child, 'exit');
     child.kill(signal);
     await gone;
   }
-  rmSync(directory, { recursive: true, force: true });
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
 }

@@ -6,7 +6,7 @@
  * Prints what `ALTER TABLE … REORGANIZE` did to disk, order, log and the clients' 99th percentile, beside what VACUUM FULL does to
  * PostgreSQL's clients, and for how long SQLite's VACUUM lets nobody write. Every figure is printed, also those that miss their bound.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -132,19 +132,64 @@ async function beside(
   ];
 }
 
-async function extentdb(): Promise<void> {
-  const server = await startExtentDB(process.cwd(), 256);
+/** Calls that read something, as the system counts them. */
+function readCalls(pid: number): number {
+  return Number(/^syscr: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1] ?? Number.NaN);
+}
+
+/** A scan in the order of the key by a server that has just started: nothing of the table is in its cache. */
+async function coldScan(directory: string): Promise<number> {
+  const server = await startExtentDB(process.cwd(), 256, directory);
   const client = await connect(server);
-  await wear(client);
+  await client.query('select 1');
+  const before = readCalls(server.pid);
+  await client.query('select sum(length(v)) from t');
+  const calls = readCalls(server.pid) - before;
+  await client.end();
+  await server.stop();
+  return calls;
+}
+
+const STATS = `select round(avg_fragmentation_in_percent::numeric, 1) as frag, fragment_count as fragments, page_count as pages,
+  round(avg_page_space_used_in_percent::numeric, 1) as fill from sys.dm_db_index_physical_stats(current_database(), 't', null, null, 'DETAILED')
+  where index_level = 0 and alloc_unit_type_desc = 'IN_ROW_DATA'`;
+
+/** Extents of the table and its index, neighbours counted as one, and their branch pages. */
+const BOUND = `with e as (select relid, first_page, pages from extentdb.extents where coalesce(state, '') = '' and object in ('t', 't_n')),
+  runs as (select count(*) as n from (select first_page, lag(first_page + pages) over (partition by relid order by first_page) as behind from e) x
+    where behind is distinct from first_page),
+  branches as (select coalesce(sum(page_count), 0) as n from sys.dm_db_index_physical_stats(current_database(), 't', null, null, 'DETAILED') where index_level > 0)
+  select runs.n as runs, branches.n as branches from runs, branches`;
+
+async function shape(client: pg.Client): Promise<string> {
+  const { rows } = await client.query(STATS);
+  return rows
+    .map((r) => `${r.pages} leaves, ${r.fill} % full, ${r.frag} % out of order, ${r.fragments} fragments`)
+    .join('; ');
+}
+
+async function extentdb(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'churn-extentdb-'));
+  const first = await startExtentDB(process.cwd(), 256, directory);
+  const worn = await connect(first);
+  await wear(worn);
   await sleep(1500);
-  const stats = `select round(avg_fragmentation_in_percent::numeric, 1) as frag, fragment_count as fragments, page_count as pages,
-    round(avg_page_space_used_in_percent::numeric, 1) as fill from sys.dm_db_index_physical_stats(current_database(), 't', null, null, 'DETAILED')
-    where index_level = 0 and alloc_unit_type_desc = 'IN_ROW_DATA'`;
-  const show = async (): Promise<string> =>
-    (await client.query(stats)).rows
-      .map((r) => `${r.pages} leaves, ${r.fill} % full, ${r.frag} % out of order, ${r.fragments} fragments`)
-      .join('; ');
-  process.stdout.write(`ExtentDB\n  before: ${await show()}\n`);
+  process.stdout.write(`ExtentDB, a checkpoint every 64 MiB of log\n  before: ${await shape(worn)}\n`);
+  await worn.end();
+  await first.stop();
+  const before = await coldScan(directory);
+  const server = await startExtentDB(process.cwd(), 256, directory);
+  await reorganizing(server);
+  await server.stop();
+  const after = await coldScan(directory);
+  process.stdout.write(
+    `  read calls of a cold ordered scan: ${before} → ${after} (1/${(before / after).toFixed(1)})\n`,
+  );
+  rmSync(directory, { recursive: true });
+}
+
+async function reorganizing(server: RivalServer): Promise<void> {
+  const client = await connect(server);
   const isLog = (path: string): boolean => path.includes('-log/');
   const lines = await beside(
     server,
@@ -154,15 +199,23 @@ async function extentdb(): Promise<void> {
     },
   );
   for (const line of lines) process.stdout.write(`  ${line}\n`);
+  const { rows: fragments } = await client.query(STATS);
+  const { runs, branches } = (await client.query(BOUND)).rows[0];
+  const count = fragments.reduce((sum, r) => sum + Number(r.fragments), 0);
   process.stdout.write(
-    `  after: ${await show()}\n  log beside it: ${(bytesIn(server.directory, isLog) / 2 ** 20).toFixed(1)} MiB\n`,
+    `  after: ${await shape(client)}\n  ${count} fragments beside ${runs} runs of extents and ${branches} branch pages: ` +
+      `${(count / (Number(runs) + Number(branches))).toFixed(2)} ×\n` +
+      `  log beside it: ${(bytesIn(server.directory, isLog) / 2 ** 20).toFixed(1)} MiB on disk\n`,
   );
   const steps = await client.query('select * from extentdb.defragmentation_steps');
   const row = steps.rows[0];
+  const moved = Number(row.pages_written) * 8192;
   process.stdout.write(
     `  steps: ${row.steps}, over 2 ms ${row.steps_over_2ms}, longest ${Number(row.longest_ms).toFixed(1)} ms; ` +
       `clients that waited for one ${row.foreground_waits}, longest ${Number(row.longest_wait_ms).toFixed(1)} ms, ` +
-      `at most ${row.steps_in_a_wait_max} steps in a wait\n`,
+      `at most ${row.steps_in_a_wait_max} steps in a wait\n` +
+      `  log of the steps: ${(Number(row.log_bytes) / 2 ** 20).toFixed(1)} MiB for ${row.pages_written} pages written anew: ` +
+      `${(Number(row.log_bytes) / moved).toFixed(2)} ×\n`,
   );
   await client.query('create table packed (id int primary key, n int not null, v text not null)');
   await client.query('insert into packed select * from t order by id');
@@ -173,7 +226,6 @@ async function extentdb(): Promise<void> {
   const { worn, packed } = sizes.rows[0];
   process.stdout.write(`  size beside a sorted copy: ${(Number(worn) / Number(packed)).toFixed(2)} ×\n`);
   await client.end();
-  await server.stop();
 }
 
 async function postgres(): Promise<void> {

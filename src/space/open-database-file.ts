@@ -44,7 +44,12 @@ export class DatabaseFile {
     this.path = options.path;
     this.store = store;
     this.space = space;
-    this.steps = new StepWatch(options.clock, () => store.parts.transactions.begun);
+    const { core, transactions } = store.parts;
+    this.steps = new StepWatch(options.clock, {
+      begun: () => transactions.begun,
+      logBytes: () => core.log.tail,
+      newPages: () => core.group.newPages,
+    });
     this.#shrinker = new Shrinker(space.opened, () => store.background());
   }
 

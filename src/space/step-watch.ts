@@ -16,6 +16,16 @@
 import type { Clock } from '../base/clock.ts';
 import { REQUEST_SLICE, REQUEST_TIMER, type Request, type Task } from '../base/task.ts';
 
+/** What steps are measured by, beside the clock. */
+export interface StepMeters {
+  /** Transactions that were begun. */
+  begun(): number;
+  /** Bytes of the log. */
+  logBytes(): number;
+  /** Pages that were written anew as a whole: the targets of moves, both pages of swaps, those that rows were packed into. */
+  newPages(): number;
+}
+
 /** No step should last longer, in milliseconds. */
 export const STEP_MS_MAX = 2;
 /** Milliseconds of steps after which others get some, and how many. */
@@ -24,36 +34,39 @@ const REST_MS = 2;
 
 export class StepWatch {
   readonly #clock: Clock;
-  readonly #begun: () => number;
+  readonly #meters: StepMeters;
   steps = 0;
   /** Milliseconds of all steps, and of the longest. */
   totalMs = 0;
   longestMs = 0;
   /** Steps that lasted longer than {@link STEP_MS_MAX}. */
   overruns = 0;
+  /** Bytes that steps wrote to the log, and pages that they wrote anew. */
+  logBytes = 0;
+  pagesWritten = 0;
   /** Waits for steps; of one wait, at most: milliseconds of steps, and steps. */
   waits = 0;
   longestWaitMs = 0;
   stepsInWaitMax = 0;
 
-  /** @param begun - counts the transactions that were begun. */
-  constructor(clock: Clock, begun: () => number) {
+  constructor(clock: Clock, meters: StepMeters) {
     this.#clock = clock;
-    this.#begun = begun;
+    this.#meters = meters;
   }
 
   /** Runs a task whose stretches between suspensions are steps. */
   *watch<T>(task: Task<T>): Task<T> {
     let thrown: { readonly error: unknown } | undefined;
-    let begun = this.#begun();
+    let begun = this.#meters.begun();
     let rested = this.totalMs;
     for (;;) {
       const step = this.#step(task, thrown);
       if (step.done === true) return step.value;
       thrown = undefined;
-      const isBusy = step.value.kind === REQUEST_SLICE && this.totalMs - rested >= BUSY_MS && this.#begun() !== begun;
+      const isBusy =
+        step.value.kind === REQUEST_SLICE && this.totalMs - rested >= BUSY_MS && this.#meters.begun() !== begun;
       if (isBusy) {
-        begun = this.#begun();
+        begun = this.#meters.begun();
         rested = this.totalMs;
       }
       try {
@@ -85,6 +98,8 @@ export class StepWatch {
   }
 
   #step<T>(task: Task<T>, thrown: { readonly error: unknown } | undefined): IteratorResult<Request, T> {
+    const meters = this.#meters;
+    const [logBytes, pages] = [meters.logBytes(), meters.newPages()];
     const began = this.#clock.monotonicMs();
     try {
       return thrown === undefined ? task.next() : task.throw(thrown.error);
@@ -94,6 +109,8 @@ export class StepWatch {
       this.totalMs += lasted;
       this.longestMs = Math.max(this.longestMs, lasted);
       if (lasted > STEP_MS_MAX) this.overruns++;
+      this.logBytes += meters.logBytes() - logBytes;
+      this.pagesWritten += meters.newPages() - pages;
     }
   }
 }

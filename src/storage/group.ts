@@ -49,6 +49,8 @@ export class Group {
   readonly cache: PageCache;
   /** Pages whose LSN is below this position get an image before their next change: the newest started checkpoint's redo point. */
   imageFloor = 0;
+  /** Pages made or remade whole since the database was opened. */
+  newPages = 0;
   /** Position of the open group. */
   lsn = 0;
   #open = false;
@@ -85,6 +87,7 @@ export class Group {
     writeU64(view, PAGE_LSN_AT, this.lsn);
     this.cache.markDirty(frame);
     if (VERIFY) verifyPage(this.cache.bytes[frame]!, view);
+    this.newPages++;
     this.#image(frame, IMAGE_NEW);
   }
 

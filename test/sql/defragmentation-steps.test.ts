@@ -6,10 +6,14 @@ import { REQUEST_SLICE, type Request, runNow, type Task } from '../../src/base/t
 import { Instance } from '../../src/engine/instance.ts';
 import { Running, Scheduler } from '../../src/engine/scheduler.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
-import { StepWatch } from '../../src/space/step-watch.ts';
+import { type StepMeters, StepWatch } from '../../src/space/step-watch.ts';
 import { TestSession } from '../support/in-process.ts';
 
 const COLUMNS = 'steps, steps_over_2ms, total_ms, longest_ms, foreground_waits, longest_wait_ms, steps_in_a_wait_max';
+
+function meters(begun = (): number => 0): StepMeters {
+  return { begun, logBytes: () => 0, newPages: () => 0 };
+}
 
 function slice(clock: ManualClock): Request {
   return {
@@ -32,7 +36,7 @@ function* working(clock: ManualClock, stretches: readonly number[]): Task<void> 
 
 test('steps and their lengths are counted, and of a wait the part that steps caused', async () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock, () => 0);
+  const watch = new StepWatch(clock, meters());
   const scheduler = new Scheduler(clock, watch);
   const end = (task: Task<void>): Promise<void> =>
     new Promise((resolve, reject) => scheduler.run(task, new Running(), resolve, reject));
@@ -44,7 +48,7 @@ test('steps and their lengths are counted, and of a wait the part that steps cau
 
 test('two tasks that defragment make a wait of two steps, and wait for nothing themselves', async () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock, () => 0);
+  const watch = new StepWatch(clock, meters());
   const scheduler = new Scheduler(clock, watch);
   const end = (task: Task<void>): Promise<void> =>
     new Promise((resolve, reject) => scheduler.run(task, new Running(), resolve, reject));
@@ -56,7 +60,10 @@ test('two tasks that defragment make a wait of two steps, and wait for nothing t
 test('steps rest while others begin transactions, and follow each other at once when they do not', () => {
   const clock = new ManualClock();
   let begun = 0;
-  const watch = new StepWatch(clock, () => begun);
+  const watch = new StepWatch(
+    clock,
+    meters(() => begun),
+  );
   const kinds: string[] = [];
   const task = watch.watch(working(clock, [0.3, 0.3, 0.3, 0.6, 0.6, 0.1]));
   for (let step = task.next(); step.done !== true; step = task.next()) {
@@ -69,7 +76,7 @@ test('steps rest while others begin transactions, and follow each other at once 
 
 test('an error that is thrown into a step reaches the task, and the task may go on', () => {
   const clock = new ManualClock();
-  const watch = new StepWatch(clock, () => 0);
+  const watch = new StepWatch(clock, meters());
   const seen: unknown[] = [];
   function* stubborn(): Task<number> {
     try {
@@ -112,5 +119,12 @@ test('extentdb.defragmentation_steps shows them for REORGANIZE, VACUUM, the task
   expect(await stepsOf('call extentdb.defragment_start(passes => 1)')).toBeGreaterThan(5);
   expect(await stepsOf(`alter database ${instance.single.name} shrink`)).toBeGreaterThan(0);
   expect(await s.rows('select steps_over_2ms, longest_ms from extentdb.defragmentation_steps')).toEqual([['0', '0']]);
+  const [[log, pages]] = (await s.rows('select log_bytes, pages_written from extentdb.defragmentation_steps')) as [
+    [string, string],
+  ];
+  expect(Number(pages)).toBeGreaterThan(20);
+  // Each page that was written anew stands in the log whole, without its free middle.
+  expect(Number(log)).toBeGreaterThan(Number(pages) * 2000);
+  expect(Number(log)).toBeLessThan(Number(pages) * 2.5 * 8192);
   await instance.close();
 });
