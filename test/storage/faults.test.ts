@@ -131,6 +131,34 @@ test('a damaged page is an error that names file, page and tree; other trees sta
   expect(checkStoreNow(again)).toEqual([`tree ${bad.tree} page ${pgno}: blank or wrong checksum`]);
 });
 
+test('a page that lies in the place of another, and a write that the disk lost, are errors', async () => {
+  const disk = new MemoryVfs();
+  const vfs = new FaultyVfs(disk);
+  const store = openTestStore({ vfs });
+  const [left, right] = [makeTree(store), makeTree(store)];
+  for (const tree of [left, right]) commit(store, (t) => tree.insert(t, 'a', 'row'));
+  runNow(store.checkpoint());
+  const { core } = store.parts;
+  const placeOf = (tree: TextTree): number => (core.tree(tree.tree).root + 1) * 4096;
+  const file = disk.open(PATH, 'write');
+  const pages = [left, right].map((tree) => {
+    const bytes = new Uint8Array(4096);
+    file.read(bytes, 0, 4096, placeOf(tree));
+    return bytes;
+  });
+  // The page of before comes back behind the newer one that was written: to the disk that is a write which it lost.
+  commit(store, (t) => left.insert(t, 'b', 'row'));
+  runNow(store.checkpoint());
+  file.write(pages[0]!, 0, 4096, placeOf(left));
+  core.cache.evictClean();
+  expect(() => look(store, (s) => left.all(s))).toThrow(/wrong checksum/);
+  file.write(pages[0]!, 0, 4096, placeOf(right));
+  core.cache.evictClean();
+  expect(() => look(store, (s) => right.all(s))).toThrow(/wrong checksum/);
+  file.write(pages[1]!, 0, 4096, placeOf(right));
+  expect(look(store, (s) => right.all(s))).toEqual([['a', 'row']]);
+});
+
 test('a dirty file without its log does not open, and a foreign log is not touched', () => {
   const disk = new MemoryVfs();
   const store = openTestStore({ vfs: disk });
