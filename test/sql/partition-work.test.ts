@@ -234,3 +234,24 @@ test('a statement reads the partitions that its parameters leave over', async ()
   const lookups = await s.rows('explain analyze select * from (values (5), (6)) k (id) join m using (id)');
   expect(lookups.filter(([line]) => /Index.* on m\d.*actual/.test(line ?? '')).length).toBeLessThanOrEqual(2);
 });
+
+test('EXPLAIN lists the partitions that the statement will read', async () => {
+  await s.run(`
+    create table m (id int, at date) partition by range (id);
+    create table a partition of m for values from (0) to (10);
+    create table b partition of m for values from (10) to (20) partition by list (at);
+    create table b1 partition of b for values in ('2024-01-01');
+    create table b2 partition of b default;
+  `);
+  const plan = async (sql: string): Promise<string[]> =>
+    (await s.rows(`explain ${sql}`))
+      .map(([line]) => / on (\w+) |(Subplans Removed: \d)/.exec(line ?? ''))
+      .flatMap((found) => found?.[1] ?? found?.[2] ?? []);
+  expect(await plan('select * from m where id = 5')).toEqual(['Subplans Removed: 2', 'a']);
+  expect(await plan("select * from m where id = 12 and at = '2024-01-01'")).toEqual(['Subplans Removed: 2', 'b1']);
+  expect(await plan('select * from m where id > 12')).toEqual(['Subplans Removed: 1', 'b1', 'b2']);
+  expect(await plan('select * from m')).toEqual(['a', 'b1', 'b2']);
+  // What depends on a row of another table is known only when that row is.
+  expect(await plan('select * from m where id = (select max(id) from m)')).toEqual(expect.arrayContaining(['a', 'b1']));
+  expect(await plan('delete from m where id = 5')).toContain('a');
+});

@@ -19,6 +19,8 @@ export interface Pruning {
   readonly bounds: PartitionBounds;
   /** What the conditions say of its keys; undefined = nothing. */
   readonly range: CompiledRange | undefined;
+  /** The conditions' values are known when the statement begins: they are of no outer row. */
+  readonly isInitial: boolean;
   /** Per partition in `bounds` the number of its plan, or what is below it. */
   readonly children: readonly (Pruning | number)[];
 }
@@ -37,6 +39,17 @@ function survivors(env: Env, { bounds, range, children }: Pruning, into: number[
 /** Are all parts of the key given, so that each range is one key? */
 function isWhole({ spec }: CompiledRange): boolean {
   return spec.equals.length + (spec.anyOf === undefined ? 0 : 1) === spec.parts.length;
+}
+
+/** The numbers of the plans that the statement will read, for EXPLAIN; undefined when that depends on rows. */
+export function* initialSurvivors(state: ExecState, { pruning }: AppendPlan): Task<readonly number[] | undefined> {
+  if (!isInitial(pruning)) return undefined;
+  const env = new Env(state);
+  return yield* evaluateRow(env, () => survivors(env, pruning, []));
+}
+
+function isInitial(pruning: Pruning): boolean {
+  return pruning.isInitial && pruning.children.every((child) => typeof child === 'number' || isInitial(child));
 }
 
 export class AppendPlan implements PlanNode {

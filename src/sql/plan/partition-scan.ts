@@ -15,6 +15,7 @@ import { formatExpr } from './explain-expr.ts';
 import type { Column, ColumnId, Expr, ScanNode } from './logical.ts';
 import { columnRef, type Needed, type Planner } from './planner.ts';
 import { ROW_PARTITION } from './row-keys.ts';
+import { columnsOf, hasSubquery, subsetOf } from './walk.ts';
 
 /** The number of `table`'s column that has the same name as column `number` of `parent`; system columns keep theirs. */
 export function numberIn(parent: TableObject, number: number, table: TableObject): number {
@@ -98,6 +99,7 @@ function pruningOf(
   return {
     bounds,
     range: found === undefined ? undefined : compileRange(found.range, planner.scope),
+    isInitial: (found?.used ?? []).every((condition) => subsetOf(columnsOf(condition), own) && !hasSubquery(condition)),
     children: bounds.partitions.map((partition) =>
       partition.partitioning === undefined
         ? leaves.indexOf(partition)

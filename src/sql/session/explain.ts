@@ -2,8 +2,10 @@
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
+import { AppendPlan, initialSurvivors } from '../exec/append.ts';
 import { ChangeOperator } from '../exec/change-operator.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
+import { ExecState } from '../exec/state.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
 import type { ColumnId, Logical } from '../plan/logical.ts';
 import { inputsOf } from '../plan/walk.ts';
@@ -12,6 +14,8 @@ import { CountingSink, type ResultSink } from './results.ts';
 import { sendRows, textColumn } from './rows-out.ts';
 import { isPlannable, type SqlSession } from './sql-session.ts';
 
+/** Room for the values that conditions are compared with. */
+const STATE_BYTES = 1 << 20;
 const KNOWN = new Set([
   'analyze',
   'verbose',
@@ -45,6 +49,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     sql.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)),
   );
   const lines: string[] = [];
+  const kept = yield* keptPartitions(sql, planned.plan);
   if (flags.get('analyze') === true) {
     yield* lockTables(sql.engine, planned);
     const began = sql.engine.database.clock.monotonicMs();
@@ -63,9 +68,9 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     } finally {
       portal.close();
     }
-    describe(planned.plan, 0, lines, started);
+    describe(planned.plan, 0, lines, started, kept);
     lines.push(`Execution Time: ${(sql.engine.database.clock.monotonicMs() - began).toFixed(3)} ms`);
-  } else describe(planned.plan, 0, lines, undefined);
+  } else describe(planned.plan, 0, lines, undefined, kept);
   if (flags.get('codegen') === true) listCode(planned.plan, lines);
   yield* sendRows(
     sql,
@@ -74,6 +79,35 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     lines.map((l) => [l]),
   );
   sink.complete('EXPLAIN');
+}
+
+type Kept = ReadonlyMap<PlanNode, readonly PlanNode[]>;
+
+/** Of scans of partitioned tables the partitions that are left, where the statement's own values tell. */
+function* keptPartitions(sql: SqlSession, plan: PlanNode): Task<Kept> {
+  const kept = new Map<PlanNode, readonly PlanNode[]>();
+  const appends: AppendPlan[] = [];
+  const find = (node: PlanNode): void => {
+    if (node instanceof AppendPlan) appends.push(node);
+    for (const child of node.children) find(child);
+  };
+  find(plan);
+  if (appends.length === 0) return kept;
+  const snapshot = sql.engine.snapshot();
+  try {
+    const state = new ExecState(sql.engine, sql.context, [], snapshot, STATE_BYTES, sql.services);
+    for (const append of appends) {
+      const numbers = yield* initialSurvivors(state, append);
+      if (numbers !== undefined)
+        kept.set(
+          append,
+          numbers.map((number) => append.children[number]!),
+        );
+    }
+  } finally {
+    sql.engine.release(snapshot);
+  }
+  return kept;
 }
 
 function collectNames(node: Logical, names: Map<ColumnId, string>): void {
@@ -107,19 +141,23 @@ function describe(
   depth: number,
   lines: string[],
   started: ReadonlyMap<PlanNode, Operator[]> | undefined,
+  kept: Kept,
 ): void {
   // A plan that only renames columns is its input.
   if (node.title === 'Subquery Scan' && node.children.length === 1) {
-    describe(node.children[0]!, depth, lines, started);
+    describe(node.children[0]!, depth, lines, started, kept);
     return;
   }
+  const children = kept.get(node) ?? node.children;
+  const removed = node.children.length - children.length;
   const indent = depth === 0 ? '' : `${' '.repeat(depth * 6 - 4)}->  `;
   lines.push(
     `${indent}${node.title}  (rows=${Math.round(node.rows)})${started === undefined ? '' : actual(started.get(node))}`,
   );
   const details = [...node.details, ...spilled(started?.get(node))];
+  if (removed > 0) details.push(`Subplans Removed: ${removed}`);
   for (const detail of details) lines.push(`${' '.repeat(depth * 6 + 2)}${detail}`);
-  for (const child of node.children) describe(child, depth + 1, lines, started);
+  for (const child of children) describe(child, depth + 1, lines, started, kept);
 }
 
 /** Lists the code of every node that has some; EXPLAIN without ANALYZE has only what an earlier execution made. */
