@@ -72,3 +72,58 @@ export function runTask<T>(task: Task<T>): Promise<T> {
     advance();
   });
 }
+
+/** A request that remembers whether it was answered. */
+class Answerable implements Request {
+  readonly kind: RequestKind;
+  readonly #request: Request;
+  isAnswered = false;
+
+  constructor(request: Request) {
+    this.#request = request;
+    this.kind = request.kind;
+  }
+
+  start(resume: (error?: unknown) => void): () => void {
+    return this.#request.start((error) => {
+      this.isAnswered = true;
+      resume(error);
+    });
+  }
+
+  answerNow(): void {
+    this.isAnswered = true;
+    this.#request.answerNow();
+  }
+}
+
+/**
+ * Runs a task that owns files which it closes when it fails: it hears of being cancelled only where its slice is over. So no
+ * transfer of its own is in flight then, which would go on and meet whatever file got the closed one's number.
+ */
+export function* interruptedBetweenSlices<T>(task: Task<T>): Task<T> {
+  let interruption: { readonly error: unknown } | undefined;
+  let step = task.next();
+  while (step.done !== true) {
+    const { kind } = step.value;
+    let failure: { readonly error: unknown } | undefined;
+    for (let waits = true; waits; ) {
+      const request = new Answerable(step.value);
+      waits = false;
+      try {
+        yield request;
+      } catch (error) {
+        if (request.isAnswered) failure = { error };
+        else {
+          interruption = { error };
+          // Asked again: what was begun goes on, and is waited for.
+          waits = kind !== REQUEST_SLICE;
+        }
+      }
+    }
+    const thrown = failure ?? (kind === REQUEST_SLICE ? interruption : undefined);
+    if (thrown === interruption) interruption = undefined;
+    step = thrown === undefined ? task.next() : task.throw(thrown.error);
+  }
+  return step.value;
+}

@@ -3,18 +3,16 @@
  *
  *   SRC (read only) ──copy──> DST.partial ──closed, renamed──> DST
  *
- * DST appears when it is whole and durable. Whatever goes wrong before, what was made is removed; after a power cut a
- * `DST.partial` may stay behind, which the next try replaces.
+ * DST appears when it is whole and durable (`space/whole-file.ts`).
  */
 import type { Clock } from '../base/clock.ts';
 import { ExtentError, fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
-import { runTask } from '../base/task.ts';
-import { directoryOf, type Vfs } from '../io/vfs.ts';
+import { runTask, type Task } from '../base/task.ts';
+import type { Vfs } from '../io/vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../space/open-database-file.ts';
+import { abandoned, makingWhole } from '../space/whole-file.ts';
 import { type CopyProgress, type CopyReport, copyCompacted } from './compact-copy.ts';
-
-const PARTIAL_SUFFIX = '.partial';
 
 export interface CompactOptions {
   readonly vfs: Vfs;
@@ -37,23 +35,10 @@ export interface CompactFileReport extends CopyReport {
 export async function compactFile(options: CompactOptions): Promise<CompactFileReport> {
   const { vfs, source, target } = options;
   if (!vfs.exists(source)) throw fail('undefined_file', `there is no file "${source}"`);
-  for (const path of [target, `${target}-log`])
-    if (vfs.exists(path)) throw fail('duplicate_file', `"${path}" exists already`);
   const from = await openSource(options);
   try {
-    const partial = `${target}${PARTIAL_SUFFIX}`;
-    const lock = vfs.lock(partial);
-    removeDatabase(vfs, partial);
-    lock.release();
-    try {
-      const report = await copyTo(options, from, partial);
-      vfs.rename(partial, target);
-      vfs.syncDirectory(directoryOf(target));
-      return { ...report, bytesBefore: sizeOf(vfs, source), bytesAfter: sizeOf(vfs, target) };
-    } catch (error) {
-      removeDatabase(vfs, partial);
-      throw error;
-    }
+    const report = await runTask(makingWhole(vfs, target, (partial) => copyTo(options, from, partial)));
+    return { ...report, bytesBefore: sizeOf(vfs, source), bytesAfter: sizeOf(vfs, target) };
   } finally {
     await from.store.close();
   }
@@ -71,31 +56,18 @@ async function openSource({ vfs, clock, prng, source }: CompactOptions): Promise
   }
 }
 
-async function copyTo(
-  { vfs, clock, prng, onProgress }: CompactOptions,
-  from: DatabaseFile,
-  path: string,
-): Promise<CopyReport> {
+function* copyTo({ vfs, clock, prng, onProgress }: CompactOptions, from: DatabaseFile, path: string): Task<CopyReport> {
   const { pageBytes } = from.store;
-  const to = await runTask(openDatabaseFile({ vfs, clock, prng, path, pageBytes, shrink: 'off' }));
+  const to = yield* openDatabaseFile({ vfs, clock, prng, path, pageBytes, shrink: 'off' });
   let report: CopyReport;
   try {
-    report = await runTask(copyCompacted(from, to, onProgress));
+    report = yield* copyCompacted(from, to, onProgress);
   } catch (error) {
-    // The first failure is the one to tell of; the file goes anyway.
-    await to.store.close().catch(() => {});
+    yield* abandoned(to);
     throw error;
   }
-  await to.store.close();
+  yield* to.store.closing();
   return report;
-}
-
-function removeDatabase(vfs: Vfs, path: string): void {
-  const log = `${path}-log`;
-  // A file that is being made bears another name until it is one.
-  for (const file of [path, `${path}.new`]) if (vfs.exists(file)) vfs.unlink(file);
-  for (const name of vfs.list(log)) vfs.unlink(`${log}/${name}`);
-  vfs.removeDirectory(log);
 }
 
 function sizeOf(vfs: Vfs, path: string): number {

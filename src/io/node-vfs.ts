@@ -5,7 +5,7 @@
  * forms run on libuv's threads. What Node cannot do (reserve, punch, data ranges, flock) comes from {@link HostCalls}.
  */
 import * as fs from 'node:fs';
-import { type ErrorCode, type ExtentError, fail } from '../base/errors.ts';
+import { type ErrorCode, ExtentError, fail } from '../base/errors.ts';
 import { type HostCalls, hostCalls } from './host-calls.ts';
 import { canonicalPath, lockFile } from './lock-file.ts';
 import type { Done, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.ts';
@@ -202,7 +202,11 @@ export class NodeVfs implements Vfs {
   }
 
   lock(path: string): VfsLock {
-    return lockFile(path, hostCalls());
+    try {
+      return lockFile(path, hostCalls());
+    } catch (cause) {
+      throw cause instanceof ExtentError ? cause : hostError('lock', path, cause);
+    }
   }
 }
 

@@ -65,6 +65,11 @@ export class DatabaseFile {
     return this.steps.watch(this.#shrinker.shrink(options));
   }
 
+  /** What files beside this one are made with. */
+  get host(): Pick<DatabaseFileOptions, 'vfs' | 'clock' | 'prng'> {
+    return this.#options;
+  }
+
   /** Bytes of the file, header and shadow included. */
   get bytes(): number {
     return pageOffset(this.space.filePages(), this.store.pageBytes);

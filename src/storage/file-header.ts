@@ -58,6 +58,15 @@ export class FileHeader {
     file.write(bytes, 0, FILE_HEADER_BYTES, this.sequence % 2 === 0 ? 0 : this.pageBytes);
   }
 
+  /** A header of its own with the same values: writing it leaves this one's turn alone. */
+  copy(): FileHeader {
+    const copy = new FileHeader();
+    const { rootRow, ...values } = this;
+    Object.assign(copy, values, { fileId: this.fileId.slice() });
+    copy.rootRow.set(rootRow);
+    return copy;
+  }
+
   /** Reads the newer valid copy. @throws `data_corrupted` when the file is no database or both copies are damaged. */
   static read(file: VfsFile): FileHeader {
     let best = decode(file, 0);

@@ -5,8 +5,11 @@
  * redo: that would give the hole its space back. So redo skips the records of a page that are older than the last group that
  * took its place away (DESIGN §3, law 7). What came later begins with the page's whole content.
  */
+import type { Request, Task } from '../base/task.ts';
 import { type Generation, LogReader } from './log-generation.ts';
 import { GONE_FIRST_AT, GONE_LAST_AT, LOG_GONE, RECORD_BYTES_AT } from './log-records.ts';
+
+const GROUPS_PER_SLICE = 256;
 
 interface GoneRange {
   readonly first: number;
@@ -19,11 +22,12 @@ export class GonePages {
   /** Ascending, disjoint; each with its newest position. */
   #ranges: GoneRange[] = [];
 
-  /** Reads the log from a position to its end. */
-  static read(generations: readonly Generation[], from: number): GonePages {
+  /** Reads the log from a position to its end. @param slice - what to yield between two pieces of it. */
+  static *read(generations: readonly Generation[], from: number, slice: () => Request): Task<GonePages> {
     const gone = new GonePages();
     const reader = new LogReader(generations, from);
-    while (reader.next()) {
+    for (let groups = 1; reader.next(); groups++) {
+      if (groups % GROUPS_PER_SLICE === 0) yield slice();
       const { view, from: start, to, lsn } = reader.group;
       for (let at = start; at < to; at += view.getUint32(at + RECORD_BYTES_AT, true)) {
         const type = view.getUint8(at);

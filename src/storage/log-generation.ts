@@ -81,7 +81,7 @@ export function findGenerations(
   return { ours, foreign };
 }
 
-/** A group read back: its records lie in `bytes` from `from` to `to`. */
+/** A group read back: its records lie in `bytes` from `from` to `to`, until the next one is read. */
 export interface GroupAt {
   bytes: Uint8Array;
   view: DataView;
@@ -89,6 +89,9 @@ export interface GroupAt {
   from: number;
   to: number;
 }
+
+/** So much of a generation is read at a time; more than a group has, and read within a slice. */
+const WINDOW_BYTES = 1 << 20;
 
 /** Reads the groups of consecutive generations in order, from a position to the log's end. */
 export class LogReader {
@@ -102,8 +105,13 @@ export class LogReader {
   readonly #generations: readonly Generation[];
   #index: number;
   #offset: number;
-  #content: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#content.buffer);
+  /** The part of the generation that was read: it begins at #base of the file and has #length bytes. */
+  #window: Uint8Array = new Uint8Array(WINDOW_BYTES);
+  #view: DataView = new DataView(this.#window.buffer);
+  #base = 0;
+  #length = 0;
+  /** Bytes of the generation. */
+  #end = 0;
   #chain: number | undefined;
 
   /** @param from - position of a group, or of the log's end. */
@@ -111,7 +119,7 @@ export class LogReader {
     this.#generations = generations;
     this.#index = generations.findIndex((g) => from >= g.start && from <= g.start + g.bytes);
     this.#offset = this.#index < 0 ? 0 : from - generations[this.#index]!.start;
-    if (this.#index >= 0) this.#load();
+    if (this.#index >= 0) this.#enter(this.#index);
   }
 
   /** Checksum of the last group read: what the next one must name. */
@@ -127,9 +135,8 @@ export class LogReader {
     const stoppedIn = this.#index;
     const stoppedAt = this.#offset;
     for (let i = this.#index + 1; i < this.#generations.length; i++) {
-      this.#index = i;
+      this.#enter(i);
       this.#offset = LOG_HEADER_BYTES;
-      this.#load();
       if (this.#isGroup(LOG_HEADER_BYTES, this.#chain)) return this.#take();
     }
     this.#refuseGap(stoppedIn, stoppedAt, stop);
@@ -138,40 +145,39 @@ export class LogReader {
   }
 
   #take(): boolean {
-    const bytes = this.#view.getUint32(this.#offset + GROUP_BYTES_AT, true);
-    this.#chain = this.#view.getUint32(this.#offset + GROUP_CHECKSUM_AT, true);
+    const at = this.#offset - this.#base;
+    const bytes = this.#view.getUint32(at + GROUP_BYTES_AT, true);
+    this.#chain = this.#view.getUint32(at + GROUP_CHECKSUM_AT, true);
     const group = this.group;
-    group.bytes = this.#content;
+    group.bytes = this.#window;
     group.view = this.#view;
-    group.lsn = readU64(this.#view, this.#offset + GROUP_LSN_AT);
-    group.from = this.#offset + GROUP_HEADER_BYTES;
-    group.to = this.#offset + bytes;
+    group.lsn = readU64(this.#view, at + GROUP_LSN_AT);
+    group.from = at + GROUP_HEADER_BYTES;
+    group.to = at + bytes;
     this.#offset += bytes;
     return true;
   }
 
   #isGroup(offset: number, chain: number | undefined): boolean {
-    const view = this.#view;
     const generation = this.#generations[this.#index]!;
-    if (offset + GROUP_HEADER_BYTES > this.#content.length) return false;
-    const bytes = view.getUint32(offset + GROUP_BYTES_AT, true);
-    if (bytes < GROUP_HEADER_BYTES || (bytes & 7) !== 0 || offset + bytes > this.#content.length) return false;
-    if (view.getUint32(offset + GROUP_GENERATION_AT, true) !== generation.number) return false;
-    if (readU64(view, offset + GROUP_LSN_AT) !== generation.start + offset) return false;
-    if (chain !== undefined && view.getUint32(offset + GROUP_CHAIN_AT, true) !== chain) return false;
-    return (
-      view.getUint32(offset + GROUP_CHECKSUM_AT, true) === crc32(this.#content.subarray(offset + 4, offset + bytes))
-    );
+    if (!this.#has(offset, GROUP_HEADER_BYTES)) return false;
+    const bytes = this.#view.getUint32(offset - this.#base + GROUP_BYTES_AT, true);
+    if (bytes < GROUP_HEADER_BYTES || (bytes & 7) !== 0 || offset + bytes > this.#end) return false;
+    if (this.#view.getUint32(offset - this.#base + GROUP_GENERATION_AT, true) !== generation.number) return false;
+    if (readU64(this.#view, offset - this.#base + GROUP_LSN_AT) !== generation.start + offset) return false;
+    if (chain !== undefined && this.#view.getUint32(offset - this.#base + GROUP_CHAIN_AT, true) !== chain) return false;
+    if (!this.#has(offset, bytes)) return false;
+    const at = offset - this.#base;
+    return this.#view.getUint32(at + GROUP_CHECKSUM_AT, true) === crc32(this.#window.subarray(at + 4, at + bytes));
   }
 
   /** Looks behind the end for groups that prove that more had been acknowledged. */
   #refuseGap(index: number, offset: number, stop: number): void {
     for (let i = index; i < this.#generations.length; i++) {
-      this.#index = i;
-      this.#load();
-      for (let at = i === index ? offset : LOG_HEADER_BYTES; at < this.#content.length; at += 8) {
+      this.#enter(i);
+      for (let at = i === index ? offset : LOG_HEADER_BYTES; at < this.#end; at += 8) {
         if (!this.#isGroup(at, undefined)) continue;
-        if (readU64(this.#view, at + GROUP_DURABLE_AT) <= stop) continue;
+        if (readU64(this.#view, at - this.#base + GROUP_DURABLE_AT) <= stop) continue;
         const path = this.#generations[index]!.file.path;
         throw fail(
           'data_corrupted',
@@ -181,10 +187,25 @@ export class LogReader {
     }
   }
 
-  #load(): void {
-    const generation = this.#generations[this.#index]!;
-    this.#content = new Uint8Array(Math.min(generation.bytes, generation.file.size()));
-    this.#view = new DataView(this.#content.buffer);
-    generation.file.read(this.#content, 0, this.#content.length, 0);
+  #enter(index: number): void {
+    const generation = this.#generations[index]!;
+    this.#index = index;
+    this.#end = Math.min(generation.bytes, generation.file.size());
+    this.#base = 0;
+    this.#length = 0;
+  }
+
+  /** Makes sure that a range of the generation is in the window; false when the generation ends before its end. */
+  #has(offset: number, bytes: number): boolean {
+    if (offset + bytes > this.#end) return false;
+    if (offset >= this.#base && offset + bytes <= this.#base + this.#length) return true;
+    if (bytes > this.#window.length) {
+      this.#window = new Uint8Array(bytes);
+      this.#view = new DataView(this.#window.buffer);
+    }
+    this.#base = offset;
+    const wanted = Math.min(this.#window.length, this.#end - offset);
+    this.#length = this.#generations[this.#index]!.file.read(this.#window, 0, wanted, offset);
+    return this.#length >= bytes;
   }
 }

@@ -28,6 +28,7 @@ import {
   writeU64,
 } from './layout.ts';
 import type { Generation } from './log-generation.ts';
+import { LogHolds } from './log-holds.ts';
 import { LogSpares } from './log-spares.ts';
 import { StoreRequest } from './store-request.ts';
 
@@ -57,6 +58,9 @@ export class Log {
   readonly #spares: LogSpares;
   /** Older generations, still needed. */
   #kept: Generation[] = [];
+  /** Who needs them, besides the last checkpoint; and from where on that needs them. */
+  readonly holds: LogHolds = new LogHolds(() => this.#recycle());
+  #needed = 0;
   #segments: Segment[] = [];
   #groupAt = 0;
   #end = 0;
@@ -111,6 +115,11 @@ export class Log {
   /** The first generation kept. */
   get firstGeneration(): number {
     return this.#kept[0]?.number ?? this.generation;
+  }
+
+  /** All generations, the one being written last. */
+  get generations(): readonly Generation[] {
+    return this.#current === undefined ? this.#kept : [...this.#kept, this.#current];
   }
 
   /** The generation that holds a position. */
@@ -260,8 +269,15 @@ export class Log {
     );
   }
 
-  /** Gives up the generations that end at or before `lsn`; their files are used again. */
+  /** Recovery needs nothing before `lsn`: generations that end there go, unless somebody else holds them. */
   release(lsn: number): void {
+    this.#needed = lsn;
+    this.#recycle();
+  }
+
+  /** Files of generations that nobody needs are used again. */
+  #recycle(): void {
+    const lsn = Math.min(this.#needed, this.holds.oldest);
     while (this.#kept.length > 0 && this.#kept[0]!.start + this.#kept[0]!.bytes <= lsn) {
       const old = this.#kept.shift();
       if (old !== undefined) this.#spares.recycle(old);

@@ -56,6 +56,8 @@ export interface StoreOptions {
   readonly create?: boolean;
   readonly readOnly?: boolean;
   readonly redoHandler?: RedoHandler;
+  /** Told, now and then, the position of the log that recovery has reached. */
+  readonly onReplay?: (lsn: number) => void;
 }
 
 const CACHE_BYTES_DEFAULT = 128 << 20;
@@ -118,6 +120,25 @@ function* openFile(options: StoreOptions, file: VfsFile, lock: VfsLock): Task<Fi
   const logDirectory = `${path}-log`;
   const generations = ownGenerations(options, header, logDirectory);
   const log = new Log(vfs, clock, logDirectory, header.fileId);
+  try {
+    return yield* openWithLog(options, file, lock, header, generations, log);
+  } catch (error) {
+    // Until it is open, the log does not know the generations that recovery reads.
+    if (log.generation === 0) for (const generation of generations) generation.file.close();
+    log.close();
+    throw error;
+  }
+}
+
+function* openWithLog(
+  options: StoreOptions,
+  file: VfsFile,
+  lock: VfsLock,
+  header: FileHeader,
+  generations: Generation[],
+  log: Log,
+): Task<FileStore> {
+  const { clock } = options;
   const cache = new PageCache(
     file,
     clock,
@@ -134,7 +155,7 @@ function* openFile(options: StoreOptions, file: VfsFile, lock: VfsLock): Task<Fi
   const parts = assemble(core, runs, () => finish(parts, lock));
   const recovery = new Recovery(core, parts.transactions, runs, options.redoHandler);
   core.group.imageFloor = header.redo;
-  if (!header.clean) yield* recovery.replay(generations);
+  if (!header.clean) yield* recovery.replay(generations, options.onReplay);
   core.nextTree = header.nextTree;
   parts.transactions.nextId = Math.max(parts.transactions.nextId, header.nextTransaction);
   if (core.readOnly) {

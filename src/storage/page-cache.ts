@@ -11,7 +11,6 @@
  * Nothing here evicts except `ensureFree`; an attempt calls it before it looks at any page, and takes frames from the free
  * list afterwards, so what it has seen stays where it is (law 2).
  */
-import { crc32 } from 'node:zlib';
 import { assert, VERIFY } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
@@ -26,7 +25,7 @@ import {
   pageOffset,
   readU64,
 } from './layout.ts';
-import { verifyPage } from './page-check.ts';
+import { pageChecksum, pageSeed, verifyPage } from './page-check.ts';
 import { ReadAhead, RUN_PAGES } from './read-ahead.ts';
 import { StoreRequest } from './store-request.ts';
 
@@ -42,7 +41,6 @@ const FRAMES_AHEAD = 32;
 const CLEAN_BATCH = 64;
 const DIRTY = 1;
 const USAGE_MAX = 3;
-const CHECKED_FROM = PAGE_CHECKSUM_AT + 4;
 
 /** What the cache needs from the log: law 4. */
 export interface LogFlush {
@@ -96,7 +94,7 @@ export class PageCache {
     this.#file = file;
     this.#clock = clock;
     this.#log = log;
-    this.#seed = crc32(fileId);
+    this.#seed = pageSeed(fileId);
     this.pageBytes = pageBytes;
     this.#framesMax = Math.max(FRAMES_MIN, Math.floor(cacheBytes / pageBytes));
     this.#pgnos = new Int32Array(this.#framesMax);
@@ -343,7 +341,7 @@ export class PageCache {
     const view = this.views[frame]!;
     const sum = view.getUint32(PAGE_CHECKSUM_AT, true);
     if (sum === 0 && bytes.every((b) => b === 0)) return PAGE_BLANK;
-    if (sum !== this.#checksum(bytes, pgno) || view.getUint32(PAGE_PGNO_AT, true) !== pgno) return PAGE_BAD;
+    if (sum !== pageChecksum(this.#seed, bytes, pgno) || view.getUint32(PAGE_PGNO_AT, true) !== pgno) return PAGE_BAD;
     const writes = (view.getUint32(PAGE_WRITES_AT, true) & 0xff) + 256;
     const expected = this.#writes[pgno]!;
     // An older copy than the one we wrote: the disk lost a write that it had acknowledged.
@@ -358,16 +356,12 @@ export class PageCache {
     if (VERIFY) verifyPage(this.bytes[frame]!, view);
     view.setUint32(PAGE_WRITES_AT, view.getUint32(PAGE_WRITES_AT, true) + 1, true);
     this.#out.set(this.bytes[frame]!);
-    this.#outView.setUint32(PAGE_CHECKSUM_AT, this.#checksum(this.#out, pgno), true);
+    this.#outView.setUint32(PAGE_CHECKSUM_AT, pageChecksum(this.#seed, this.#out, pgno), true);
     this.#file.write(this.#out, 0, this.pageBytes, pageOffset(pgno, this.pageBytes));
     this.#writes[pgno] = (view.getUint32(PAGE_WRITES_AT, true) & 0xff) + 256;
     this.#state[frame] = 0;
     this.#dirtyCount--;
     this.writes++;
-  }
-
-  #checksum(bytes: Uint8Array, pgno: number): number {
-    return crc32(bytes.subarray(CHECKED_FROM), (this.#seed ^ Math.imul(pgno, 0x9e3779b1)) >>> 0);
   }
 
   #addSlab(): void {

@@ -1,6 +1,7 @@
 /**
- * Is the inside of a page in order? For the structure checker, and for the self-checks of the test suite.
+ * Is a page in order? Its checksum, and its inside: for the structure checker, and for the self-checks of the test suite.
  */
+import { crc32 } from 'node:zlib';
 import { broken } from '../base/assert.ts';
 import {
   NODE_CAPACITY_AT,
@@ -9,6 +10,7 @@ import {
   NODE_KEY_AT,
   NODE_KEY_BYTES_MASK,
   NODE_RECORD_BYTES_AT,
+  PAGE_CHECKSUM_AT,
   PAGE_FLAGGED_AT,
   PAGE_FREE_AT,
   PAGE_HEAP_AT,
@@ -18,6 +20,18 @@ import {
   SLOTS_AT,
 } from './layout.ts';
 import { compareBytes, copyKey, nodeAt, nodeFlags, slotCount } from './page.ts';
+
+const CHECKED_FROM = PAGE_CHECKSUM_AT + 4;
+
+/** What the checksums of a file's pages begin with. */
+export function pageSeed(fileId: Uint8Array): number {
+  return crc32(fileId);
+}
+
+/** The checksum that a page of a file should bear. @param seed - see {@link pageSeed}. */
+export function pageChecksum(seed: number, page: Uint8Array, pgno: number): number {
+  return crc32(page.subarray(CHECKED_FROM), (seed ^ Math.imul(pgno, 0x9e3779b1)) >>> 0);
+}
 
 /** O(n) self-check of INV-PAGE-1 … 4; runs in the test suite. */
 export function verifyPage(bytes: Uint8Array, view: DataView): void {

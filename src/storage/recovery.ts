@@ -71,19 +71,26 @@ export class Recovery {
     this.#redo = new Redo(core.cache, handler);
   }
 
-  /** Replays the log into pages and versions. @throws `data_corrupted` (XX001) when a needed page cannot be repaired. */
-  *replay(generations: readonly Generation[]): Task<void> {
+  /**
+   * Replays the log into pages and versions.
+   *
+   * @param reached - told the position now and then.
+   * @throws `data_corrupted` (XX001) when a needed page cannot be repaired.
+   */
+  *replay(generations: readonly Generation[], reached: (lsn: number) => void = () => {}): Task<void> {
     const { header, log, cache } = this.#core;
     // A killed process may have left groups that the host knows and the disk does not: what follows builds on them.
     for (const generation of generations) generation.file.syncData();
     log.replayed(Number.MAX_SAFE_INTEGER);
-    const gone = GonePages.read(generations, header.redo);
+    const gone = yield* GonePages.read(generations, header.redo, () => sliceRequest(this.#core));
     const reader = new LogReader(generations, Math.min(header.undo, header.redo));
     while (reader.next()) {
       const group = reader.group;
       if (group.lsn >= header.redo) this.#redo.apply(group, gone);
       this.#follow(group, group.lsn >= header.redo);
-      if (++this.groups % GROUPS_PER_SLICE === 0) yield sliceRequest(this.#core);
+      if (++this.groups % GROUPS_PER_SLICE !== 0) continue;
+      reached(group.lsn);
+      yield sliceRequest(this.#core);
     }
     this.chain = reader.chain;
     const [pgno] = this.#redo.unreadable;
