@@ -171,7 +171,9 @@ export class Shrinker {
       if (trimmed) map.root.countTrimmed(to - first - pages);
       map.root.cut(to);
       core.group.end();
-      while (core.log.durable < core.log.tail) yield core.log.flushRequest();
+      // Up to here: who waited for the end of the log would wait for whoever goes on writing.
+      const marked = core.log.tail;
+      while (core.log.durable < marked) yield core.log.flushRequest();
       yield new StoreRequest(REQUEST_ROOM, core.clock, () => {
         map.root.cutFile(to);
       });

@@ -130,7 +130,9 @@ export class Trimmer {
     // Until it is settled the range is nobody's; when an error ends this, it counts as trimmed.
     this.#root.trimmingLast = last;
     try {
-      while (core.log.durable < core.log.tail) yield core.log.flushRequest();
+      // Up to here: who waited for the end of the log would wait for whoever goes on writing.
+      const marked = core.log.tail;
+      while (core.log.durable < marked) yield core.log.flushRequest();
       const punched = yield* this.#punchAll(first, last);
       for (;;) {
         const status = this.#settle(first, last, punched);

@@ -2,7 +2,7 @@
  * Checkpoints: bring the file up to a point of the log, so that recovery starts there and older generations go.
  *
  *   1. start     R = end of the log; from now on a page older than R logs its image before its next change
- *   2. write     every page that is dirty at R, each only when the log is durable past it
+ *   2. write     every page that is dirty at R, or a copy of it, each only when the log is durable past it
  *   3. sync      the file
  *   4. header    redo = R, undo = first record of the oldest transaction open at R; synced; then generations are released
  *
@@ -60,9 +60,14 @@ export class Checkpoint {
     const nextTransaction = this.#transactions.nextId;
     yield log.flushRequest();
     const pages = cache.dirtyPages();
-    for (let i = 0; i < pages.length; ) {
-      while (log.durable < log.tail) yield log.flushRequest();
-      for (const end = Math.min(i + PAGES_PER_SLICE, pages.length); i < end; i++) cache.writePage(pages[i]!);
+    for (let i = 0; i < pages.length; i += PAGES_PER_SLICE) {
+      const early = pages.subarray(i, i + PAGES_PER_SLICE).filter((pgno) => !cache.writePage(pgno));
+      if (early.length > 0) {
+        // Others may change these pages at every turn: what is flushed for is a copy, or they would never be old enough.
+        const copies = Array.from(early, (pgno) => cache.copyPage(pgno));
+        yield log.flushRequest();
+        for (const copy of copies) cache.writeCopy(copy);
+      }
       yield sliceRequest(core);
     }
     yield this.#sync();

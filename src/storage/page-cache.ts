@@ -56,6 +56,14 @@ export const PAGE_BLANK = 1;
 export const PAGE_BAD = 2;
 export type PageState = typeof PAGE_GOOD | typeof PAGE_BLANK | typeof PAGE_BAD;
 
+/** A page as it was at some moment. */
+export interface PageCopy {
+  readonly pgno: number;
+  /** Its write counter then. */
+  readonly writes: number;
+  readonly bytes: Uint8Array;
+}
+
 export class PageCache {
   readonly pageBytes: number;
   /** By frame. */
@@ -297,12 +305,31 @@ export class PageCache {
     return pages.sort();
   }
 
-  /** Writes a page if it is resident and dirty. The log must be durable past it. */
-  writePage(pgno: number): void {
+  /** Writes a page if it is resident and dirty; false when the log is not durable past it yet. */
+  writePage(pgno: number): boolean {
+    const frame = this.peek(pgno);
+    if (frame < 0 || this.#state[frame] !== DIRTY) return true;
+    if (!this.#isLogged(frame)) return false;
+    this.#write(frame);
+    return true;
+  }
+
+  /** A dirty page as it is now, to be written when the log is durable past it: see `writeCopy`. */
+  copyPage(pgno: number): PageCopy {
+    const frame = this.peek(pgno);
+    assert(frame >= 0 && this.#state[frame] === DIRTY, 'only a dirty page is copied');
+    return { pgno, writes: this.views[frame]!.getUint32(PAGE_WRITES_AT, true), bytes: this.bytes[frame]!.slice() };
+  }
+
+  /** Writes a copy, unless the page was written or given up since. A page that changed meanwhile stays dirty. */
+  writeCopy({ pgno, writes, bytes }: PageCopy): void {
     const frame = this.peek(pgno);
     if (frame < 0 || this.#state[frame] !== DIRTY) return;
-    assert(this.#isLogged(frame), 'page written before its log');
-    this.#write(frame);
+    const view = this.views[frame]!;
+    if (view.getUint32(PAGE_WRITES_AT, true) !== writes) return;
+    const copied = readU64(new DataView(bytes.buffer, bytes.byteOffset), PAGE_LSN_AT);
+    assert(copied < this.#log.durable, 'page written before its log');
+    this.#write(frame, bytes, copied === readU64(view, PAGE_LSN_AT));
   }
 
   /** Evicts everything clean: tests use it to prove that nothing relies on residence. */
@@ -350,18 +377,22 @@ export class PageCache {
     return PAGE_GOOD;
   }
 
-  #write(frame: number): void {
+  /** @param bytes - the page, or an older copy of it, which leaves it dirty: `isNewest` false. */
+  #write(frame: number, bytes: Uint8Array = this.bytes[frame]!, isNewest = true): void {
     const pgno = this.#pgnos[frame]!;
     const view = this.views[frame]!;
     if (VERIFY) verifyPage(this.bytes[frame]!, view);
-    view.setUint32(PAGE_WRITES_AT, view.getUint32(PAGE_WRITES_AT, true) + 1, true);
-    this.#out.set(this.bytes[frame]!);
+    const writes = view.getUint32(PAGE_WRITES_AT, true) + 1;
+    view.setUint32(PAGE_WRITES_AT, writes, true);
+    this.#out.set(bytes);
+    this.#outView.setUint32(PAGE_WRITES_AT, writes, true);
     this.#outView.setUint32(PAGE_CHECKSUM_AT, pageChecksum(this.#seed, this.#out, pgno), true);
     this.#file.write(this.#out, 0, this.pageBytes, pageOffset(pgno, this.pageBytes));
-    this.#writes[pgno] = (view.getUint32(PAGE_WRITES_AT, true) & 0xff) + 256;
+    this.#writes[pgno] = (writes & 0xff) + 256;
+    this.writes++;
+    if (!isNewest) return;
     this.#state[frame] = 0;
     this.#dirtyCount--;
-    this.writes++;
   }
 
   #addSlab(): void {
