@@ -22,6 +22,7 @@ export function open(path: string, options: OpenOptions = {}): Promise<ExtentDB>
 }
 
 export type {
+  BackupOptions,
   ExtentDB,
   Listening,
   ListenOptions,
@@ -34,6 +35,7 @@ export { PostgresInterval } from './api/postgres-interval.ts';
 export type { FieldDef, QueryResult, TypeParsers } from './api/results.ts';
 export { type SqlText, sql } from './api/sql-text.ts';
 export type { RunResult, Statement } from './api/statement.ts';
+export type { BackupReport, BackupState } from './engine/backups.ts';
 export type { DefragmentLimits, DefragmentProgress, DefragmentStop } from './engine/defragmentation.ts';
 export { DatabaseError } from './server/database-error.ts';
 export type { ShrinkMode } from './space/open-database-file.ts';

@@ -9,6 +9,7 @@
 import { SystemClock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Prng } from '../base/prng.ts';
+import type { BackupReport, BackupState } from '../engine/backups.ts';
 import type { Defragmentation } from '../engine/defragmentation.ts';
 import { Instance } from '../engine/instance.ts';
 import { NodeVfs } from '../io/node-vfs.ts';
@@ -40,6 +41,13 @@ export interface OpenOptions {
 
 export interface QueryOptions extends RowOptions {
   /** Cancels the statement: it fails with 57014. */
+  readonly signal?: AbortSignal;
+}
+
+export interface BackupOptions {
+  /** Called regularly; what it throws ends the backup. */
+  readonly onProgress?: (state: BackupState) => void;
+  /** Cancels it: 57014. */
   readonly signal?: AbortSignal;
 }
 
@@ -292,6 +300,22 @@ export class ExtentDB implements Queryable {
    */
   get defragment(): Pick<Defragmentation, 'start' | 'stop' | 'whenIdle' | 'progress'> {
     return this.#instance.single.defragmentation;
+  }
+
+  /**
+   * Makes a copy of the database that is one whole, closed file, which opens anywhere, while everybody goes on working: as of a moment
+   * between call and end, with all that was committed before the call.
+   *
+   * @param path - where; relative to the program's directory. Nothing may be there.
+   * @throws DatabaseError 58P02 when something is, 53100, 57014 by `signal`; then nothing is left.
+   */
+  async backup(path: string, { onProgress, signal }: BackupOptions = {}): Promise<BackupReport> {
+    if (this.#closed) throw databaseError(fail('connection_failure', 'the database is closed'));
+    try {
+      return await this.#instance.single.backups.start({ target: path, owner: 0, onProgress }, signal);
+    } catch (error) {
+      throw databaseError(error);
+    }
   }
 
   /** Serves the file to Postgres clients of this machine. */

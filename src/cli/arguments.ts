@@ -1,6 +1,7 @@
 /** Words of the command line as a command. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { ShrinkMode } from '../space/open-database-file.ts';
+import type { BackupCommand } from './backup.ts';
 import type { CompactCommand } from './compact.ts';
 
 export interface ServeCommand {
@@ -59,6 +60,7 @@ export type Command =
   | RunCommand
   | SpaceCommand
   | MapCommand
+  | BackupCommand
   | CompactCommand
   | DefragCommand
   | FileCommand<'shell'>
@@ -106,9 +108,10 @@ export function parseCommand(words: readonly string[]): Command {
       const files = positionalsOf(rest, ['FILE.extent', 'SCRIPT.sql'], 'run');
       return files === undefined ? { kind: 'help' } : { kind: 'run', file: files[0]!, script: files[1]! };
     }
+    case 'backup':
     case 'compact': {
-      const files = positionalsOf(rest, ['SRC.extent', 'DST.extent'], 'compact');
-      return files === undefined ? { kind: 'help' } : { kind: 'compact', source: files[0]!, target: files[1]! };
+      const files = positionalsOf(rest, ['SRC.extent', 'DST.extent'], name);
+      return files === undefined ? { kind: 'help' } : { kind: name, source: files[0]!, target: files[1]! };
     }
     case 'shell':
     case 'check':

@@ -11,6 +11,7 @@ import { ExtentError, fail } from '../base/errors.ts';
 import type { DefragCommand } from './arguments.ts';
 import { hostOptions } from './host.ts';
 import { LocalSession } from './local-session.ts';
+import { ProgressLine } from './progress-line.ts';
 import { askAboutFile, askSession, count, label, type SpaceRow } from './space-source.ts';
 
 const LOOK_EVERY_MS = 200;
@@ -92,7 +93,7 @@ function startText({ passes, seconds, target }: DefragCommand): string {
 
 async function untilEnd(ask: Ask): Promise<void> {
   const clock = new SystemClock();
-  const line = new Line();
+  const line = new ProgressLine(clock);
   let isInterrupted = false;
   const interrupt = (): void => {
     isInterrupted = true;
@@ -136,21 +137,4 @@ function infoOf(text: string): { passes: number; seconds: number } {
     return typeof value === 'number' ? value : 0;
   };
   return { passes: number('passes'), seconds: number('seconds') };
-}
-
-/** One line on a terminal, written over and over; nothing elsewhere. */
-class Line {
-  readonly #isShown = process.stderr.isTTY === true;
-  #isOpen = false;
-
-  show(text: string): void {
-    if (!this.#isShown) return;
-    process.stderr.write(`\r${text}`);
-    this.#isOpen = true;
-  }
-
-  end(): void {
-    if (this.#isOpen) process.stderr.write('\n');
-    this.#isOpen = false;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import { ExtentError } from '../base/errors.ts';
 import { parseCommand, UsageError } from './arguments.ts';
+import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { compact } from './compact.ts';
 import { defrag } from './defrag.ts';
@@ -52,6 +53,8 @@ async function execute(words: readonly string[]): Promise<number> {
       return runScript(command);
     case 'shell':
       return shell(command);
+    case 'backup':
+      return backup(command);
     case 'check':
       return check(command);
     case 'compact':

@@ -29,14 +29,19 @@ export interface SpaceAnswer {
   readonly results: readonly SpaceRow[][];
 }
 
-/** Runs queries on a database file, whoever has it open. @throws 58P01, 55006 */
-export async function askAboutFile(path: string, text: string): Promise<SpaceAnswer> {
+/**
+ * Runs queries on a database file, whoever has it open.
+ *
+ * @param patienceMs - so long an owner may say nothing.
+ * @throws 58P01, 55006
+ */
+export async function askAboutFile(path: string, text: string, patienceMs = PATIENCE_MS): Promise<SpaceAnswer> {
   for (let round = 1; ; round++) {
     try {
       return { owner: undefined, results: (await askHere(path, text)).map(namedRows) };
     } catch (error) {
       if (!(error instanceof ExtentError && error.code === 'object_in_use')) throw error;
-      const answer = await askOwner(path, text);
+      const answer = await askOwner(path, text, patienceMs);
       if (typeof answer === 'object') return answer;
       if (answer === 'gone' && round < ROUNDS_MAX) continue;
       throw fail('object_in_use', error.message, {
@@ -71,13 +76,13 @@ export async function askSession(session: LocalSession, text: string): Promise<S
 }
 
 /** Asks whoever has the file open, who may be closing it just now, or say nowhere where it answers. */
-async function askOwner(path: string, text: string): Promise<SpaceAnswer | 'gone' | 'silent'> {
+async function askOwner(path: string, text: string, patienceMs: number): Promise<SpaceAnswer | 'gone' | 'silent'> {
   const holder = await answeringHolder(path, HOLDER_WAIT_MS);
   if (holder === undefined) return 'gone';
   const { socket, database, pid } = holder;
   if (socket === undefined) return 'silent';
   try {
-    const results = await ask({ socket, database, user: OWNER, text, patienceMs: PATIENCE_MS }, new SystemClock());
+    const results = await ask({ socket, database, user: OWNER, text, patienceMs }, new SystemClock());
     return { owner: pid, results: results.map(namedRows) };
   } catch (error) {
     if (isGone(error)) return 'gone';

@@ -18,6 +18,7 @@ Usage:
   extentdb check FILE.extent                          prove that a database file is sound
   extentdb space FILE.extent [--json]                 show what takes the file's space, as a tree or as JSON
   extentdb map FILE.extent [--fill] [--width N]       draw the file: whose its pages are, or how full
+  extentdb backup SRC.extent DST.extent               copy a database into one closed file, whoever has it open
   extentdb compact SRC.extent DST.extent              write a file that nobody has open anew, in its best layout
   extentdb defrag FILE.extent [--passes N] [--seconds N] [--target T] | --stop
                                                       pack it in place, whoever has it open; stop what packs it

@@ -10,6 +10,7 @@ import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import type { Store, TreeId } from '../storage/contracts.ts';
+import { Backups } from './backups.ts';
 import {
   BOOTSTRAP_ROLE_OID,
   Catalog,
@@ -40,6 +41,17 @@ import { ThresholdMaintenance } from './threshold-maintenance.ts';
 
 const MODE_SETTING = 'online_defragmentation';
 
+/** Keeps the log from a position on. */
+export interface LogHolder {
+  /** `redo point` and `oldest open writer` are the newest checkpoint's. */
+  readonly name: string;
+  /** Process id of the session that it is kept for; 0 = nobody's. */
+  readonly owner: number;
+  readonly position: number;
+  readonly generation: number;
+  readonly bytes: number;
+}
+
 /** Process-wide numbering of sessions, which clients see as process ids. */
 let lastProcessId = 0;
 
@@ -62,6 +74,7 @@ export class Database {
   readonly space: SpaceFacts;
   /** Long work on its trees. */
   readonly maintenance: Maintenance;
+  readonly backups: Backups;
   /** What was done for maintenance. */
   readonly history: History;
   readonly defragmentation: Defragmentation;
@@ -90,7 +103,12 @@ export class Database {
     this.history = new History(file, clock);
     this.#settings = new DatabaseSettings(store);
     this.maintenance = new Maintenance(file, clock);
-    this.defragmentation = new Defragmentation(file, clock, this.scheduler, (work, outcome) => {
+    this.backups = new Backups(file, this.maintenance, this.scheduler, ({ target, owner }, work, outcome) => {
+      const command = `BACKUP DATABASE "${name.replaceAll('"', '""')}" TO DISK = '${target.replaceAll("'", "''")}'`;
+      const facts = { database: name, command, commandType: 'BACKUP_DATABASE', processId: owner };
+      return this.history.record(facts, work, outcome);
+    });
+    this.defragmentation = new Defragmentation(file, clock, this.scheduler, this.backups, (work, outcome) => {
       const command = 'CALL extentdb.defragment_start()';
       return this.history.record({ database: name, command, commandType: 'DEFRAGMENT', processId: 0 }, work, outcome);
     });
@@ -249,12 +267,24 @@ export class Database {
     }
   }
 
+  /** Who keeps the log, oldest first; the oldest of them decides what recovery, or a backup, may still read. */
+  logHolders(): LogHolder[] {
+    const { log, header } = this.file.store.parts.core;
+    const holders = [{ name: 'redo point', owner: 0, position: header.redo }];
+    if (header.undo < header.redo) holders.push({ name: 'oldest open writer', owner: 0, position: header.undo });
+    for (const { name, owner, lsn } of log.holds.all) holders.push({ name, owner, position: lsn });
+    return holders
+      .sort((a, b) => a.position - b.position)
+      .map((h) => ({ ...h, generation: log.generationAt(h.position), bytes: log.bytesSince(h.position) }));
+  }
+
   /** What ended background work, if anything did. */
   backgroundFailure: unknown;
 
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
+    await this.backups.close();
     await this.defragmentation.close();
     await this.thresholds.stop();
     await this.#background;

@@ -2,11 +2,12 @@
  * The online defragmentation task of a database, with the semantics of JetDefragment2.
  *
  *   idle ──start──> pass ⇄ pause between passes ──stop, limit, close──> idle
+ *                   pass ⇄ wait for the end of a backup
  *
  * At most one per database; a second start and a stop while idle are warnings, not errors. It works in the background and gives way
  * after every step. What a pass has reached is kept in the catalog tree, outside transactions: at each stop, and every so many
  * pages; a later start, also after a restart or a crash, goes on there. Such a resumed pass does not count toward the limit: only
- * complete passes from the beginning do.
+ * complete passes from the beginning do. While a backup runs it makes no progress, as ESE's does not: pages that move are copied twice.
  */
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
@@ -22,6 +23,7 @@ import { Reorganizer } from '../defrag/reorganize.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import { CATALOG_TREE, OK, type TreeId } from '../storage/contracts.ts';
 import { attempt, emptyRow } from './attempt.ts';
+import type { Backups } from './backups.ts';
 import type { CommandOutcome } from './history.ts';
 import { Running, type Scheduler } from './scheduler.ts';
 
@@ -52,6 +54,9 @@ export interface DefragmentProgress extends PassCounts {
 
 export type DefragmentRecorder = (work: Task<void>, outcome: () => CommandOutcome) => Task<void>;
 
+/** For the next pass, or for the end of a backup. */
+export type DefragmentWait = 'pass' | 'backup';
+
 export type DefragmentStart = 'started' | 'already running' | 'disabled';
 
 /** What a stop tells: passes and seconds of the task that ran; zeros when none did. */
@@ -71,12 +76,14 @@ export class Defragmentation {
   readonly #file: DatabaseFile;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
+  readonly #backups: Backups;
   readonly #record: DefragmentRecorder;
   #mode: DefragmentMode = 'all';
   #closing = false;
   #target = '';
   #stopping = false;
-  #wake: (() => void) | undefined;
+  /** Ends a wait: what it is for, and how. */
+  #wait: { readonly what: DefragmentWait; readonly end: () => void } | undefined;
   #ended: Promise<void> | undefined;
   #startedMs = 0;
   #startedMicros = 0;
@@ -86,11 +93,15 @@ export class Defragmentation {
   failure: unknown;
 
   /** @param record - carries a run out and writes it down. */
-  constructor(file: DatabaseFile, clock: Clock, scheduler: Scheduler, record: DefragmentRecorder) {
+  constructor(file: DatabaseFile, clock: Clock, scheduler: Scheduler, backups: Backups, record: DefragmentRecorder) {
     this.#file = file;
     this.#clock = clock;
     this.#scheduler = scheduler;
+    this.#backups = backups;
     this.#record = record;
+    backups.onIdle = () => {
+      if (this.#wait?.what === 'backup') this.#wait.end();
+    };
   }
 
   get mode(): DefragmentMode {
@@ -103,7 +114,7 @@ export class Defragmentation {
     this.#mode = mode;
     if (!isNarrower || this.#ended === undefined || this.#target === mode) return;
     this.#stopping = true;
-    this.#wake?.();
+    this.#wait?.end();
   }
 
   /** What the task that runs works on: `database`, `space trees`, `tree <id>`. */
@@ -111,9 +122,9 @@ export class Defragmentation {
     return this.#target;
   }
 
-  /** True between two passes. */
-  get isPausing(): boolean {
-    return this.#wake !== undefined;
+  /** What it waits for; undefined while it works. */
+  get waitsFor(): DefragmentWait | undefined {
+    return this.#wait?.what;
   }
 
   get startedMicros(): number {
@@ -170,7 +181,7 @@ export class Defragmentation {
     const ended = this.#ended;
     if (ended === undefined) return { wasRunning: false, passes: 0, seconds: 0 };
     this.#stopping = true;
-    this.#wake?.();
+    this.#wait?.end();
     await ended;
     return { wasRunning: true, passes: this.#passes, seconds: this.#seconds };
   }
@@ -207,13 +218,14 @@ export class Defragmentation {
   }
 
   *#oneTree(limits: DefragmentLimits, tree: TreeId): Task<void> {
-    const report = yield* new Reorganizer(this.#file, tree, {
+    const run = new Reorganizer(this.#file, tree, {
       lobCompaction: true,
       isOver: () => this.#isOver(limits),
       onProgress: ({ scanned, removed }) => {
         this.#counts = { visited: scanned, freed: removed };
       },
     }).run();
+    const report = yield* this.#besideBackups(limits, run);
     if (report.reason === 'done') this.#passes++;
   }
 
@@ -226,7 +238,7 @@ export class Defragmentation {
       const pass = this.#pass(limits, target, position);
       const before = this.#counts;
       let saved = 0;
-      const task = pass.run();
+      const task = this.#besideBackups(limits, pass.run());
       let complete = false;
       for (let step = task.next(); ; step = task.next()) {
         if (step.done === true) {
@@ -247,7 +259,7 @@ export class Defragmentation {
       if (this.#passes >= passesMax || this.#isOver(limits)) return;
       position = PASS_BEGIN;
       // Without a limit of passes it goes on for good: then there is no hurry.
-      if (passesMax === Number.POSITIVE_INFINITY) yield this.#pause(limits);
+      if (passesMax === Number.POSITIVE_INFINITY) yield this.#waiting('pass', limits, PAUSE_MS);
       if (this.#isOver(limits)) return;
     }
   }
@@ -284,23 +296,42 @@ export class Defragmentation {
     }
   }
 
-  /** The pause between passes, which a stop ends; never longer than the time that is left. */
-  #pause({ seconds }: DefragmentLimits): Request {
+  /** Runs a task that does nothing while a backup runs. */
+  *#besideBackups<T>(limits: DefragmentLimits, task: Task<T>): Task<T> {
+    for (let thrown: { readonly error: unknown } | undefined; ; ) {
+      while (thrown === undefined && this.#backups.isRunning && !this.#isOver(limits))
+        yield this.#waiting('backup', limits, Number.POSITIVE_INFINITY);
+      const step = thrown === undefined ? task.next() : task.throw(thrown.error);
+      if (step.done === true) return step.value;
+      thrown = undefined;
+      try {
+        yield step.value;
+      } catch (error) {
+        thrown = { error };
+      }
+    }
+  }
+
+  /** A wait that a stop ends; never longer than the time that is left. */
+  #waiting(what: DefragmentWait, { seconds }: DefragmentLimits, ms: number): Request {
     const left =
-      seconds === undefined || seconds <= 0 ? PAUSE_MS : seconds * 1000 - (this.#clock.monotonicMs() - this.#startedMs);
+      seconds === undefined || seconds <= 0
+        ? Number.POSITIVE_INFINITY
+        : seconds * 1000 - (this.#clock.monotonicMs() - this.#startedMs);
     return {
       kind: REQUEST_TIMER,
       start: (resume) => {
-        const go = (): void => {
-          this.#wake = undefined;
-          timer.cancel();
+        const end = (): void => {
+          this.#wait = undefined;
+          timer?.cancel();
           resume();
         };
-        const timer = this.#clock.after(Math.max(0, Math.min(PAUSE_MS, left)), go);
-        this.#wake = go;
+        const most = Math.max(0, Math.min(ms, left));
+        const timer = most === Number.POSITIVE_INFINITY ? undefined : this.#clock.after(most, end);
+        this.#wait = { what, end };
         return () => {
-          this.#wake = undefined;
-          timer.cancel();
+          this.#wait = undefined;
+          timer?.cancel();
         };
       },
       answerNow: () => {},

@@ -28,8 +28,6 @@ import type { FileStore } from '../storage/store.ts';
 import { StoreRequest } from '../storage/store-request.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 
-/** So much is read and written at a time. */
-const PIECE_BYTES = 256 << 10;
 /** So much waits in the host's memory at most; a sync of more would keep a cancelled backup waiting. */
 const UNSYNCED_BYTES = 16 << 20;
 /** Pages with a wrong checksum: two halves of a page while it is written. More are no accident. */
@@ -61,15 +59,18 @@ export class BackupCopy {
   readonly #vfs: Vfs;
   readonly #clock: Clock;
   readonly #watch: CopyWatch;
-  readonly #buffer = new Uint8Array(PIECE_BYTES);
-  readonly #view = new DataView(this.#buffer.buffer);
+  readonly #buffer: Uint8Array;
+  readonly #view: DataView;
   #unsynced = 0;
 
-  constructor(store: FileStore, vfs: Vfs, clock: Clock, watch: CopyWatch) {
+  /** @param pieceBytes - so much is read and written at a time; whole pages. */
+  constructor(store: FileStore, vfs: Vfs, clock: Clock, pieceBytes: number, watch: CopyWatch) {
     this.#store = store;
     this.#vfs = vfs;
     this.#clock = clock;
     this.#watch = watch;
+    this.#buffer = new Uint8Array(pieceBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   /** Copies file and log. @param owner - the session's process id. @returns bytes copied: pages and log. */
@@ -104,9 +105,9 @@ export class BackupCopy {
         header.write(to);
         let done = 0;
         for (const { at, bytes } of ranges) {
-          for (let piece = 0; piece < bytes; piece += PIECE_BYTES) {
+          for (let piece = 0; piece < bytes; piece += this.#buffer.length) {
             this.#watch.reached('streaming database files', done, total);
-            const length = Math.min(PIECE_BYTES, bytes - piece);
+            const length = Math.min(this.#buffer.length, bytes - piece);
             yield* this.#piece(from, to, at + piece, at + piece, length);
             this.#judge(at + piece, length, header);
             done += length;
@@ -170,9 +171,9 @@ export class BackupCopy {
         const to = this.#vfs.open(`${directory}/${generations.findIndex((g) => g.file === file) + 1}.log`, 'new');
         try {
           const length = Math.min(bytes, this.end - start);
-          for (let at = 0; at < length; at += PIECE_BYTES) {
+          for (let at = 0; at < length; at += this.#buffer.length) {
             this.#watch.reached('transferring wal files', Math.max(0, start + at - hold.lsn), total);
-            yield* this.#piece(from, to, at, at, Math.min(PIECE_BYTES, length - at));
+            yield* this.#piece(from, to, at, at, Math.min(this.#buffer.length, length - at));
             yield this.#slice();
           }
           copied += length;

@@ -24,6 +24,7 @@ import { abandoned, makingWhole } from './whole-file.ts';
 
 export type { BackupPhase } from './backup-copy.ts';
 
+const PIECE_BYTES = 256 << 10;
 /** The copy is recovered with little memory, beside the cache of the database. */
 const CACHE_BYTES = 8 << 20;
 /** Holes are made in pieces that do not keep others waiting. */
@@ -54,6 +55,8 @@ export interface BackupOptions {
   readonly target: string;
   /** The session's process id; 0 = nobody's. */
   readonly owner: number;
+  /** So much is read and written at a time; default 256 KiB. */
+  readonly pieceBytes?: number;
   readonly onProgress: (progress: BackupProgress) => void;
 }
 
@@ -98,6 +101,10 @@ class Progress {
     return this.#options.owner;
   }
 
+  get pieceBytes(): number {
+    return this.#options.pieceBytes ?? PIECE_BYTES;
+  }
+
   /** @throws 57P03 */
   check(): void {
     if (this.#store.isClosed) throw fail('cannot_connect_now', 'the database is closing');
@@ -123,7 +130,7 @@ function* makeCopy({ store, host }: DatabaseFile, partial: string, progress: Pro
   const { vfs, clock } = host;
   progress.check();
   yield* checkpointed(store, progress);
-  const copier = new BackupCopy(store, vfs, clock, {
+  const copier = new BackupCopy(store, vfs, clock, progress.pieceBytes, {
     check: () => progress.check(),
     reached: (phase, done, total) => {
       if (phase === 'transferring wal files') progress.reach(phase, 0, 0, (0.5 * done) / total);

@@ -17,6 +17,9 @@ export interface WriterState {
   visible: Rows;
   /** What a power cut may leave: the acknowledged state, and the one whose commit is under way. */
   admissible: Rows[];
+  /** All states that were ever to be committed, in their order, and how many of them are acknowledged. */
+  readonly history: Rows[];
+  acknowledged: number;
 }
 
 export class Model {
@@ -25,7 +28,7 @@ export class Model {
   constructor(writers: number, trees: number) {
     for (let w = 0; w < writers; w++) {
       const empty = Array.from({ length: trees }, () => new Map<string, string>());
-      this.writers.push({ visible: empty, admissible: [empty] });
+      this.writers.push({ visible: empty, admissible: [empty], history: [empty], acknowledged: 1 });
     }
   }
 

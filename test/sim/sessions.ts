@@ -93,12 +93,14 @@ export function* transaction(scene: Scene, number: number, changes: number): Tas
     return;
   }
   state.admissible.push(rows);
+  state.history.push(rows);
   t.onVisible = () => {
     state.visible = rows;
   };
   yield* t.commit();
   state.visible = rows;
   state.admissible = [rows];
+  state.acknowledged = state.history.length;
 }
 
 function* change(scene: Scene, number: number, t: Transaction, rows: readonly Map<string, string>[]): Task<void> {

@@ -5,6 +5,8 @@
  *   run       writers, readers, checkpoint, background; beside them reorganize, the pass over all trees, shrink, trim
  *   step      after each one the disk as a power cut would leave it now is opened, checked and compared with the model;
  *             the run itself goes on
+ *   backup    if wanted: one after the other, beside all this; each is opened, checked, and holds of every writer a state between
+ *             what was acknowledged at its begin and what was to be committed at its end
  *   end       everybody ends, the file is closed, opened and compared once more
  */
 import { ManualClock } from '../../src/base/clock.ts';
@@ -14,9 +16,11 @@ import { DefragmentPass, PASS_BEGIN } from '../../src/defrag/defragment-pass.ts'
 import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { Vfs } from '../../src/io/vfs.ts';
+import { backUp } from '../../src/space/backup-file.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { NO_SPACE_HINTS, TREE_INDEX, TREE_TABLE, type TreeId } from '../../src/storage/contracts.ts';
+import { FileHeader } from '../../src/storage/file-header.ts';
 import { TREE_LIVE } from '../../src/storage/layout.ts';
 import { Model } from './model.ts';
 import { Schedule } from './schedule.ts';
@@ -37,6 +41,14 @@ import { SimClock, SimVfs } from './world.ts';
 const PATH = 'db/sim.extent';
 const PAGE_BYTES = 4096;
 const WRITERS = 3;
+/** Rows that are in a backup were admissible at some time during it. */
+interface Backup {
+  readonly path: string;
+  /** By writer: the first state that it may hold, and the last one; that is not known before its end. */
+  readonly from: readonly number[];
+  to: readonly number[] | undefined;
+}
+
 /** Turns in which a run must end. */
 const TURNS_MAX = 200_000;
 
@@ -45,6 +57,7 @@ export interface SimReport {
   readonly steps: number;
   readonly turns: number;
   readonly crashes: number;
+  readonly backups: number;
   /** Snapshots whose rows were compared with the model. */
   readonly compared: number;
   /** Pages that one step looked at, and pages that it changed, at most. */
@@ -68,12 +81,18 @@ export class Simulation {
   #defragmenting = 0;
   readonly #seen = new Set<number>();
   readonly #changed = new Set<number>();
-  #counts = { crashes: 0, pagesSeenMax: 0, pagesChangedMax: 0 };
+  #counts = { crashes: 0, backups: 0, pagesSeenMax: 0, pagesChangedMax: 0 };
+  readonly #backedUp: boolean;
+  readonly #backups: Backup[] = [];
 
-  /** @param powerCuts - false: only the sessions run; some forty times as fast. */
-  constructor(seed: number, powerCuts = true) {
+  /**
+   * @param powerCuts - false: only the sessions run; some forty times as fast.
+   * @param backups - somebody backs the database up all the time; power cuts then come at the steps of backups.
+   */
+  constructor(seed: number, powerCuts = true, backups = false) {
     this.seed = seed;
     this.#powerCuts = powerCuts;
+    this.#backedUp = backups;
     this.#prng = new Prng(seed);
     this.#vfs = new SimVfs(this.#disk);
     this.#evicting = this.#prng.pick([0.01, 0.03, 0.06]);
@@ -105,6 +124,7 @@ export class Simulation {
     this.#schedule.add('housekeeper', housekeeper(scene));
     this.#defragment('reorganize', this.#reorganizations());
     this.#defragment('space', this.#spaceWork());
+    if (this.#backedUp) this.#schedule.add('backup', this.#backupWork(), true);
     while (!this.#schedule.isDone) {
       if (this.#defragmenting === 0) scene.over = true;
       this.#schedule.turn();
@@ -218,11 +238,48 @@ export class Simulation {
     }
   }
 
+  *#backupWork(): Task<void> {
+    const { prng, file, model } = this.#open;
+    do {
+      const path = `db/copy-${this.#backups.length}.extent`;
+      const backup: Backup = { path, from: model.writers.map((w) => w.acknowledged - 1), to: undefined };
+      this.#backups.push(backup);
+      yield* backUp(file, {
+        target: path,
+        owner: 0,
+        pieceBytes: prng.pick(this.#powerCuts ? [10, 40] : [1, 2, 5]) * PAGE_BYTES,
+        onProgress: () => {},
+      });
+      backup.to = model.writers.map((w) => w.history.length);
+      this.#compareBackup(this.#disk, backup, prng);
+      this.#counts.backups++;
+    } while (!this.#open.over);
+  }
+
+  /** A backup is whole, clean and sound, and holds a state of its time. */
+  #compareBackup(disk: MemoryVfs, { path, from, to }: Backup, prng: Prng): void {
+    const scene = this.#open;
+    if (disk.list(`${path}-log`).length > 0) throw new Violation('a backup has a log');
+    const cacheBytes = 100 * PAGE_BYTES;
+    const header = disk.open(path, 'read');
+    if (!FileHeader.read(header).clean) throw new Violation('a backup is not clean');
+    header.close();
+    const options = { vfs: disk, clock: new ManualClock(), prng, path, create: false, cacheBytes };
+    const copy = runNow(openDatabaseFile(options));
+    const model = new Model(0, 0);
+    for (const [w, writer] of scene.model.writers.entries())
+      model.writers.push({ ...writer, admissible: writer.history.slice(from[w], to?.[w]) });
+    this.#sound({ ...scene, file: copy });
+    runNow(survivors({ ...scene, prng, model, file: copy }));
+    runNow(copy.store.closing());
+  }
+
   #stepped(): void {
     const { steps } = this.#schedule;
     this.#counts.pagesSeenMax = Math.max(this.#counts.pagesSeenMax, this.#seen.size);
     this.#counts.pagesChangedMax = Math.max(this.#counts.pagesChangedMax, this.#changed.size);
-    if (this.#powerCuts) this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
+    if (this.#powerCuts && this.#prng.chance(this.#backedUp ? 0.15 : 1))
+      this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
   }
 
   /** Opens what a power cut would leave now, and looks whether it is sound and holds what it must. */
@@ -234,6 +291,7 @@ export class Simulation {
       const scene = { ...this.#open, prng, file };
       this.#sound(scene);
       runNow(survivors(scene));
+      for (const backup of this.#backups) if (disk.exists(backup.path)) this.#compareBackup(disk, backup, prng);
       if (prng.chance(0.1)) this.#goOn(scene);
     } catch (error) {
       throw new Violation(`after a power cut at ${when}: ${String(error)}`, { cause: error });

@@ -554,6 +554,15 @@ export interface AlterDatabaseStatement {
   readonly setting: { readonly name: string; readonly value: readonly OptionValue[] | null } | null;
 }
 
+/** `BACKUP DATABASE name TO DISK = 'path' [WITH options]`. */
+export interface BackupStatement {
+  readonly kind: 'backup';
+  readonly at: number;
+  readonly name: Name;
+  readonly path: { readonly at: number; readonly text: string };
+  readonly options: readonly Option[];
+}
+
 /** `ALTER DATABASE name RESIZE [TO size]` and `ALTER DATABASE name SHRINK [TO size]`. */
 export interface ResizeDatabaseStatement {
   readonly kind: 'resizeDatabase';
@@ -646,6 +655,7 @@ export type DefinitionStatement =
   | AlterSequenceStatement
   | AlterDatabaseStatement
   | ResizeDatabaseStatement
+  | BackupStatement
   | RenameStatement
   | SetSchemaStatement
   | ReorganizeStatement

@@ -13,6 +13,7 @@ import { Lexer } from '../lexer/lexer.ts';
 import type { NormalizedStatement } from '../lexer/normalize.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
 import { parseAlter } from './alter.ts';
+import { parseBackup } from './backup.ts';
 import { parseCreate } from './create.ts';
 import { Cursor, OPEN } from './cursor.ts';
 import {
@@ -106,6 +107,7 @@ function parseAny(c: Cursor): Statement {
   const parse = Object.hasOwn(PARSERS, word) ? PARSERS[word] : undefined;
   if (parse !== undefined) return parse(c);
   if (c.isBareWord('dbcc')) return parseDbcc(c);
+  if (c.isBareWord('backup')) return parseBackup(c);
   if (!UNSUPPORTED.has(word)) throw c.syntaxError();
   const at = c.offset;
   c.at = c.to;

@@ -16,6 +16,7 @@ import { lookUpType } from '../bind/type-lookup.ts';
 import { rebuildIndexes } from '../ddl/alter-index-rebuild.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
+import { backupDatabase, requireSuperuser } from '../ddl/backup.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
 import { alterDatabaseSetting, databaseSetting } from '../ddl/database-settings.ts';
 import { resizeDatabase } from '../ddl/database-space.ts';
@@ -539,21 +540,30 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'callProcedure':
       yield* callProcedure(sql, s, text, sink);
       return;
-    case 'resizeDatabase': {
+    case 'resizeDatabase':
       forbidBlock(sql, `ALTER DATABASE ${s.action.toUpperCase()}`);
-      let database = sql.engine.database;
-      if (s.name.text !== database.name) {
-        yield promised(async () => {
-          database = await sql.instance.database(s.name.text);
-        });
-      }
-      yield* resizeDatabase(d, s, database);
+      yield* resizeDatabase(d, s, yield* databaseNamed(sql, s.name.text));
       break;
-    }
+    case 'backup':
+      forbidBlock(sql, 'BACKUP DATABASE');
+      requireSuperuser(d);
+      yield* backupDatabase(d, s, yield* databaseNamed(sql, s.name.text));
+      break;
     default:
       throw unsupported(tagOf(s), positionOf(text, 'at' in s ? s.at : 0));
   }
   sink.complete(tag);
+}
+
+/** A database of this server, opened if need be. @throws 3D000 */
+function* databaseNamed(sql: SqlSession, name: string): Task<Database> {
+  let { database } = sql.engine;
+  if (name !== database.name) {
+    yield promised(async () => {
+      database = await sql.instance.database(name);
+    });
+  }
+  return database;
 }
 
 function* dropDatabases(sql: SqlSession, names: readonly string[], ifExists: boolean): Task<void> {
@@ -595,6 +605,7 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   alterRole: 'ALTER ROLE',
   alterSequence: 'ALTER SEQUENCE',
   resizeDatabase: 'ALTER DATABASE',
+  backup: 'BACKUP DATABASE',
   reorganize: 'ALTER INDEX REORGANIZE',
   indexDefrag: 'DBCC INDEXDEFRAG',
   setIndexOptions: 'ALTER INDEX',

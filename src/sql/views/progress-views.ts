@@ -3,6 +3,7 @@
  * those for reorganizing, shrinking and the online defragmentation task; `sys.dm_exec_requests` as SQL Server has it for all of
  * them. All are read from the one registry of the engine (`engine/maintenance.ts`), and the task from itself.
  */
+import { BACKUP_COMMAND } from '../../engine/backups.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
 import { partitionNumber } from '../partitions/bounds.ts';
@@ -20,6 +21,8 @@ export const PROGRESS_RELATIONS: readonly string[] = [
   '12298|pg_catalog|pg_stat_progress_analyze|v|pid int4, datid oid, datname name, relid oid, phase text, ' +
     'sample_blks_total int8, sample_blks_scanned int8, ext_stats_total int8, ext_stats_computed int8, ' +
     'child_tables_total int8, child_tables_done int8, current_child_table_relid oid',
+  '12314|pg_catalog|pg_stat_progress_basebackup|v|pid int4, phase text, backup_total int8, backup_streamed int8, ' +
+    'tablespaces_total int8, tablespaces_streamed int8',
   '12318|pg_catalog|pg_stat_progress_copy|v|pid int4, datid oid, datname name, relid oid, command text, type text, ' +
     'bytes_processed int8, bytes_total int8, tuples_processed int8, tuples_excluded int8',
   '14021|sys|dm_exec_requests|v|session_id int2, request_id int4, start_time timestamptz, status text, command text, ' +
@@ -48,6 +51,7 @@ export function progressViews(): [string, RowMaker][] {
     ['pg_catalog.pg_stat_progress_cluster', clusterRows],
     ['pg_catalog.pg_stat_progress_create_index', createIndexRows],
     ['pg_catalog.pg_stat_progress_analyze', analyzeRows],
+    ['pg_catalog.pg_stat_progress_basebackup', backupRows],
     ['pg_catalog.pg_stat_progress_copy', copyRows],
     ['pg_catalog.pg_stat_progress_shrink', shrinkRows],
     ['pg_catalog.pg_stat_progress_defragment', defragmentRows],
@@ -182,6 +186,21 @@ function* copyRows(source: ViewSource): Iterable<NamedRow> {
   }
 }
 
+/** A database is one file: one tablespace. The total is not known before its size is. */
+function* backupRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, [BACKUP_COMMAND])) {
+    const isStreamed = work.scanned > 0 && work.moved >= work.scanned;
+    yield {
+      pid: head['pid'] ?? null,
+      phase: work.phase,
+      backup_total: work.scanned === 0 ? null : work.scanned,
+      backup_streamed: work.moved,
+      tablespaces_total: 1,
+      tablespaces_streamed: isStreamed ? 1 : 0,
+    };
+  }
+}
+
 function* shrinkRows(source: ViewSource): Iterable<NamedRow> {
   for (const { work, head } of worksOf(source, SHRINKING)) {
     yield {
@@ -195,6 +214,12 @@ function* shrinkRows(source: ViewSource): Iterable<NamedRow> {
   }
 }
 
+const PHASES = {
+  none: 'running a pass',
+  pass: 'waiting for the next pass',
+  backup: 'waiting for the end of a backup',
+} as const;
+
 function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
   for (const { defragmentation: task, oid, name } of session.instance.databases()) {
     if (!task.isRunning) continue;
@@ -204,7 +229,7 @@ function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
       datid: oid,
       datname: name,
       target: task.target,
-      phase: task.isPausing ? 'waiting for the next pass' : 'running a pass',
+      phase: PHASES[task.waitsFor ?? 'none'],
       passes_done: passes,
       pages_scanned: visited,
       pages_removed: freed,

@@ -10,6 +10,7 @@ import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
 import { HISTORY_RELATIONS, historyViews } from './history-view.ts';
 import { informationSchema } from './information-schema.ts';
+import { LOG_RELATIONS, logViews } from './log-views.ts';
 import { objectCatalogs } from './object-catalogs.ts';
 import { partitionCatalogs } from './partition-catalogs.ts';
 import { PROGRESS_RELATIONS, progressViews } from './progress-views.ts';
@@ -33,6 +34,7 @@ export function allViews(): readonly ViewDefinition[] {
       ...informationSchema(),
       ...progressViews(),
       ...stepViews(),
+      ...logViews(),
     ]);
     const gatherers = new Map([...spaceViews(), ...historyViews()]);
     views = [
@@ -41,6 +43,7 @@ export function allViews(): readonly ViewDefinition[] {
       ...PROGRESS_RELATIONS,
       ...HISTORY_RELATIONS,
       ...STEP_RELATIONS,
+      ...LOG_RELATIONS,
     ].map((line) => definitionOf(line, makers, gatherers));
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
