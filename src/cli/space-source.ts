@@ -101,7 +101,7 @@ function isGone(error: unknown): boolean {
 /** Columns of the views of space, and of those of the online task, that hold texts. */
 const TEXTS: ReadonlySet<string> = new Set([
   ...['database', 'object', 'kind', 'hints', 'space', 'state'],
-  ...['mode', 'phase', 'status', 'errormessage', 'extendedinfo'],
+  ...['mode', 'phase', 'status', 'errormessage', 'extendedinfo', 'message', 'sqlstate'],
 ]);
 
 function namedRows({ columns, rows }: TextRows): SpaceRow[] {

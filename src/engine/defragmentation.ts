@@ -19,6 +19,7 @@ import {
   type PassCounts,
   type PassPosition,
 } from '../defrag/defragment-pass.ts';
+import { PassProgress } from '../defrag/pass-progress.ts';
 import { Reorganizer } from '../defrag/reorganize.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import { CATALOG_TREE, OK, type TreeId } from '../storage/contracts.ts';
@@ -49,6 +50,8 @@ export interface DefragmentProgress extends PassCounts {
   /** Complete passes so far, and whole seconds since the start. */
   readonly passes: number;
   readonly seconds: number;
+  /** How far the pass, or the run over one tree, is. */
+  readonly percent: number;
   readonly done: boolean;
 }
 
@@ -89,6 +92,8 @@ export class Defragmentation {
   #startedMicros = 0;
   #passes = 0;
   #counts: PassCounts = { visited: 0, freed: 0 };
+  /** Of the pass, or of the run over one tree. */
+  #percent = 0;
   /** What ended the last task, if it was an error. */
   failure: unknown;
 
@@ -136,7 +141,13 @@ export class Defragmentation {
   }
 
   get progress(): DefragmentProgress {
-    return { ...this.#counts, passes: this.#passes, seconds: this.#seconds, done: !this.isRunning };
+    return {
+      ...this.#counts,
+      passes: this.#passes,
+      seconds: this.#seconds,
+      percent: this.#percent,
+      done: !this.isRunning,
+    };
   }
 
   get #seconds(): number {
@@ -154,6 +165,7 @@ export class Defragmentation {
     this.#stopping = false;
     this.#passes = 0;
     this.#counts = { visited: 0, freed: 0 };
+    this.#percent = 0;
     this.#startedMs = this.#clock.monotonicMs();
     this.#startedMicros = this.#clock.wallMicros();
     this.#target = this.#targetOf(limits);
@@ -221,8 +233,9 @@ export class Defragmentation {
     const run = new Reorganizer(this.#file, tree, {
       lobCompaction: true,
       isOver: () => this.#isOver(limits),
-      onProgress: ({ scanned, removed }) => {
+      onProgress: ({ scanned, removed, workDone, workTotal }) => {
         this.#counts = { visited: scanned, freed: removed };
+        this.#percent = Math.max(this.#percent, Math.min(100, (100 * workDone) / workTotal));
       },
     }).run();
     const report = yield* this.#besideBackups(limits, run);
@@ -254,6 +267,7 @@ export class Defragmentation {
       this.#counts = { visited: before.visited + pass.counts.visited, freed: before.freed + pass.counts.freed };
       if (target === 'database') yield* this.#save(pass.position);
       if (!complete) return;
+      this.#percent = 100;
       if (whole) this.#passes++;
       this.#tell(limits, false);
       if (this.#passes >= passesMax || this.#isOver(limits)) return;
@@ -267,12 +281,16 @@ export class Defragmentation {
   #pass(limits: DefragmentLimits, target: DefragmentTarget, position: PassPosition): DefragmentPass {
     const before = this.#counts;
     let told = 0;
+    this.#percent = 0;
+    const progress = new PassProgress(this.#file.store.parts.core);
     return new DefragmentPass(
       this.#file,
       target,
       position,
       () => this.#isOver(limits),
-      (_, counts) => {
+      (reached, counts) => {
+        progress.reach(reached, counts.visited);
+        this.#percent = progress.percent;
         this.#counts = { visited: before.visited + counts.visited, freed: before.freed + counts.freed };
         if (counts.visited - told < TELL_EVERY_PAGES) return;
         told = counts.visited;

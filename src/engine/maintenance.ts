@@ -69,6 +69,19 @@ export function remainingMs(work: Work, nowMs: number): number {
   return percent === 0 ? 0 : Math.round(((nowMs - work.startedMs) * (100 - percent)) / percent);
 }
 
+/** A run over a tree that was not there any more. */
+const GONE: ReorganizeReport = {
+  reason: 'gone',
+  scanned: 0,
+  moved: 0,
+  removed: 0,
+  swaps: 0,
+  rewritten: 0,
+  lobExtentsSparse: 0,
+  lobExtentsDrained: 0,
+  lobPagesMoved: 0,
+};
+
 /** Leaves that a compaction looked at, and those that it freed. */
 export interface CompactReport {
   readonly scanned: number;
@@ -239,6 +252,8 @@ export class Maintenance {
     place: { readonly treesTotal: number; readonly treesDone: number; readonly command?: string },
   ): Task<ReorganizeReport> {
     this.requireFree(target);
+    // Others may have rebuilt or dropped it since the statement chose its indexes.
+    if (!this.#file.store.parts.core.trees.has(target.tree)) return GONE;
     const begun = {
       ...target,
       treesTotal: place.treesTotal,

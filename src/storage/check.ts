@@ -142,8 +142,12 @@ export interface SpaceAudit {
   readonly visit: (own: (pgno: number, what: string) => void) => void;
 }
 
-/** Checks a whole store. Nothing else may change it meanwhile. The engine adds the agreement of tables and indexes. */
-export function* checkStore(store: FileStore, audit?: SpaceAudit): Task<string[]> {
+/**
+ * Checks a whole store. Nothing else may change it meanwhile. The engine adds the agreement of tables and indexes.
+ *
+ * @param visited - told of each page of a tree.
+ */
+export function* checkStore(store: FileStore, audit?: SpaceAudit, visited: () => void = () => {}): Task<string[]> {
   const { core } = store.parts;
   const problems: string[] = [];
   const owners = new Map<number, string>();
@@ -154,7 +158,11 @@ export function* checkStore(store: FileStore, audit?: SpaceAudit): Task<string[]
   };
   for (const tree of [...core.trees.values()]) {
     if (tree.root === 0 || tree.state === TREE_DROPPED || audit?.isGoing(tree) === true) continue;
-    yield* walkTree(core, tree, (pgno) => own(pgno, `tree ${tree.id}`), problems);
+    const visit = (pgno: number): void => {
+      own(pgno, `tree ${tree.id}`);
+      visited();
+    };
+    yield* walkTree(core, tree, visit, problems);
   }
   if (audit !== undefined) {
     audit.visit(own);

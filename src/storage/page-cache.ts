@@ -134,6 +134,11 @@ export class PageCache {
     return pgno < this.#frames.length ? this.#frames[pgno]! - 1 : -1;
   }
 
+  /** Does the disk have less of the page in a frame than memory? */
+  isDirty(frame: number): boolean {
+    return this.#state[frame] === DIRTY;
+  }
+
   /** The page in a frame. */
   pgnoOf(frame: number): number {
     return this.#pgnos[frame]!;

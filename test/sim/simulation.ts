@@ -17,6 +17,7 @@ import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { Vfs } from '../../src/io/vfs.ts';
 import { backUp } from '../../src/space/backup-file.ts';
+import { onlineCheck } from '../../src/space/online-check.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { NO_SPACE_HINTS, TREE_INDEX, TREE_TABLE, type TreeId } from '../../src/storage/contracts.ts';
@@ -124,7 +125,10 @@ export class Simulation {
     this.#schedule.add('housekeeper', housekeeper(scene));
     this.#defragment('reorganize', this.#reorganizations());
     this.#defragment('space', this.#spaceWork());
-    if (this.#backedUp) this.#schedule.add('backup', this.#backupWork(), true);
+    if (this.#backedUp) {
+      this.#schedule.add('backup', this.#backupWork(), true);
+      this.#schedule.add('checker', this.#checks());
+    }
     while (!this.#schedule.isDone) {
       if (this.#defragmenting === 0) scene.over = true;
       this.#schedule.turn();
@@ -254,6 +258,14 @@ export class Simulation {
       this.#compareBackup(this.#disk, backup, prng);
       this.#counts.backups++;
     } while (!this.#open.over);
+  }
+
+  /** Checks of the structure while everything moves find nothing. */
+  *#checks(): Task<void> {
+    while (!this.#open.over) {
+      const problems = yield* onlineCheck(this.#open.file, { onPage: () => {} });
+      if (problems.length > 0) throw new Violation(`checked in use: ${problems.slice(0, 5).join('; ')}`);
+    }
   }
 
   /** A backup is whole, clean and sound, and holds a state of its time. */

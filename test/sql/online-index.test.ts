@@ -2,9 +2,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
-import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
+import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { seedOf } from '../storage/open.ts';
 import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
 import { settle, sound } from '../support/sound.ts';

@@ -515,6 +515,18 @@ export interface IndexDefragStatement {
   readonly noInfo: boolean;
 }
 
+/** `DBCC CHECKDB [( db | 0 )]`, `DBCC CHECKTABLE ( table )`, with options. */
+export interface CheckDatabaseStatement {
+  readonly kind: 'checkDatabase';
+  readonly at: number;
+  readonly database: DbccName | null;
+  /** Null is all. */
+  readonly table: DbccName | null;
+  readonly noInfo: boolean;
+  readonly tableResults: boolean;
+  readonly physicalOnly: boolean;
+}
+
 /** `ALTER INDEX { name | ALL } ON table SET (…)`: SQL Server's settings of indexes. */
 export interface SetIndexOptionsStatement {
   readonly kind: 'setIndexOptions';
@@ -656,6 +668,7 @@ export type DefinitionStatement =
   | AlterDatabaseStatement
   | ResizeDatabaseStatement
   | BackupStatement
+  | CheckDatabaseStatement
   | RenameStatement
   | SetSchemaStatement
   | ReorganizeStatement

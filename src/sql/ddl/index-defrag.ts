@@ -30,7 +30,7 @@ export function indexDefragColumns(s: IndexDefragStatement): readonly ResultColu
 
 /** @throws 3D000, 0A000 for another database, and what REORGANIZE throws */
 export function* indexDefrag(d: Definer, s: IndexDefragStatement, sink: ResultSink): Task<void> {
-  requireHere(d, s.database);
+  requireHere(d, s.database, 'DBCC INDEXDEFRAG');
   const table = tableNamed(d, s.table);
   const { targets } = chooseTargets(d, asReorganize(d, s, table));
   yield* beginRun(d, table, targets);
@@ -53,18 +53,19 @@ export function* indexDefrag(d: Definer, s: IndexDefragStatement, sink: ResultSi
   if (columns !== null) yield* sendRows(d.sql, sink, columns, rows);
 }
 
-function requireHere(d: Definer, { name, id, at }: DbccName): void {
+/** The database that a DBCC command names must be the session's. @throws 3D000, 0A000 */
+export function requireHere(d: Definer, { name, id, at }: DbccName, command: string): void {
   const { database } = d.engine;
   if (name === null ? id === 0 || id === database.oid : name.name === database.name) return;
   const known = d.sql.instance
     .databaseList()
     .some((other) => (name === null ? other.oid === id : other.name === name.name));
-  if (known)
-    throw d.error('feature_not_supported', 'DBCC INDEXDEFRAG works on the database that one is connected to', at);
+  if (known) throw d.error('feature_not_supported', `${command} works on the database that one is connected to`, at);
   throw d.error('invalid_catalog_name', `database "${name?.name ?? id}" does not exist`, at, { detail: 'Msg 2520.' });
 }
 
-function tableNamed(d: Definer, { name, id, at }: DbccName): TableObject {
+/** The table that a DBCC command names. @throws 42P01 */
+export function tableNamed(d: Definer, { name, id, at }: DbccName): TableObject {
   if (name !== null) {
     if (d.findRelation(name) !== undefined) return d.table(name);
     throw d.error('undefined_table', `relation "${d.shown(name)}" does not exist`, at, { detail: 'Msg 2501.' });

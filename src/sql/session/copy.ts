@@ -73,7 +73,7 @@ function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyO
           return copyField(text, columns[i]!.name, options);
         });
         bytes += sendLine(sink, fields.join(delimiter));
-        if (++rows % BATCH_ROWS === 0) work.reach(bytes, { moved: rows });
+        if (++rows % BATCH_ROWS === 0) work.reach(rows, { scanned: bytes, moved: rows });
       };
     },
     room: () => sink.room(),
@@ -100,7 +100,7 @@ function sendLine(sink: ResultSink, line: string): number {
   return bytes.length;
 }
 
-/** Shows a COPY until its `end`. How much will come, nobody knows. */
+/** Shows a COPY until its `end`: bytes as `scanned`. How much a client will send nobody knows; a table's rows are counted. */
 function followCopy(sql: SqlSession, command: string, table: TableObject | undefined): TrackedWork {
   const { database, processId } = sql.engine;
   const target = {
@@ -110,7 +110,10 @@ function followCopy(sql: SqlSession, command: string, table: TableObject | undef
     name: table?.name ?? '',
     owner: processId,
   };
-  return database.maintenance.follow(target, command, { phase: 'copying', unit: 'bytes', workTotal: 0, treesTotal: 1 });
+  const isCounted = command === 'COPY TO' && table !== undefined;
+  const tables = isCounted ? [table, ...sql.engine.catalog.descendantsOf(table.oid)] : [];
+  const workTotal = tables.reduce((sum, { tree }) => sum + sql.engine.store.facts(tree).rows, 0);
+  return database.maintenance.follow(target, command, { phase: 'copying', unit: 'rows', workTotal, treesTotal: 1 });
 }
 
 function tableQuery(sql: SqlSession, s: CopyStatement, text: string): string {
@@ -290,7 +293,7 @@ class CopyInputOperator extends Operator {
       } else yield piece;
     }
     this.#rows += out.count;
-    this.#plan.work?.reach(this.#bytes, { moved: this.#rows });
+    this.#plan.work?.reach(this.#rows, { scanned: this.#bytes, moved: this.#rows });
     return out.count === 0 ? undefined : out;
   }
 

@@ -17,6 +17,7 @@ import { rebuildIndexes } from '../ddl/alter-index-rebuild.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
 import { backupDatabase, requireSuperuser } from '../ddl/backup.ts';
+import { checkColumns, checkDatabase } from '../ddl/check-database.ts';
 import { createTable, createTableAs } from '../ddl/create-table.ts';
 import { alterDatabaseSetting, databaseSetting } from '../ddl/database-settings.ts';
 import { resizeDatabase } from '../ddl/database-space.ts';
@@ -51,6 +52,8 @@ export function utilityColumns(sql: SqlSession, statement: Statement): readonly 
       return callColumns(statement);
     case 'indexDefrag':
       return indexDefragColumns(statement);
+    case 'checkDatabase':
+      return checkColumns(statement);
     case 'fetch':
       return sql.portals.get(statement.cursor.text)?.prepared.planned?.columns ?? null;
     default:
@@ -525,6 +528,10 @@ function* definition(sql: SqlSession, s: Statement, text: string, sink: ResultSi
     case 'indexDefrag':
       yield* indexDefrag(d, s, sink);
       break;
+    case 'checkDatabase':
+      forbidBlock(sql, tagOf(s));
+      yield* checkDatabase(d, s, sink);
+      break;
     case 'setIndexOptions':
       yield* setIndexOptions(d, s);
       break;
@@ -635,6 +642,8 @@ function tagOf(s: Statement): string {
       return s.revoke ? 'REVOKE' : 'GRANT';
     case 'alterDatabase':
       return s.system ? 'ALTER SYSTEM' : 'ALTER DATABASE';
+    case 'checkDatabase':
+      return s.table === null ? 'DBCC CHECKDB' : 'DBCC CHECKTABLE';
     case 'unsupported':
       return s.what;
     default:

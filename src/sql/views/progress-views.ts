@@ -5,6 +5,7 @@
  */
 import { BACKUP_COMMAND } from '../../engine/backups.ts';
 import type { Catalog } from '../../engine/catalog.ts';
+import { CHECK_COMMANDS } from '../../engine/consistency.ts';
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
 import { partitionNumber } from '../partitions/bounds.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
@@ -16,8 +17,11 @@ export const PROGRESS_RELATIONS: readonly string[] = [
     'pages_removed int8, indexes_total int8, indexes_done int8, percent_complete float8, started_at timestamptz',
   '14024|pg_catalog|pg_stat_progress_shrink|v|pid int4, datid oid, datname name, command text, phase text, ' +
     'pages_total int8, pages_done int8, percent_complete float8, started_at timestamptz',
+  '14032|pg_catalog|pg_stat_progress_check|v|pid int4, datid oid, datname name, relid oid, command text, phase text, ' +
+    'pages_checked int8, rows_checked int8, percent_complete float8, started_at timestamptz',
   '14025|pg_catalog|pg_stat_progress_defragment|v|pid int4, datid oid, datname name, target text, phase text, ' +
-    'passes_done int8, pages_scanned int8, pages_removed int8, seconds int8, started_at timestamptz',
+    'passes_done int8, pages_scanned int8, pages_removed int8, seconds int8, percent_complete float8, ' +
+    'started_at timestamptz',
   '12298|pg_catalog|pg_stat_progress_analyze|v|pid int4, datid oid, datname name, relid oid, phase text, ' +
     'sample_blks_total int8, sample_blks_scanned int8, ext_stats_total int8, ext_stats_computed int8, ' +
     'child_tables_total int8, child_tables_done int8, current_child_table_relid oid',
@@ -54,6 +58,7 @@ export function progressViews(): [string, RowMaker][] {
     ['pg_catalog.pg_stat_progress_basebackup', backupRows],
     ['pg_catalog.pg_stat_progress_copy', copyRows],
     ['pg_catalog.pg_stat_progress_shrink', shrinkRows],
+    ['pg_catalog.pg_stat_progress_check', checkRows],
     ['pg_catalog.pg_stat_progress_defragment', defragmentRows],
     ['sys.dm_exec_requests', requestRows],
   ];
@@ -171,14 +176,14 @@ function* analyzeRows(source: ViewSource): Iterable<NamedRow> {
   }
 }
 
-/** The client's data is all that comes or goes: nobody knows how much there will be. */
+/** As PostgreSQL, which knows a total of bytes only of files; what COPY TO has of a table's rows is in `sys.dm_exec_requests`. */
 function* copyRows(source: ViewSource): Iterable<NamedRow> {
   for (const { work, head } of worksOf(source, ['COPY FROM', 'COPY TO'])) {
     yield {
       ...head,
       command: work.command,
       type: 'PIPE',
-      bytes_processed: work.workDone,
+      bytes_processed: work.scanned,
       bytes_total: 0,
       tuples_processed: work.moved,
       tuples_excluded: 0,
@@ -214,6 +219,19 @@ function* shrinkRows(source: ViewSource): Iterable<NamedRow> {
   }
 }
 
+function* checkRows(source: ViewSource): Iterable<NamedRow> {
+  for (const { work, head } of worksOf(source, CHECK_COMMANDS)) {
+    yield {
+      ...head,
+      command: work.command,
+      pages_checked: work.scanned,
+      rows_checked: work.moved,
+      percent_complete: percentOf(work),
+      started_at: work.startedWallMicros - EPOCH_MICROS,
+    };
+  }
+}
+
 const PHASES = {
   none: 'running a pass',
   pass: 'waiting for the next pass',
@@ -223,7 +241,7 @@ const PHASES = {
 function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
   for (const { defragmentation: task, oid, name } of session.instance.databases()) {
     if (!task.isRunning) continue;
-    const { passes, visited, freed, seconds } = task.progress;
+    const { passes, visited, freed, seconds, percent } = task.progress;
     yield {
       pid: 0,
       datid: oid,
@@ -234,6 +252,7 @@ function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
       pages_scanned: visited,
       pages_removed: freed,
       seconds,
+      percent_complete: percent,
       started_at: task.startedMicros - EPOCH_MICROS,
     };
   }

@@ -4,10 +4,10 @@
  * Every row that belongs into an index is looked up there by its whole entry key. Entry keys contain the row's key, so no two
  * rows share an entry: when all are found and the index has just as many entries, each entry has its row too.
  */
-import { assert } from '../base/assert.ts';
-import type { Task } from '../base/task.ts';
-import type { TableObject } from '../engine/catalog.ts';
-import { place, readLongValues } from '../engine/read-long-values.ts';
+import { assert } from '../../base/assert.ts';
+import type { Task } from '../../base/task.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import { place, readLongValues } from '../../engine/read-long-values.ts';
 import {
   KeyWriter,
   NEED,
@@ -17,29 +17,39 @@ import {
   RowMemory,
   type Snapshot,
   type Store,
-} from '../engine/record-port.ts';
-import type { ComputedKeys, IndexAccess, TableAccess } from '../engine/table-access.ts';
-import { tableRules } from '../sql/bind/table-rules.ts';
-import { RowRulesPlan } from '../sql/exec/row-rules.ts';
-import { ExecState, newRow } from '../sql/exec/state.ts';
-import { Planner } from '../sql/plan/planner.ts';
-import type { SqlSession } from '../sql/session/sql-session.ts';
+} from '../../engine/record-port.ts';
+import type { ComputedKeys, IndexAccess, TableAccess } from '../../engine/table-access.ts';
+import { tableRules } from '../bind/table-rules.ts';
+import { RowRulesPlan } from '../exec/row-rules.ts';
+import { ExecState, newRow } from '../exec/state.ts';
+import { Planner } from '../plan/planner.ts';
+import type { SqlSession } from '../session/sql-session.ts';
 
 const NODE_ROWS_PER_SLICE = 1024;
 
-/** Checks all tables of the session's database. @returns what is wrong. */
-export function* checkIndexes(sql: SqlSession): Task<string[]> {
+/** Checks all tables of the session's database, in a transaction of its own. @returns what is wrong. */
+export function* checkIndexes(sql: SqlSession, onRow: () => void = () => {}): Task<string[]> {
   sql.block.enter();
   const problems: string[] = [];
   const tables = [...sql.engine.catalog.objects()].filter((o) => o.kind === 'table');
-  for (const table of tables) yield* checkTable(sql, table, problems);
+  for (const table of tables) yield* checkTable(sql, table, problems, onRow);
   yield* sql.endImplicit();
   return problems;
 }
 
-function* checkTable(sql: SqlSession, table: TableObject, problems: string[]): Task<void> {
+/**
+ * Checks one table, in one snapshot, while others change it; of trees that are dropped meanwhile the pages stay until it ends.
+ *
+ * @param onRow - told of each row.
+ */
+export function* checkTable(sql: SqlSession, table: TableObject, problems: string[], onRow: () => void): Task<void> {
   const access = sql.engine.access(table);
   if (access.secondary.length === 0) return;
+  const { store, database } = sql.engine;
+  const long = database.space.longTreeOf(table.tree);
+  const trees = [table.tree, long, ...access.secondary.map(({ index }) => index.tree)].filter((tree) => tree !== 0);
+  // Nothing waits from here to the snapshot: these are the trees that it sees.
+  const releases = trees.map((tree) => store.retain(tree));
   const snapshot = sql.engine.snapshot();
   const state = new ExecState(sql.engine, sql.context, [], snapshot, 1 << 20, sql.services);
   const rules = new RowRulesPlan(
@@ -53,11 +63,12 @@ function* checkTable(sql: SqlSession, table: TableObject, problems: string[]): T
     if (++steps % NODE_ROWS_PER_SLICE === 0 && sql.engine.sliceOver()) yield sql.engine.slice();
   };
   try {
-    yield* audit.rows(pause, problems);
+    yield* audit.rows(pause, problems, onRow);
     yield* audit.entries(pause, problems);
   } finally {
     audit.release();
     sql.engine.release(snapshot);
+    for (const release of releases) release();
   }
 }
 
@@ -82,7 +93,7 @@ class TableAudit {
     this.#expected = access.secondary.map(() => 0);
   }
 
-  *rows(pause: () => Task<void>, problems: string[]): Task<void> {
+  *rows(pause: () => Task<void>, problems: string[], onRow: () => void): Task<void> {
     const keys: Uint8Array[] = [];
     const scan = this.#store.scan();
     scan.open(this.#access.table.tree, undefined, undefined, false, this.#snapshot);
@@ -108,6 +119,7 @@ class TableAudit {
           const address = this.#wide.index[i]!;
           const row = yield* readLongValues(this.#store, this.#access.wideLayout, this.#wide, address, inKeys);
           yield* this.#row(row, keys[i]!, problems);
+          onRow();
           yield* pause();
         }
       }
