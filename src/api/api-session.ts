@@ -138,6 +138,7 @@ export class ApiSession {
   #drive(task: Task<void>): Promise<void> {
     const running = new Running();
     this.#running = running;
+    this.sql.engine.activity.running = running;
     this.#done = new Promise<void>((resolve, reject) =>
       this.sql.engine.database.scheduler.run(task, running, resolve, reject),
     ).finally(() => {

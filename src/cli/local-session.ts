@@ -63,6 +63,7 @@ export class LocalSession {
   #drive(task: Task<void>): Promise<void> {
     const running = new Running();
     this.#running = running;
+    this.sql.engine.activity.running = running;
     // A statement may wait for nothing but time, and timers keep no process alive.
     const hold = new SystemClock().holdProcess();
     return new Promise<void>((resolve, reject) =>

@@ -284,8 +284,7 @@ export class Database {
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
-    await this.backups.close();
-    await this.defragmentation.close();
+    await Promise.all([this.backups.close(), this.defragmentation.close()]);
     await this.thresholds.stop();
     await this.#background;
     await runTask(this.sequences.settle());

@@ -94,6 +94,7 @@ export class Defragmentation {
   #counts: PassCounts = { visited: 0, freed: 0 };
   /** Of the pass, or of the run over one tree. */
   #percent = 0;
+  #passStartedMs = 0;
   /** What ended the last task, if it was an error. */
   failure: unknown;
 
@@ -150,6 +151,13 @@ export class Defragmentation {
     };
   }
 
+  /** Milliseconds that the rest of the pass takes at the pace so far; 0 while nothing is done. */
+  get remainingMs(): number {
+    if (!this.isRunning || this.#percent === 0) return 0;
+    const elapsed = this.#clock.monotonicMs() - this.#passStartedMs;
+    return Math.round((elapsed * (100 - this.#percent)) / this.#percent);
+  }
+
   get #seconds(): number {
     return Math.floor((this.#clock.monotonicMs() - this.#startedMs) / 1000);
   }
@@ -166,7 +174,8 @@ export class Defragmentation {
     this.#passes = 0;
     this.#counts = { visited: 0, freed: 0 };
     this.#percent = 0;
-    this.#startedMs = this.#clock.monotonicMs();
+    this.#passStartedMs = this.#clock.monotonicMs();
+    this.#startedMs = this.#passStartedMs;
     this.#startedMicros = this.#clock.wallMicros();
     this.#target = this.#targetOf(limits);
     this.failure = undefined;
@@ -282,6 +291,7 @@ export class Defragmentation {
     const before = this.#counts;
     let told = 0;
     this.#percent = 0;
+    this.#passStartedMs = this.#clock.monotonicMs();
     const progress = new PassProgress(this.#file.store.parts.core);
     return new DefragmentPass(
       this.#file,

@@ -10,7 +10,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
-import { REQUEST_SLICE, type Request, type Task } from '../base/task.ts';
+import { REQUEST_SLICE, type Request, type RequestKind, type Task } from '../base/task.ts';
 import type { StepWatch } from '../space/step-watch.ts';
 
 /** A task gives way after this long. */
@@ -22,6 +22,7 @@ export const STRETCH_MS_MAX = 10;
 export class Running {
   #giveUp: (() => void) | undefined;
   #cancel: ((error: unknown) => void) | undefined;
+  #waitsFor: RequestKind | undefined;
   /** Set when it was cancelled; thrown at its next chance. */
   cancelled: unknown;
 
@@ -36,10 +37,16 @@ export class Running {
     cancel(error);
   }
 
+  /** What the task waits for; undefined while it runs. */
+  get waitsFor(): RequestKind | undefined {
+    return this.#waitsFor;
+  }
+
   /** @internal */
-  waiting(giveUp: (() => void) | undefined, cancel: ((error: unknown) => void) | undefined): void {
+  waiting(giveUp: (() => void) | undefined, cancel: ((error: unknown) => void) | undefined, kind?: RequestKind): void {
     this.#giveUp = giveUp;
     this.#cancel = cancel;
+    this.#waitsFor = kind;
   }
 }
 
@@ -117,7 +124,7 @@ export class Scheduler {
         running.waiting(undefined, undefined);
         advance(problem);
       });
-      running.waiting(giveUp, advance);
+      running.waiting(giveUp, advance, step.value.kind);
     };
     advance();
   }

@@ -12,6 +12,7 @@ import { fail } from '../base/errors.ts';
 import type { Request, Task } from '../base/task.ts';
 import { LOCK_WAIT, type Snapshot, type Store, TABLE_EXCLUSIVE, type Transaction } from '../storage/contracts.ts';
 import type { LongReference } from '../storage/record/layout.ts';
+import { Activity } from './activity.ts';
 import type { Catalog, CatalogObject, Oid, RelationObject, TableObject } from './catalog.ts';
 import { removeObject, writeObject } from './catalog-store.ts';
 import type { Database } from './database.ts';
@@ -30,6 +31,8 @@ export class Session {
   readonly store: Store;
   /** The number that clients know the session by. */
   readonly processId: number;
+  /** What it does, for others to see. */
+  readonly activity: Activity;
   isolation: Isolation = 'read committed';
   lockTimeoutMs = 0;
   durable = true;
@@ -48,6 +51,7 @@ export class Session {
     this.database = database;
     this.store = database.store;
     this.processId = processId;
+    this.activity = new Activity(database.clock.wallMicros());
   }
 
   get transaction(): Transaction {

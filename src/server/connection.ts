@@ -102,6 +102,7 @@ export class Connection {
       this.#peer.close();
       closed();
     };
+    this.#sql.engine.activity.running = this.#running;
     this.#database.scheduler.run(answering(this.#main(), this.#peer), this.#running, end, (error) => {
       this.#log(`connection ${processId} ended by an error: ${described(error)}`);
       end();

@@ -102,6 +102,7 @@ export class PointQueries {
       plan.formats = key;
       plan.rows = rowsOf(plan.reader, plan.planned.columns, formats);
     }
+    this.#sql.beginActivity(this.#sql.statement(statement).text);
     return { statement, values, formats, plan, done: false };
   }
 

@@ -218,7 +218,7 @@ describe('DBCC INDEXDEFRAG', () => {
       ['dbcc indexdefrag (0, t, t_n)', '55000', undefined],
       ['dbcc indexdefrag (0)', '42601', undefined],
       ['dbcc indexdefrag (0, t, t_pkey) with verbose', '42601', undefined],
-      ['dbcc checkdb', '42601', undefined],
+      ['dbcc shrinkdatabase', '42601', undefined],
     ] as const) {
       const failure = await s.failure(text);
       expect(failure.sqlstate, text).toBe(sqlstate);

@@ -21,7 +21,7 @@ import type { Settings } from './settings.ts';
 import { SpaceContext, type SpacePeers } from './space-context.ts';
 
 /** µs between 1970-01-01 and 2000-01-01. */
-const EPOCH_MICROS = 946_684_800_000_000;
+export const EPOCH_MICROS = 946_684_800_000_000;
 
 export class SessionContext implements StatementContext, SystemHooks {
   waiter: Env | undefined;

@@ -41,7 +41,7 @@ import { searchSchemas } from './names.ts';
 import { literalValues, PlanCache, PlannedStatement } from './planned.ts';
 import { lockTables, lockTablesNow, Portal } from './portal.ts';
 import { CountingSink, type Notice, type ResultColumn, type ResultSink } from './results.ts';
-import { SessionContext } from './session-context.ts';
+import { EPOCH_MICROS, SessionContext } from './session-context.ts';
 import { Settings } from './settings.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import { runUtility, utilityColumns } from './utility.ts';
@@ -115,6 +115,11 @@ export class SqlSession {
     this.settings.setComputed('extentdb.shrink', () => engine.database.file.shrink);
     this.block = new TransactionBlock(engine, this.settings, this.context);
     this.block.onEnd = () => this.#endPortals();
+    const { activity } = engine;
+    activity.user = options.user;
+    activity.applicationName = () => this.settings.get('application_name') ?? '';
+    activity.transactionMicros = () =>
+      engine.inTransaction ? this.context.transactionMicros + EPOCH_MICROS : undefined;
     this.services = {
       runInternal: (sql, parameters) => this.runInternal(sql, parameters),
       defer: (constraint, check) => this.block.defer(constraint, check),
@@ -129,6 +134,7 @@ export class SqlSession {
 
   /** Runs all statements of a text as one message: one implicit transaction unless it says otherwise. */
   *simple(text: string, sink: ResultSink): Task<void> {
+    this.beginActivity(text);
     this.closeUnnamed();
     let lexer = this.#lexer;
     lexer.scan(text);
@@ -136,6 +142,7 @@ export class SqlSession {
     const ranges = splitStatements(lexer);
     if (ranges.length === 0) {
       sink.empty();
+      this.#endActivity();
       return;
     }
     if (ranges.length > 1) {
@@ -163,12 +170,23 @@ export class SqlSession {
   /** Commits an implicit transaction: the end of a Query message, or Sync. */
   *endImplicit(): Task<void> {
     if (this.block.state === 'implicit') yield* this.block.commit();
+    this.#endActivity();
+  }
+
+  /** Tells whoever looks that a statement runs. */
+  beginActivity(text: string): void {
+    this.engine.activity.begin(text, this.engine.database.clock.wallMicros());
+  }
+
+  #endActivity(): void {
+    this.engine.activity.end(this.status, this.engine.database.clock.wallMicros());
   }
 
   /** To be run after any error of the methods here. */
   *failed(): Task<void> {
     yield* this.block.abort();
     if (this.block.state === 'failed') this.#endPortals();
+    this.#endActivity();
   }
 
   // ── preparing ──
@@ -634,6 +652,7 @@ export class SqlSession {
   /** As {@link bind}, on the spot; false = a table's lock must be waited for: run `bind`. */
   bindNow(portalName: string, statementName: string, parameters: readonly SqlValue[]): boolean {
     const prepared = this.statement(statementName);
+    this.beginActivity(prepared.text);
     if (portalName !== '' && this.portals.has(portalName))
       throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
     if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement)))
@@ -664,6 +683,8 @@ export class SqlSession {
   *execute(name: string, maxRows: number, sink: ResultSink): Task<boolean> {
     const bound = this.portal(name);
     const { prepared, portal } = bound;
+    // Of a portal that was suspended, or bound before a Sync.
+    if (!this.engine.activity.isActive) this.beginActivity(prepared.text);
     if (portal === undefined) {
       if (prepared.statement === undefined) {
         sink.empty();

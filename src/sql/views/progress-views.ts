@@ -3,10 +3,13 @@
  * those for reorganizing, shrinking and the online defragmentation task; `sys.dm_exec_requests` as SQL Server has it for all of
  * them. All are read from the one registry of the engine (`engine/maintenance.ts`), and the task from itself.
  */
+
+import type { Activity } from '../../engine/activity.ts';
 import { BACKUP_COMMAND } from '../../engine/backups.ts';
 import type { Catalog } from '../../engine/catalog.ts';
 import { CHECK_COMMANDS } from '../../engine/consistency.ts';
 import { percentOf, remainingMs, type Work } from '../../engine/maintenance.ts';
+import type { Session } from '../../engine/session.ts';
 import { partitionNumber } from '../partitions/bounds.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 
@@ -69,9 +72,15 @@ function* works({ session }: ViewSource): Iterable<{
   readonly database: string;
   readonly oid: number;
   readonly catalog: Catalog;
+  readonly sessions: ReadonlyMap<number, Session>;
 }> {
-  for (const { maintenance, name, oid, catalog } of session.instance.databases())
-    for (const work of maintenance.works) yield { work, database: name, oid, catalog };
+  for (const { maintenance, name, oid, catalog, sessions } of session.instance.databases())
+    for (const work of maintenance.works) yield { work, database: name, oid, catalog, sessions };
+}
+
+/** Waiting is suspended to SQL Server. */
+function waitOf({ wait }: Activity): { status: string; wait_type: string | null } {
+  return { status: wait === undefined ? 'running' : 'suspended', wait_type: wait?.event ?? null };
 }
 
 const REORGANIZING: readonly string[] = ['ALTER INDEX REORGANIZE', 'DBCC INDEXDEFRAG'];
@@ -258,32 +267,42 @@ function* defragmentRows({ session }: ViewSource): Iterable<NamedRow> {
   }
 }
 
-/** Whoever asks, and whoever does long work; as SQL Server, which lists what is executing. */
+/** What executes just now, as SQL Server lists it: every statement, with its long work if it does some; and what nobody's session does. */
 function* requestRows(source: ViewSource): Iterable<NamedRow> {
   const { session } = source;
-  const nowMs = session.engine.database.maintenance.nowMs();
+  const { maintenance, clock } = session.engine.database;
+  const nowMs = maintenance.nowMs();
+  const nowMicros = clock.wallMicros();
   const common = { request_id: 0, user_id: OWNER, blocking_session_id: 0, wait_time: 0, is_resumable: false, dop: 1 };
-  yield {
-    ...common,
-    session_id: session.engine.processId,
-    status: 'running',
-    command: 'SELECT',
-    database_id: session.engine.database.oid,
-    open_transaction_count: session.block.state === 'block' ? 1 : 0,
-    percent_complete: 0,
-    estimated_completion_time: 0,
-    total_elapsed_time: 0,
-  };
-  for (const { work, oid } of works(source)) {
-    if (work.owner === session.engine.processId) continue;
+  const shown = [...works(source)];
+  const busy = new Set(shown.map(({ work }) => work.owner));
+  for (const { oid, sessions } of session.instance.databases()) {
+    for (const { processId, activity, inTransaction } of sessions.values()) {
+      if (!activity.isActive || busy.has(processId)) continue;
+      yield {
+        ...common,
+        ...waitOf(activity),
+        session_id: processId,
+        start_time: (activity.queryMicros ?? nowMicros) - EPOCH_MICROS,
+        command: activity.command,
+        database_id: oid,
+        open_transaction_count: inTransaction ? 1 : 0,
+        percent_complete: 0,
+        estimated_completion_time: 0,
+        total_elapsed_time: Math.round((nowMicros - (activity.queryMicros ?? nowMicros)) / 1000),
+      };
+    }
+  }
+  for (const { work, oid, sessions } of shown) {
+    const owner = sessions.get(work.owner);
     yield {
       ...common,
+      ...(owner === undefined ? { status: 'background', wait_type: null } : waitOf(owner.activity)),
       session_id: work.owner,
       start_time: work.startedWallMicros - EPOCH_MICROS,
-      status: work.owner === 0 ? 'background' : 'running',
       command: work.command,
       database_id: oid,
-      open_transaction_count: 0,
+      open_transaction_count: owner?.inTransaction === true ? 1 : 0,
       percent_complete: percentOf(work),
       estimated_completion_time: remainingMs(work, nowMs),
       total_elapsed_time: Math.round(nowMs - work.startedMs),
@@ -299,8 +318,8 @@ function* requestRows(source: ViewSource): Iterable<NamedRow> {
       command: 'ONLINE DEFRAGMENTATION',
       database_id: oid,
       open_transaction_count: 0,
-      percent_complete: 0,
-      estimated_completion_time: 0,
+      percent_complete: task.progress.percent,
+      estimated_completion_time: task.remainingMs,
       total_elapsed_time: task.progress.seconds * 1000,
     };
   }

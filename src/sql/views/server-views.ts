@@ -7,6 +7,14 @@ const UTF8 = 6;
 const OWNER = 10;
 const REGTYPE = 2206;
 const TABLESPACE = 1663;
+/** Microseconds from 1970 to PostgreSQL's epoch, 2000-01-01. */
+const EPOCH_MICROS = 946_684_800_000_000;
+/** Characters of a statement that are shown; PostgreSQL's track_activity_query_size is 1024 bytes. */
+const QUERY_MAX = 1024;
+
+function sinceEpoch(micros: number | undefined): number | null {
+  return micros === undefined ? null : micros - EPOCH_MICROS;
+}
 
 function* roles({ catalog }: ViewSource): Iterable<{
   oid: number;
@@ -127,15 +135,22 @@ export function serverViews(): [string, RowMaker][] {
       function* ({ session }) {
         for (const database of session.instance.databases()) {
           for (const s of database.sessions.values()) {
-            const own = s === session.engine;
+            const { activity } = s;
             yield {
               datid: database.oid,
               datname: database.name,
               pid: s.processId,
               usesysid: OWNER,
-              usename: own ? session.user : 'postgres',
-              application_name: own ? session.settings.get('application_name')! : '',
-              state: own ? 'active' : s.inTransaction ? 'idle in transaction' : 'idle',
+              usename: activity.user,
+              application_name: activity.applicationName(),
+              backend_start: sinceEpoch(activity.startedMicros),
+              xact_start: sinceEpoch(activity.transactionMicros()),
+              query_start: sinceEpoch(activity.queryMicros),
+              state_change: sinceEpoch(activity.changedMicros),
+              wait_event_type: activity.wait?.type ?? null,
+              wait_event: activity.wait?.event ?? null,
+              state: activity.state,
+              query: activity.query.slice(0, QUERY_MAX),
               backend_type: 'client backend',
             };
           }
