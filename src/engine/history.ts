@@ -11,7 +11,7 @@
  */
 import { encodeUtf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { asExtentError } from '../base/errors.ts';
+import { asExtentError, type ErrorCode } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import { CATALOG_TREE, OK } from '../storage/contracts.ts';
@@ -57,18 +57,26 @@ export interface CommandFacts {
 
 export type CommandStatus = 'done' | 'planned' | 'stopped' | 'cancelled' | 'failed';
 
+/**
+ * How `predicted` came about: a plan that is exact, or near; an estimate from the level above the leaves and some of them; or why
+ * there is none.
+ */
+export type Prediction = 'exact' | 'near' | 'estimate' | 'none: refused' | 'none: it was gone' | 'none: ended before';
+
 export interface CommandOutcome {
   readonly status: CommandStatus;
   /** Why it ended before its end, or what it was done for. */
   readonly reason?: string | undefined;
   readonly predicted?: WorkCounts | undefined;
+  /** Of REORGANIZE. */
+  readonly prediction?: Prediction | undefined;
   readonly actual?: WorkCounts | undefined;
   /** Further facts, for ExtendedInfo. */
   readonly info?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
 
 /** What is known of a command's outcome before its end, also when that is an error. */
-export type KnownOutcome = Pick<CommandOutcome, 'reason' | 'info'>;
+export type KnownOutcome = Pick<CommandOutcome, 'reason' | 'info' | 'predicted' | 'prediction'>;
 
 export interface HistoryEntry extends CommandFacts, CommandOutcome {
   readonly id: number;
@@ -86,6 +94,8 @@ export class History {
   /** Undefined until the head was read. */
   #next: number | undefined;
   #oldest = 1;
+  /** Errors that have a row. */
+  readonly #told = new WeakSet<object>();
   /** Rows that could not be written, and why: the newest {@link ROWS_MAX}, shown until the process ends. */
   readonly #unwritten: HistoryEntry[] = [];
 
@@ -99,18 +109,36 @@ export class History {
    * the row.
    *
    * @param isLast - false leaves it to the next row to make this one durable: one flush for many objects of a statement.
+   * @param known - what was known when an error ended it.
    */
-  *record<T>(facts: CommandFacts, work: Task<T>, outcomeOf: (result: T) => CommandOutcome, isLast = true): Task<T> {
+  *record<T>(
+    facts: CommandFacts,
+    work: Task<T>,
+    outcomeOf: (result: T) => CommandOutcome,
+    isLast = true,
+    known: () => KnownOutcome = () => ({}),
+  ): Task<T> {
     const startMicros = this.#clock.wallMicros();
     let result: T;
     try {
       result = yield* work;
     } catch (error) {
-      yield* this.#write({ ...facts, ...failure(error), startMicros, endMicros: this.#clock.wallMicros() }, true);
+      yield* this.#failed({ ...facts, ...known() }, error, startMicros);
       throw error;
     }
     yield* this.#write({ ...facts, ...outcomeOf(result), startMicros, endMicros: this.#clock.wallMicros() }, isLast);
     return result;
+  }
+
+  /** Writes down an error that came before the command's first step, unless it has a row already. */
+  *refused(facts: CommandFacts & KnownOutcome, error: unknown): Task<void> {
+    if (typeof error === 'object' && error !== null && this.#told.has(error)) return;
+    yield* this.#failed(facts, error, this.#clock.wallMicros());
+  }
+
+  *#failed(facts: CommandFacts & KnownOutcome, error: unknown, startMicros: number): Task<void> {
+    if (typeof error === 'object' && error !== null) this.#told.add(error);
+    yield* this.#write({ ...facts, ...failure(error), startMicros, endMicros: this.#clock.wallMicros() }, true);
   }
 
   /** All rows that are kept, oldest first. */
@@ -244,6 +272,21 @@ export class History {
   }
 }
 
+/** SQL Server's numbers of errors that name none themselves. */
+const NUMBERS: Partial<Record<ErrorCode, number>> = {
+  active_sql_transaction: 226,
+  deadlock_detected: 1205,
+  disk_full: 1105,
+  in_failed_sql_transaction: 3930,
+  insufficient_privilege: 229,
+  invalid_catalog_name: 911,
+  invalid_parameter_value: 153,
+  lock_not_available: 1222,
+  read_only_sql_transaction: 3906,
+  undefined_object: 2727,
+  undefined_table: 1088,
+};
+
 /** The status and the error's columns. */
 function failure(thrown: unknown): Pick<HistoryEntry, 'status' | 'sqlstate' | 'errorNumber' | 'errorMessage'> {
   const error = asExtentError(thrown);
@@ -251,7 +294,7 @@ function failure(thrown: unknown): Pick<HistoryEntry, 'status' | 'sqlstate' | 'e
   return {
     status: error.code === 'query_canceled' || error.code === 'admin_shutdown' ? 'cancelled' : 'failed',
     sqlstate: error.sqlstate,
-    errorNumber: number === undefined ? undefined : Number(number),
+    errorNumber: number === undefined ? NUMBERS[error.code] : Number(number),
     errorMessage: error.message,
   };
 }

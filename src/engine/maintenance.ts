@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import { slideWindow, WindowCompactor } from '../defrag/compact-window.ts';
+import { type EstimateOptions, estimateReorganize, type ReorganizeEstimate } from '../defrag/estimate.ts';
 import { type PlanOptions, planReorganize, type ReorganizePlan } from '../defrag/plan.ts';
 import {
   type ReorganizeOptions,
@@ -23,6 +24,7 @@ import { TREE_LIVE } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { Oid } from './catalog.ts';
 
+export type { ReorganizeEstimate } from '../defrag/estimate.ts';
 export type { ReorganizePlan } from '../defrag/plan.ts';
 export type { ReorganizeReport, ReorganizeStop } from '../defrag/reorganize.ts';
 
@@ -245,10 +247,20 @@ export class Maintenance {
     }
   }
 
-  /** Reorganizes one tree; cancelling the task keeps what was done. @throws 55006 */
+  /** What a run over one tree will do, nearly; undefined when it is not there. */
+  estimate(tree: TreeId, options: EstimateOptions): Task<ReorganizeEstimate | undefined> {
+    return estimateReorganize(this.#file, tree, options);
+  }
+
+  /**
+   * Reorganizes one tree; cancelling the task keeps what was done.
+   *
+   * @param options - `onProgress` is told after each step, beside the registry.
+   * @throws 55006
+   */
   *reorganize(
     target: WorkTarget,
-    options: Omit<ReorganizeOptions, 'onProgress'>,
+    options: ReorganizeOptions,
     place: { readonly treesTotal: number; readonly treesDone: number; readonly command?: string },
   ): Task<ReorganizeReport> {
     this.requireFree(target);
@@ -265,6 +277,7 @@ export class Maintenance {
     };
     const tell = (progress: ReorganizeProgress): void => {
       this.#running.set(target.tree, { ...begun, ...progress });
+      options.onProgress?.(progress);
     };
     tell({ phase: 'compaction', workDone: 0, workTotal: 1, scanned: 0, moved: 0, removed: 0 });
     try {

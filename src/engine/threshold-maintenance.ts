@@ -17,7 +17,7 @@ import { HINT_SCAN_BACKWARD, HINT_SCAN_FORWARD, type TreeId } from '../storage/c
 import { TREE_LIVE } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { CommandOutcome, KnownOutcome } from './history.ts';
-import type { Maintenance } from './maintenance.ts';
+import type { Maintenance, ReorganizeEstimate } from './maintenance.ts';
 import { Running, type Scheduler } from './scheduler.ts';
 
 const SCANNED = HINT_SCAN_FORWARD | HINT_SCAN_BACKWARD;
@@ -39,6 +39,8 @@ export interface MaintenanceEntry {
   startedMicros?: number;
   endedMicros?: number;
   densityAfter?: number;
+  /** What the run was expected to do. */
+  estimate?: ReorganizeEstimate | undefined;
   report?: ReorganizeReport;
   error?: string;
 }
@@ -173,6 +175,7 @@ export class ThresholdMaintenance {
     const tree = this.#file.store.parts.core.trees.get(entry.tree);
     if (tree === undefined) return;
     const target = { tree: tree.id, table: 0, index: 0, name: `tree ${tree.id}`, owner: 0 };
+    entry.estimate = yield* this.#maintenance.estimate(tree.id, { lobCompaction: true });
     entry.report = yield* this.#maintenance.reorganize(
       target,
       { lobCompaction: true, isOver: () => this.#stopping || !this.#isAllowed() },
@@ -186,15 +189,18 @@ export class ThresholdMaintenance {
 
 /** What history says of an entry, whatever becomes of it; a row there that has a `tree` is one of these. */
 function known({ tree, reason, queuedMicros, densityBefore }: MaintenanceEntry): KnownOutcome {
-  return { reason, info: { tree, queued_micros: queuedMicros, density_before: densityBefore } };
+  const info = { tree, queued_micros: queuedMicros, density_before: densityBefore };
+  return { reason, prediction: 'none: ended before', info };
 }
 
 function outcomeOf(entry: MaintenanceEntry): CommandOutcome {
-  const { report, densityAfter } = entry;
+  const { report, densityAfter, estimate } = entry;
   const { reason, info } = known(entry);
   return {
     status: report === undefined || report.reason === 'done' ? 'done' : 'stopped',
     reason,
+    predicted: estimate === undefined ? undefined : { ...estimate, lobMoved: estimate.lobPagesMoved },
+    prediction: estimate === undefined ? 'none: it was gone' : 'estimate',
     actual:
       report === undefined
         ? undefined

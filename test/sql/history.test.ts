@@ -9,7 +9,7 @@ import { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
-import { TestSession } from '../support/in-process.ts';
+import { TestSession, TextSink } from '../support/in-process.ts';
 
 let vfs: MemoryVfs;
 let clock: ManualClock;
@@ -184,6 +184,90 @@ test('what failed has its row, with the number that SQL Server gives it', async 
   expect(await s.rows(`select ${COLUMNS}, errormessage from extentdb.commandlog`)).toEqual([
     ['X', null, null, null, 'failed', '2550', '55006', 'somebody else'],
   ]);
+});
+
+describe('predicted beside actual', () => {
+  test('every run has a prediction: an estimate, near what it did, unless a plan was asked for', async () => {
+    await worn();
+    await s.run('alter index all on t reorganize; alter index all on t reorganize with (max_duration = 5)');
+    const rows = (
+      await s.rows(`select prediction, predicted_pages_scanned, pages_scanned, predicted_pages_removed, pages_removed,
+        predicted_pages_moved, pages_moved, predicted_lob_pages_moved, lob_pages_moved from extentdb.commandlog order by id`)
+    ).map((row) => ({ how: row[0], counts: row.slice(1).map(Number) }));
+    expect(rows.map((r) => r.how)).toEqual(Array.from({ length: 4 }, () => 'estimate'));
+    for (const { counts } of rows) {
+      const [scannedBefore = 0, scanned = 0, removedBefore = 0, removed = 0, , , lobBefore, lob] = counts;
+      expect(Math.abs(scannedBefore - scanned)).toBeLessThanOrEqual(2 + scanned * 0.2);
+      expect(Math.abs(removedBefore - removed)).toBeLessThanOrEqual(2 + scanned * 0.2);
+      expect([lobBefore, lob]).toEqual([0, 0]);
+    }
+    // What is in order already is foreseen to stay.
+    expect(rows[2]?.counts.slice(4, 6)).toEqual([0, 0]);
+    expect(rows[0]?.counts[4]).toBeGreaterThan(0);
+    await s.run('alter index t_pkey on t reorganize with (dry_run = on)');
+    expect(await s.rows('select prediction from extentdb.commandlog order by id desc limit 1')).toEqual([['exact']]);
+  });
+});
+
+test('what is refused before its first step has its row too, with SQL Server’s number, in an aborted transaction as well', async () => {
+  await worn();
+  await s.run('alter index t_n on t set (allow_page_locks = off)');
+  const refused = [
+    'alter index t_n on t reorganize',
+    'alter index none on t reorganize',
+    'alter index all on nothing reorganize',
+    'alter index t_n on t reorganize partition = 3',
+    'alter index t_pkey on t reorganize with (no_such_option = on)',
+    'begin read only; alter index t_pkey on t reorganize; commit',
+    'begin; insert into t values (-1, null, null); dbcc indexdefrag (0, t, 9)',
+    `backup database test to disk = 'here'`,
+  ];
+  for (const text of refused) {
+    await s.failure(text);
+    if (text.startsWith('begin')) await s.run('rollback');
+  }
+  instance.single.maintenance.requireFree = () => {
+    throw fail('object_in_use', 'busy', { detail: 'Msg 2550. Somebody reorganizes it.' });
+  };
+  await s.failure('alter index t_pkey on t reorganize');
+  expect(
+    await s.rows(`select commandtype, sqlstate, errornumber, objectname, indexname, status, prediction, command
+      from extentdb.commandlog order by id`),
+  ).toEqual([
+    ['ALTER_INDEX', '55000', '2552', 't', 't_n', 'failed', 'none: refused', refused[0]],
+    ['ALTER_INDEX', '42704', '2727', 't', 'none', 'failed', 'none: refused', refused[1]],
+    ['ALTER_INDEX', '42P01', '1088', 'nothing', null, 'failed', 'none: refused', refused[2]],
+    ['ALTER_INDEX', '42809', '7729', 't', 't_n', 'failed', 'none: refused', refused[3]],
+    ['ALTER_INDEX', '22023', '155', 't', 't_pkey', 'failed', 'none: refused', refused[4]],
+    ['ALTER_INDEX', '25006', '3906', 't', 't_pkey', 'failed', 'none: refused', 'alter index t_pkey on t reorganize'],
+    ['DBCC_INDEXDEFRAG', '42704', '2591', 't', null, 'failed', 'none: refused', 'dbcc indexdefrag (0, t, 9)'],
+    ['BACKUP_DATABASE', '42602', '50000', null, null, 'failed', null, refused[7]],
+    ['ALTER_INDEX', '55006', '2550', 't', 't_pkey', 'failed', 'none: refused', 'alter index t_pkey on t reorganize'],
+  ]);
+  expect(await s.rows('select count(*) from t where id = -1')).toEqual([['0']]);
+});
+
+test('DBCC INDEXDEFRAG tells its percentage about every five minutes of work, unless NO_INFOMSGS', async () => {
+  await worn();
+  const notices = async (text: string): Promise<string[]> => {
+    s.notices.length = 0;
+    const task = s.sql.simple(text, new TextSink(() => s.sql));
+    for (let step = task.next(); step.done !== true; step = task.next()) {
+      step.value.answerNow();
+      clock.advance(60_000);
+    }
+    return s.notices.map((n) => n.message).filter((m) => m.endsWith('percent complete'));
+  };
+  const told = await notices('dbcc indexdefrag (0, t)');
+  const percents = told.map((m) => Number(/^"t_(?:pkey|n)": (\d+) percent complete$/.exec(m)?.[1]));
+  expect(percents.length).toBeGreaterThan(2);
+  expect(percents.every((p) => p >= 0 && p <= 100)).toBe(true);
+  const pkey = percents.slice(0, told.filter((m) => m.startsWith('"t_pkey"')).length);
+  expect(pkey).toEqual([...pkey].sort((a, b) => a - b));
+  await s.run(
+    'insert into t select i + 200000, null, i from generate_series(1, 3000) i; delete from t where id % 2 = 0',
+  );
+  expect(await notices('dbcc indexdefrag (0, t) with no_infomsgs')).toEqual([]);
 });
 
 describe('keeping', () => {

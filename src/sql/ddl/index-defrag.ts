@@ -1,7 +1,7 @@
 /**
  * `DBCC INDEXDEFRAG ( db | 0, table [, index [, partition | 0]] ) [WITH NO_INFOMSGS]`: REORGANIZE by its older name.
  *
- * With an index it returns the row that ALTER INDEX does not: Pages Scanned, Pages Moved, Pages Removed. Indexes have the numbers
+ * Every five minutes of work it tells how far it is, unless NO_INFOMSGS is there. With an index it returns the row that ALTER INDEX does not: Pages Scanned, Pages Moved, Pages Removed. Indexes have the numbers
  * of `sys.dm_db_index_physical_stats`: 1 the primary key, 2 … the others; oids are understood too.
  */
 import type { Task } from '../../base/task.ts';
@@ -23,6 +23,9 @@ const COLUMNS: readonly ResultColumn[] = ['Pages Scanned', 'Pages Moved', 'Pages
   number: 0,
 }));
 
+/** Between two notices of how far it is. */
+const TELL_EVERY_MS = 5 * 60_000;
+
 /** Result columns, for Describe; null = no rows. */
 export function indexDefragColumns(s: IndexDefragStatement): readonly ResultColumn[] | null {
   return s.index === null || s.noInfo ? null : COLUMNS;
@@ -35,6 +38,8 @@ export function* indexDefrag(d: Definer, s: IndexDefragStatement, sink: ResultSi
   const { targets } = chooseTargets(d, asReorganize(d, s, table));
   yield* beginRun(d, table, targets);
   const rows: number[][] = [];
+  const { clock } = d.engine.database;
+  let toldMs = clock.monotonicMs();
   for (const [done, target] of targets.entries()) {
     const owner = d.catalog.table(target.table);
     const { scanned, moved, removed } = yield* reorganizeOne(d, owner, target, {
@@ -46,6 +51,13 @@ export function* indexDefrag(d: Definer, s: IndexDefragStatement, sink: ResultSi
       command: 'DBCC INDEXDEFRAG',
       treesTotal: targets.length,
       treesDone: done,
+      onPercent: s.noInfo
+        ? undefined
+        : (percent) => {
+            if (clock.monotonicMs() - toldMs < TELL_EVERY_MS) return;
+            toldMs = clock.monotonicMs();
+            d.sql.tell(`"${target.name}": ${Math.floor(percent)} percent complete`);
+          },
     });
     rows.push([scanned, moved, removed]);
   }

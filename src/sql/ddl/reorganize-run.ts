@@ -1,15 +1,16 @@
 /**
  * One index of a REORGANIZE or an INDEXDEFRAG: foreseen if that is asked for, carried out unless it is a dry run, told and written down.
  *
- *   DRY_RUN = ON      plan ──> told, in history as planned
- *   VERBOSE = ON      plan ──> run ──> told with what was foreseen, both in history
- *   else                       run ──> in history
+ *   DRY_RUN = ON      plan     ──> told, in history as planned
+ *   VERBOSE = ON      plan     ──> run ──> told with what was foreseen, both in history
+ *   else              estimate ──> run ──> both in history
  *
- * With a limit of time nothing is foreseen for a run: a plan knows no pace, and its time would be taken from the run's.
+ * A plan takes a quarter to two thirds of the time of its run, so it is made when somebody wants to see it, and never with a limit of
+ * time, as it knows no pace; an estimate reads the level above the leaves and some leaves, within the limit.
  */
 import type { Task } from '../../base/task.ts';
 import type { TableObject } from '../../engine/catalog.ts';
-import type { CommandOutcome, WorkCounts } from '../../engine/history.ts';
+import type { CommandOutcome, Prediction, WorkCounts } from '../../engine/history.ts';
 import type { ReorganizePlan, ReorganizeReport, WorkTarget } from '../../engine/maintenance.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import { indexFacts, sqlName } from './command-facts.ts';
@@ -26,11 +27,20 @@ export interface ReorganizeRun {
   readonly command: 'ALTER INDEX REORGANIZE' | 'DBCC INDEXDEFRAG';
   readonly treesTotal: number;
   readonly treesDone: number;
+  /** Told of each step, in percent of this index. */
+  readonly onPercent?: ((percent: number) => void) | undefined;
 }
 
 interface Outcome {
+  readonly foreseen: Foreseen;
   readonly plan: ReorganizePlan | undefined;
   readonly report: ReorganizeReport | undefined;
+}
+
+/** What is foreseen so far. */
+interface Foreseen {
+  predicted?: WorkCounts | undefined;
+  prediction: Prediction;
 }
 
 /** @returns what was done, or in a dry run would be. @throws 55006, 57014 */
@@ -43,7 +53,9 @@ export function* reorganizeOne(
   const { database } = d.engine;
   const type = run.command === 'DBCC INDEXDEFRAG' ? 'DBCC_INDEXDEFRAG' : 'ALTER_INDEX';
   const facts = indexFacts(d, table, target, commandText(d, table, target, run), type);
-  const { plan, report } = yield* database.history.record(facts, carryOut(d, target, run), outcomeOf);
+  const foreseen: Foreseen = { prediction: 'none: ended before' };
+  const work = carryOut(d, target, run, foreseen);
+  const { plan, report } = yield* database.history.record(facts, work, outcomeOf, true, () => foreseen);
   if (run.dryRun && plan !== undefined) tellPlan(d, target, plan);
   else if (run.verbose && report !== undefined) tellReport(d, target, report, plan);
   const done = report ?? plan;
@@ -51,26 +63,48 @@ export function* reorganizeOne(
   return done;
 }
 
-function* carryOut(d: Definer, target: WorkTarget, run: ReorganizeRun): Task<Outcome> {
-  const { maintenance } = d.engine.database;
+function* carryOut(d: Definer, target: WorkTarget, run: ReorganizeRun, foreseen: Foreseen): Task<Outcome> {
+  const { maintenance, clock } = d.engine.database;
   const { lobCompaction, durationMs, pagesMax } = run;
-  const isForeseen = run.dryRun || (run.verbose && durationMs === undefined);
-  const plan = isForeseen ? yield* maintenance.plan(target, { lobCompaction, pagesMax }, run) : undefined;
-  const report = run.dryRun
-    ? undefined
-    : yield* maintenance.reorganize(target, { lobCompaction, durationMs, pagesMax }, run);
-  return { plan, report };
+  const began = clock.monotonicMs();
+  maintenance.requireFree(target);
+  const isPlanned = run.dryRun || (run.verbose && durationMs === undefined);
+  const plan = isPlanned ? yield* maintenance.plan(target, { lobCompaction, pagesMax }, run) : undefined;
+  if (plan === undefined) {
+    const estimate = yield* maintenance.estimate(target.tree, { lobCompaction, pagesMax });
+    foreseen.predicted = estimate === undefined ? undefined : { ...estimate, lobMoved: estimate.lobPagesMoved };
+    foreseen.prediction = estimate === undefined ? 'none: it was gone' : 'estimate';
+  } else {
+    foreseen.predicted = counts(plan);
+    foreseen.prediction = plan.isExact ? 'exact' : 'near';
+  }
+  if (run.dryRun) return { foreseen, plan, report: undefined };
+  const { onPercent } = run;
+  const report = yield* maintenance.reorganize(
+    target,
+    {
+      lobCompaction,
+      durationMs: durationMs === undefined ? undefined : Math.max(0, durationMs - (clock.monotonicMs() - began)),
+      pagesMax,
+      onProgress:
+        onPercent === undefined ? undefined : ({ workDone, workTotal }) => onPercent((100 * workDone) / workTotal),
+    },
+    run,
+  );
+  return { foreseen, plan, report };
 }
 
-function outcomeOf({ plan, report }: Outcome): CommandOutcome {
-  const counts = (r: ReorganizeReport | ReorganizePlan | undefined): WorkCounts | undefined =>
-    r === undefined ? undefined : { scanned: r.scanned, moved: r.moved, removed: r.removed, lobMoved: r.lobPagesMoved };
+function counts(r: ReorganizeReport | ReorganizePlan): WorkCounts {
+  return { scanned: r.scanned, moved: r.moved, removed: r.removed, lobMoved: r.lobPagesMoved };
+}
+
+function outcomeOf({ foreseen, report }: Outcome): CommandOutcome {
   const reason = report === undefined || report.reason === 'done' ? undefined : REASONS[report.reason];
   return {
     status: report === undefined ? 'planned' : reason === undefined ? 'done' : 'stopped',
     reason,
-    predicted: counts(plan),
-    actual: counts(report),
+    ...foreseen,
+    actual: report === undefined ? undefined : counts(report),
   };
 }
 

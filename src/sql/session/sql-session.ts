@@ -18,6 +18,7 @@ import { bindConstant, bindStatement } from '../bind/bind.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { ONLINE_DEFRAGMENTATION, shownMode } from '../ddl/database-settings.ts';
+import { notingRefusals } from '../ddl/refusals.ts';
 import { ChangeOperator } from '../exec/change-operator.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { ModifyPlan } from '../exec/modify.ts';
@@ -329,7 +330,11 @@ export class SqlSession {
     sink.complete(tagOf(portal));
   }
 
-  *#runUtility(statement: Statement, text: string, sink: ResultSink): Task<void> {
+  #runUtility(statement: Statement, text: string, sink: ResultSink): Task<void> {
+    return notingRefusals(this, statement, text, () => this.#carryOut(statement, text, sink));
+  }
+
+  *#carryOut(statement: Statement, text: string, sink: ResultSink): Task<void> {
     if (!endsFailedBlock(statement)) this.block.enter();
     this.context.beginStatement();
     yield* runUtility(this, statement, text, sink);

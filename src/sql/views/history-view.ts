@@ -19,7 +19,7 @@ export const HISTORY_RELATIONS: readonly string[] = [
     'commandtype text, starttime timestamptz, endtime timestamptz, errornumber int4, errormessage text, ' +
     'sqlstate text, process_id int4, status text, reason text, predicted_pages_scanned int8, pages_scanned int8, ' +
     'predicted_pages_moved int8, pages_moved int8, predicted_pages_removed int8, pages_removed int8, ' +
-    'predicted_lob_pages_moved int8, lob_pages_moved int8',
+    'predicted_lob_pages_moved int8, lob_pages_moved int8, prediction text',
   '14022|extentdb|maintenance|v|tree int8, object text, state text, reason text, density_before float8, ' +
     'density_after float8, queued_at timestamptz, started_at timestamptz, ended_at timestamptz, pages_scanned int8, ' +
     'pages_moved int8, pages_removed int8, error text',
@@ -125,5 +125,6 @@ function rowOf(e: HistoryEntry): NamedRow {
     pages_removed: e.actual?.removed ?? null,
     predicted_lob_pages_moved: e.predicted?.lobMoved ?? null,
     lob_pages_moved: e.actual?.lobMoved ?? null,
+    prediction: e.prediction ?? null,
   };
 }

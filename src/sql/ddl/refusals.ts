@@ -1,0 +1,82 @@
+/**
+ * Commands of maintenance that are refused before their first step: they have a row in history too, whatever the reason, and in a
+ * transaction that is aborted. Rows are written outside of transactions.
+ */
+import type { Task } from '../../base/task.ts';
+import type { CommandFacts } from '../../engine/history.ts';
+import type { QualifiedName } from '../ast/names.ts';
+import type { Statement } from '../ast/statements.ts';
+import { Lexer } from '../lexer/lexer.ts';
+import { splitStatements } from '../lexer/split.ts';
+import { findRelation } from '../session/names.ts';
+import type { SqlSession } from '../session/sql-session.ts';
+
+/** CommandLog's words, as the commands' own rows have them. */
+const TYPES: Partial<Record<Statement['kind'], string>> = {
+  reorganize: 'ALTER_INDEX',
+  rebuild: 'ALTER_INDEX',
+  indexDefrag: 'DBCC_INDEXDEFRAG',
+  reindex: 'REINDEX',
+  cluster: 'CLUSTER',
+  vacuum: 'VACUUM',
+  resizeDatabase: 'ALTER_DATABASE',
+  backup: 'BACKUP_DATABASE',
+};
+
+/** Carries a statement out; an error that has no row yet gets one, and goes on. */
+export function* notingRefusals(sql: SqlSession, s: Statement, text: string, work: () => Task<void>): Task<void> {
+  const commandType = TYPES[s.kind];
+  if (commandType === undefined) {
+    yield* work();
+    return;
+  }
+  try {
+    yield* work();
+  } catch (error) {
+    const { history } = sql.engine.database;
+    const isForeseen = s.kind === 'reorganize' || s.kind === 'indexDefrag';
+    yield* history.refused(
+      { ...factsOf(sql, s, text, commandType), ...(isForeseen ? { prediction: 'none: refused' } : {}) },
+      error,
+    );
+    throw error;
+  }
+}
+
+function factsOf(sql: SqlSession, s: Statement, text: string, commandType: string): CommandFacts {
+  const { database, processId } = sql.engine;
+  const [table, index] = namesOf(s);
+  const catalog = database.catalog;
+  const found =
+    table === null
+      ? undefined
+      : findRelation(catalog, sql.context.schemas, { schema: table.schema ?? undefined, name: table.name });
+  const schema = found === undefined ? (table?.schema ?? undefined) : catalog.object(found.schema)?.name;
+  return {
+    database: database.name,
+    command: ownText(text, 'at' in s ? s.at : 0),
+    commandType,
+    processId,
+    schema,
+    object: table?.name,
+    objectType: table === null ? undefined : 'U',
+    index: index?.name,
+  };
+}
+
+/** The table and the index that a statement names, as written. */
+function namesOf(s: Statement): [QualifiedName | null, QualifiedName | null] {
+  if (s.kind === 'reorganize' || s.kind === 'rebuild') return [s.table, s.index];
+  if (s.kind === 'indexDefrag') return [s.table.name, s.index?.name ?? null];
+  if (s.kind === 'cluster') return [s.table, null];
+  return [null, null];
+}
+
+/** The statement's part of a text of several. */
+function ownText(text: string, at: number): string {
+  const lexer = new Lexer();
+  lexer.scan(text);
+  for (const { from, to } of splitStatements(lexer))
+    if (lexer.start(from) <= at && at < lexer.end(to - 1)) return text.slice(lexer.start(from), lexer.end(to - 1));
+  return text;
+}
