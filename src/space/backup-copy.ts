@@ -21,7 +21,7 @@ import { fail } from '../base/errors.ts';
 import { REQUEST_FLUSH, REQUEST_ROOM, type Request, type Task } from '../base/task.ts';
 import { directoryOf, type Vfs, type VfsFile } from '../io/vfs.ts';
 import type { FileHeader } from '../storage/file-header.ts';
-import { PAGE_CHECKSUM_AT, PAGE_PGNO_AT, pageOffset } from '../storage/layout.ts';
+import { LOG_HEADER_BYTES, PAGE_CHECKSUM_AT, PAGE_PGNO_AT, pageOffset } from '../storage/layout.ts';
 import type { LogHold } from '../storage/log-holds.ts';
 import { pageChecksum, pageSeed } from '../storage/page-check.ts';
 import type { FileStore } from '../storage/store.ts';
@@ -171,12 +171,15 @@ export class BackupCopy {
         const to = this.#vfs.open(`${directory}/${generations.findIndex((g) => g.file === file) + 1}.log`, 'new');
         try {
           const length = Math.min(bytes, this.end - start);
-          for (let at = 0; at < length; at += this.#buffer.length) {
+          // Of the first one only its header and what replay reads; the rest stays a hole.
+          const skipped = Math.max(0, hold.lsn - start);
+          if (skipped > 0) yield* this.#piece(from, to, 0, 0, Math.min(LOG_HEADER_BYTES, length));
+          for (let at = skipped; at < length; at += this.#buffer.length) {
             this.#watch.reached('transferring wal files', Math.max(0, start + at - hold.lsn), total);
             yield* this.#piece(from, to, at, at, Math.min(this.#buffer.length, length - at));
             yield this.#slice();
           }
-          copied += length;
+          copied += length - skipped;
           yield* this.#sync(to);
         } finally {
           to.close();

@@ -1,5 +1,7 @@
 /** `extentdb backup`, of files that nobody or somebody has open, and of a database in a program. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -62,6 +64,21 @@ describe('extentdb backup', () => {
     }
     expect(await rows(target)).toEqual({ n: 6001, sum: 18003000 });
   });
+});
+
+test('a process that is killed while it backs up leaves the source sound, and what it left is replaced', async () => {
+  const child = spawn(process.execPath, ['bin/extentdb.js', 'backup', source, target], { stdio: 'ignore' });
+  const closed = once(child, 'close');
+  while (!existsSync(`${target}.partial`) && child.exitCode === null)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  child.kill('SIGKILL');
+  await closed;
+  // It may have been done before the signal came: then there is nothing to be replaced.
+  rmSync(target, { force: true });
+  expect(await extentdb('backup', source, target)).toMatchObject({ err: '', status: 0 });
+  expect(readdirSync(folder).sort()).toEqual(['a.extent', 'copy.extent']);
+  expect(await rows(target)).toEqual({ n: 6000, sum: 18003000 });
+  expect(await rows(source)).toEqual({ n: 6000, sum: 18003000 });
 });
 
 describe('in a program', () => {
