@@ -84,15 +84,26 @@ export class Activity {
     return kind === undefined ? undefined : WAITS[kind];
   }
 
-  /** The command's name as requests show it: its first words. */
+  /** The command's name as requests show it: as its long work will be called, else its first words. */
   get command(): string {
-    const words = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|\()*([a-z]+)(?:\s+([a-z]+))?/i.exec(
-      this.query.slice(0, 1000),
-    );
-    const [first = '', second = ''] = [words?.[1], words?.[2]].map((word) => word?.toUpperCase());
-    return TWO_WORDS.includes(first) && second !== '' ? `${first} ${second}` : first;
+    const text = this.query.slice(0, QUERY_LOOKED_AT).replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, ' ');
+    const [first = '', second = ''] = (text.toUpperCase().match(/[A-Z]+/g) ?? []).slice(0, 2);
+    const long = LONG_COMMANDS.find(([words, name]) => name.startsWith(first) && words.test(text));
+    if (long !== undefined) return long[1];
+    return TWO_WORDS.includes(first) ? `${first} ${second}` : first;
   }
 }
 
+const QUERY_LOOKED_AT = 1000;
 /** Commands whose first word says too little. */
-const TWO_WORDS: readonly string[] = ['ALTER', 'BACKUP', 'CREATE', 'DBCC', 'DROP', 'REFRESH'];
+const TWO_WORDS: readonly string[] = ['ALTER', 'BACKUP', 'CREATE', 'DBCC', 'DROP'];
+/** Commands that have a name of their own. */
+const LONG_COMMANDS: readonly (readonly [RegExp, string])[] = [
+  [/^\s*alter\s+(?:index|table)\b.*\breorganize\b/is, 'ALTER INDEX REORGANIZE'],
+  [/^\s*alter\s+(?:index|table)\b.*\brebuild\b/is, 'ALTER INDEX REBUILD'],
+  [/^\s*alter\s+database\b.*\bshrink\b/is, 'ALTER DATABASE SHRINK'],
+  [/^\s*alter\s+database\b.*\bresize\b/is, 'ALTER DATABASE RESIZE'],
+  [/^\s*vacuum\b\s*\(?[^)]*\bfull\b/is, 'VACUUM FULL'],
+  [/^\s*copy\b.*\bfrom\s+stdin\b/is, 'COPY FROM'],
+  [/^\s*copy\b.*\bto\s+stdout\b/is, 'COPY TO'],
+];

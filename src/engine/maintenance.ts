@@ -71,6 +71,8 @@ export function remainingMs(work: Work, nowMs: number): number {
   return percent === 0 ? 0 : Math.round(((nowMs - work.startedMs) * (100 - percent)) / percent);
 }
 
+const REORGANIZE_COMMAND = 'ALTER INDEX REORGANIZE';
+
 /** A run over a tree that was not there any more. */
 const GONE: ReorganizeReport = {
   reason: 'gone',
@@ -247,9 +249,19 @@ export class Maintenance {
     }
   }
 
-  /** What a run over one tree will do, nearly; undefined when it is not there. */
-  estimate(tree: TreeId, options: EstimateOptions): Task<ReorganizeEstimate | undefined> {
-    return estimateReorganize(this.#file, tree, options);
+  /** What a run over one tree will do, nearly; undefined when it is not there. Shown as the begin of that run. */
+  *estimate(
+    target: WorkTarget,
+    options: EstimateOptions,
+    { treesTotal, command = REORGANIZE_COMMAND }: { readonly treesTotal: number; readonly command?: string },
+  ): Task<ReorganizeEstimate | undefined> {
+    const place = { phase: 'estimating', unit: 'pages', workTotal: 1, treesTotal } as const;
+    const work = this.follow(target, command, place);
+    try {
+      return yield* estimateReorganize(this.#file, target.tree, options);
+    } finally {
+      work.end();
+    }
   }
 
   /**
@@ -270,7 +282,7 @@ export class Maintenance {
       ...target,
       treesTotal: place.treesTotal,
       treesDone: place.treesDone,
-      command: place.command ?? 'ALTER INDEX REORGANIZE',
+      command: place.command ?? REORGANIZE_COMMAND,
       unit: 'pages' as const,
       startedMs: this.#clock.monotonicMs(),
       startedWallMicros: this.#clock.wallMicros(),

@@ -175,7 +175,7 @@ export class ThresholdMaintenance {
     const tree = this.#file.store.parts.core.trees.get(entry.tree);
     if (tree === undefined) return;
     const target = { tree: tree.id, table: 0, index: 0, name: `tree ${tree.id}`, owner: 0 };
-    entry.estimate = yield* this.#maintenance.estimate(tree.id, { lobCompaction: true });
+    entry.estimate = yield* this.#maintenance.estimate(target, { lobCompaction: true }, { treesTotal: 1 });
     entry.report = yield* this.#maintenance.reorganize(
       target,
       { lobCompaction: true, isOver: () => this.#stopping || !this.#isAllowed() },

@@ -290,7 +290,7 @@ export class Simulation {
     const { steps } = this.#schedule;
     this.#counts.pagesSeenMax = Math.max(this.#counts.pagesSeenMax, this.#seen.size);
     this.#counts.pagesChangedMax = Math.max(this.#counts.pagesChangedMax, this.#changed.size);
-    if (this.#powerCuts && this.#prng.chance(this.#backedUp ? 0.15 : 1))
+    if (this.#powerCuts && (!this.#backedUp || this.#prng.chance(0.5)))
       this.#crash(new Prng(Math.imul(this.seed, 0x9e3779b1) + steps), `step ${steps}`);
   }
 

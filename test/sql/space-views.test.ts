@@ -460,6 +460,7 @@ test('the schemas are there in every database, with what they hold, and nobody c
     ['defragmentation_steps'],
     ['extents'],
     ['file_space'],
+    ['log_holders'],
     ['maintenance'],
     ['space'],
   ]);

@@ -71,7 +71,7 @@ function* carryOut(d: Definer, target: WorkTarget, run: ReorganizeRun, foreseen:
   const isPlanned = run.dryRun || (run.verbose && durationMs === undefined);
   const plan = isPlanned ? yield* maintenance.plan(target, { lobCompaction, pagesMax }, run) : undefined;
   if (plan === undefined) {
-    const estimate = yield* maintenance.estimate(target.tree, { lobCompaction, pagesMax });
+    const estimate = yield* maintenance.estimate(target, { lobCompaction, pagesMax }, run);
     foreseen.predicted = estimate === undefined ? undefined : { ...estimate, lobMoved: estimate.lobPagesMoved };
     foreseen.prediction = estimate === undefined ? 'none: it was gone' : 'estimate';
   } else {
