@@ -111,17 +111,17 @@ export const BUGS: readonly Bug[] = [
     edits: [
       edit(
         'storage/log-generation.ts',
-        '    if (view.getUint32(offset + GROUP_GENERATION_AT, true) !== generation.number) return false;\n',
+        '    if (this.#view.getUint32(offset - this.#base + GROUP_GENERATION_AT, true) !== generation.number) return false;\n',
         '',
       ),
       edit(
         'storage/log-generation.ts',
-        '    if (readU64(view, offset + GROUP_LSN_AT) !== generation.start + offset) return false;\n',
+        '    if (readU64(this.#view, offset - this.#base + GROUP_LSN_AT) !== generation.start + offset) return false;\n',
         '',
       ),
       edit(
         'storage/log-generation.ts',
-        '    if (chain !== undefined && view.getUint32(offset + GROUP_CHAIN_AT, true) !== chain) return false;\n',
+        '    if (chain !== undefined && this.#view.getUint32(offset - this.#base + GROUP_CHAIN_AT, true) !== chain) return false;\n',
         '',
       ),
     ],
@@ -132,7 +132,7 @@ export const BUGS: readonly Bug[] = [
     edits: [
       edit(
         'storage/log-generation.ts',
-        'view.getUint32(offset + GROUP_CHECKSUM_AT, true) === crc32(this.#content.subarray(offset + 4, offset + bytes))',
+        'this.#view.getUint32(at + GROUP_CHECKSUM_AT, true) === crc32(this.#window.subarray(at + 4, at + bytes))',
         'bytes > 0',
       ),
     ],
@@ -141,7 +141,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a page in the place of another has a good checksum',
     edits: [
-      edit('storage/page-cache.ts', '(this.#seed ^ Math.imul(pgno, 0x9e3779b1)) >>> 0', 'pgno < 0 ? 1 : this.#seed'),
+      edit('storage/page-check.ts', '(seed ^ Math.imul(pgno, 0x9e3779b1)) >>> 0', 'pgno < 0 ? 1 : seed'),
       edit(
         'storage/page-cache.ts',
         ' || view.getUint32(PAGE_PGNO_AT, true) !== pgno) return PAGE_BAD;',
@@ -152,7 +152,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'checksums of pages are not looked at',
-    edits: [edit('storage/page-cache.ts', '    if (sum !== this.#checksum(bytes, pgno) ||', '    if (')],
+    edits: [edit('storage/page-cache.ts', '    if (sum !== pageChecksum(this.#seed, bytes, pgno) ||', '    if (')],
     rigs: [FAULTS, CRASH],
   },
   {
@@ -173,9 +173,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a hole is punched before the log says so durably',
-    edits: [
-      edit('space/trimmer.ts', '      while (core.log.durable < core.log.tail) yield core.log.flushRequest();\n', ''),
-    ],
+    edits: [edit('space/trimmer.ts', '      while (core.log.durable < marked) yield core.log.flushRequest();\n', '')],
     rigs: [TRIM],
   },
   {
