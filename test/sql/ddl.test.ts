@@ -21,3 +21,13 @@ test('renaming what a view reads is refused, so that the view keeps its meaning'
     expect((await s.failure(sql)).sqlstate, sql).toBe('0A000');
   expect(await s.rows('select * from v')).toEqual([]);
 });
+
+test('a descending index has its nulls first unless it says otherwise', async () => {
+  const s = new TestSession(await memoryInstance());
+  await s.run('create table t (a int, b int); insert into t values (1, 1), (null, 2), (3, 3)');
+  await s.run('create index i on t (a desc, b, b desc nulls last, a nulls first)');
+  expect(
+    await s.rows("select pg_get_indexdef('i'::regclass), indoption from pg_index where indexrelid = 'i'::regclass"),
+  ).toEqual([['CREATE INDEX i ON public.t USING btree (a DESC, b, b DESC NULLS LAST, a NULLS FIRST)', '3 0 1 2']]);
+  expect(await s.rows('select b from t where a > 0 order by a')).toEqual([['1'], ['3']]);
+});

@@ -122,7 +122,7 @@ function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn
   if (key.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(key.collation.name))
     throw d.unsupported(`an index with collation "${key.collation.name}"`, key.collation.at);
   const descending = key.direction === 'desc';
-  const nullsFirst = key.nulls === null ? descending : key.nulls === 'first';
+  const nullsFirst = key.nulls === 'default' ? descending : key.nulls === 'first';
   if (key.expression.kind === 'column' && key.expression.parts.length === 1) {
     const name = key.expression.parts[0]!;
     const column = table.columns.find((c) => !c.dropped && c.name === name.text);
