@@ -60,7 +60,7 @@ function tableNodes(trees: readonly SpaceRow[], pageKb: number): SpaceNode[] {
     const own = leaf('rows', table, pageKb);
     const name = label(table, 'object');
     if (mine.length === 0) return { ...own, name };
-    const parts = mine.map((row) => leaf(row['kind'] === 'lob' ? 'long values' : label(row, 'object'), row, pageKb));
+    const parts = mine.map((row) => leaf(partName(row, table), row, pageKb));
     return sum(name, [own, ...parts]);
   });
   // Parts of a table that was dropped or made between two looks.
@@ -68,6 +68,12 @@ function tableNodes(trees: readonly SpaceRow[], pageKb: number): SpaceNode[] {
   return [...nodes, ...strays.map((row) => leaf(label(row, 'object'), row, pageKb))].sort(
     (a, b) => b.owned - a.owned || (a.name < b.name ? -1 : 1),
   );
+}
+
+/** Long values are the table's, or those of an index that includes columns. */
+function partName(row: SpaceRow, table: SpaceRow): string {
+  if (row['kind'] !== 'lob') return label(row, 'object');
+  return row['relid'] === table['relid'] ? 'long values' : `${label(row, 'object')}, long values`;
 }
 
 function isPart(row: SpaceRow): boolean {

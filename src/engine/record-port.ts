@@ -35,7 +35,7 @@ export {
   type Transaction,
   WOULD_BLOCK,
 } from '../storage/contracts.ts';
-export { NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
+export { LONG_HEAD_BYTES, NODE_RECORD_AT, NODE_RECORD_BYTES_AT, SLOTS_AT } from '../storage/layout.ts';
 export {
   appendFixed,
   appendKeyPart,

@@ -38,7 +38,7 @@ export { EXTENT_FIELDS, FORMAT_VERSION, isTrimmed };
 /** Leaves that an estimate of the fill looks at. */
 const FILL_SAMPLES = 128;
 
-/** Whose a tree is. Long values are their table's. */
+/** Whose a tree is. Long values are their table's, or those of an index that includes columns. */
 export interface TreeOwner {
   readonly object: TableObject | IndexObject;
   readonly kind: 'table' | 'index' | 'lob';
@@ -73,9 +73,9 @@ export class SpaceFacts {
     return this.#file.store.parts.core.file.size();
   }
 
-  /** The tree of a table's long values; 0 = none. */
-  longTreeOf(table: TreeId): TreeId {
-    return this.#tree(table)?.longTree ?? 0;
+  /** The tree of the long values that the records of a table's or an index's tree refer to; 0 = none. */
+  longTreeOf(tree: TreeId): TreeId {
+    return this.#tree(tree)?.longTree ?? 0;
   }
 
   /** Every page of the file. */
@@ -143,9 +143,8 @@ export function usedPercent(content: PageContent, pageBytes: number): number {
 export function treesOf(catalog: Catalog, facts: SpaceFacts): Map<TreeId, TreeOwner> {
   const owners = new Map<TreeId, TreeOwner>();
   for (const object of catalog.objects()) {
-    if (object.kind === 'index' && !object.primary) owners.set(object.tree, { object, kind: 'index' });
-    if (object.kind !== 'table') continue;
-    owners.set(object.tree, { object, kind: 'table' });
+    if (object.kind !== 'table' && (object.kind !== 'index' || object.primary)) continue;
+    owners.set(object.tree, { object, kind: object.kind });
     const long = facts.longTreeOf(object.tree);
     if (long !== 0) owners.set(long, { object, kind: 'lob' });
   }

@@ -6,7 +6,8 @@
  * from which the longest values have moved to the long-value tree if it was too large. Older layouts are translated on
  * reading. `table-writer.ts` brings rows to their places. The row's key is its primary key, or a hidden row id of 6 bytes, big-endian.
  *
- * An index entry's key is the index's columns (each with a null marker) followed by the row's key; its record is empty.
+ * An index entry's key is the index's columns (each with a null marker) followed by the row's key; its record holds the columns
+ * that the index INCLUDEs (`included-columns.ts`), and is empty without any.
  * Uniqueness is checked for a key's columns right before the entry goes in, with nothing suspending in between.
  */
 import { assert, broken } from '../base/assert.ts';
@@ -18,6 +19,7 @@ import { appendKeyPart, type KeyPart, type KeyWriter, skipKeyPart } from '../sto
 import { LONG_REFERENCE_BYTES, RecordLayout } from '../storage/record/layout.ts';
 import type { RowBuffer } from '../storage/record/row-buffer.ts';
 import type { Catalog, ColumnObject, IndexObject, TableObject } from './catalog.ts';
+import { IncludedColumns } from './included-columns.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -28,6 +30,8 @@ export interface IndexAccess {
   readonly parts: readonly KeyPart[];
   /** True when an indexed thing is not a plain column, or the index is partial: the layer above makes its key. */
   readonly computed: boolean;
+  /** What its entries hold beside their keys; undefined = nothing. */
+  readonly included: IncludedColumns | undefined;
 }
 
 /**
@@ -81,6 +85,7 @@ export class TableAccess {
         index,
         parts: this.#parts(index, true),
         computed: index.predicate !== undefined || index.columns.some((c) => c.column === 0),
+        included: index.include.length === 0 ? undefined : new IncludedColumns(this.columns, index.include),
       }));
     this.#keyVariables = this.#variablesOfKeys();
   }

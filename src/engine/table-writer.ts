@@ -1,9 +1,8 @@
 /**
  * Writing a table's rows: into its tree, its indexes and its long values.
  *
- * A long value belongs to one record. A row that comes from elsewhere (another table, another column) may carry a reference to
- * somebody else's: such a value is read, and the row gets a copy of its own. An updated row keeps the long values of the columns
- * that it does not change.
+ *   row ──> the table's tree                        long values: row-long-values.ts
+ *    └────> an entry in each index it belongs to    what it includes, and long values of its own: entry-records.ts
  */
 import { broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
@@ -21,12 +20,13 @@ import {
   type Transaction,
 } from '../storage/contracts.ts';
 import { compareKeys, KeyWriter } from '../storage/record/key.ts';
-import { readLongReference } from '../storage/record/layout.ts';
 import type { RowBuffer } from '../storage/record/row-buffer.ts';
 import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { IndexObject } from './catalog.ts';
-import { type Place, place, readLongValues } from './read-long-values.ts';
+import { EntryRecords } from './entry-records.ts';
+import { type Place, place } from './read-long-values.ts';
 import { appendRowId } from './row-ids.ts';
+import { RowLongValues } from './row-long-values.ts';
 import type { RowWatches } from './row-watches.ts';
 import type { ComputedKeys, IndexAccess, TableAccess } from './table-access.ts';
 
@@ -46,6 +46,9 @@ export class TableWriter {
   readonly #indexKey = new KeyWriter();
   readonly #oldIndexKey = new KeyWriter();
   readonly #row: Row;
+  readonly #long: RowLongValues;
+  /** By place among the secondary indexes: those that include columns. */
+  readonly #records: readonly (EntryRecords | undefined)[];
   /** After a conflict: the live row's key in the table's tree. */
   readonly conflictKey: KeyWriter = new KeyWriter();
 
@@ -64,6 +67,10 @@ export class TableWriter {
     this.#computed = computed;
     this.#watches = watches;
     this.#row = emptyKeyedRow(store);
+    this.#long = new RowLongValues(store, access);
+    this.#records = access.secondary.map(({ index, included }) =>
+      included === undefined ? undefined : new EntryRecords(store, index.tree, included, access.wideLayout),
+    );
   }
 
   /** Goes on in another transaction. */
@@ -77,7 +84,7 @@ export class TableWriter {
    */
   *findConflict(rows: RowBuffer, address: number, indexes: readonly IndexObject[]): Task<IndexObject | undefined> {
     const { access } = this;
-    const { bytes, view, start } = yield* this.#keyed(rows, address);
+    const { bytes, view, start } = yield* this.#long.keyed(rows, address);
     for (const index of indexes) {
       const key = this.#indexKey;
       key.length = 0;
@@ -140,7 +147,7 @@ export class TableWriter {
     let keyed = stored;
     let length = access.toStored(stored.bytes, stored.view, stored.start);
     if (length < 0 || access.storedHasLong) {
-      const own = yield* this.#own(rows, address, undefined);
+      const own = yield* this.#long.own(rows, address, undefined);
       keyed = place(rows, own);
       stored = place(rows, yield* access.moveLongValues(this.#t, rows, own));
       length = access.toStored(stored.bytes, stored.view, stored.start);
@@ -160,9 +167,11 @@ export class TableWriter {
     }
     for (let i = 0; i < access.secondary.length; i++) {
       const secondary = access.secondary[i]!;
+      const records = this.#records[i];
       this.#indexKey.length = 0;
       if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, bytes, view, start)) continue;
-      const conflict = yield* this.#insertEntry(secondary, this.#indexKey, key);
+      if (records !== undefined && !records.makeNow(keyed)) yield* records.make(this.#t, keyed);
+      const conflict = yield* this.#insertEntry(secondary, this.#indexKey, key, records);
       if (conflict) return secondary.index;
     }
     return undefined;
@@ -198,8 +207,15 @@ export class TableWriter {
       );
   }
 
-  /** Inserts an index entry; true when its columns collide with a live one. */
-  *#insertEntry(access: IndexAccess, entry: KeyWriter, rowKey: KeyWriter): Task<boolean> {
+  /** Inserts an index entry with the record that was made last; true when its columns collide with a live one. */
+  *#insertEntry(
+    access: IndexAccess,
+    entry: KeyWriter,
+    rowKey: KeyWriter,
+    records: EntryRecords | undefined,
+  ): Task<boolean> {
+    const record = records?.bytes ?? EMPTY;
+    const recordLength = records?.length ?? 0;
     const prefix = entry.length;
     const check = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
     entry.append(rowKey.bytes, 0, rowKey.length);
@@ -216,7 +232,8 @@ export class TableWriter {
           continue;
         }
       }
-      const status = this.#store.insert(this.#t, access.index.tree, entry.bytes, entry.length, EMPTY, 0, 0);
+      const { tree } = access.index;
+      const status = this.#store.insert(this.#t, tree, entry.bytes, entry.length, record, 0, recordLength);
       if (status === OK) return false;
       if (status === EXISTS) broken(`index ${access.index.name} already has this row`);
       yield this.#store.need;
@@ -237,13 +254,13 @@ export class TableWriter {
   ): Task<IndexObject | undefined> {
     const { access } = this;
     const before = place(oldRows, oldAddress);
-    const keyedBefore = yield* this.#keyed(oldRows, oldAddress);
+    const keyedBefore = yield* this.#long.keyed(oldRows, oldAddress);
     let after = place(rows, address);
     let keyed = after;
     let length = access.toStored(after.bytes, after.view, after.start);
     if (length < 0 || access.storedHasLong) {
-      const own = yield* this.#own(rows, address, before);
-      keyed = yield* this.#keyed(rows, own);
+      const own = yield* this.#long.own(rows, address, before);
+      keyed = yield* this.#long.keyed(rows, own);
       after = place(rows, yield* access.moveLongValues(this.#t, rows, own));
       length = access.toStored(after.bytes, after.view, after.start);
     }
@@ -273,10 +290,10 @@ export class TableWriter {
     this.key.length = 0;
     this.key.append(key.bytes, 0, key.length);
     for (let i = 0; i < access.secondary.length; i++) {
-      const conflict = yield* this.#updateEntry(access.secondary[i]!, keyedBefore, keyed, oldKey, oldKeyLength, moves);
+      const conflict = yield* this.#updateEntry(i, keyedBefore, keyed, oldKey, oldKeyLength, moves);
       if (conflict) return access.secondary[i]!.index;
     }
-    yield* this.#removeLongValues(before, after);
+    yield* this.#long.remove(this.#t, before, after);
     return undefined;
   }
 
@@ -341,27 +358,49 @@ export class TableWriter {
   }
 
   *#updateEntry(
-    secondary: IndexAccess,
+    i: number,
     before: Place,
     after: Place,
     oldKey: Uint8Array,
     oldKeyLength: number,
     moves: boolean,
   ): Task<boolean> {
-    if (!moves && this.#sameEntry(secondary, before, after)) return false;
     const { access } = this;
+    const secondary = access.secondary[i]!;
+    const records = this.#records[i];
+    const stays = !moves && this.#sameEntry(secondary, before, after);
+    if (stays && (records === undefined || records.isSame(before, after))) return false;
     const old = this.#oldIndexKey;
     old.length = 0;
-    if (access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start)) {
+    const was = access.appendIndexKey(secondary, this.#computed, old, before.bytes, before.view, before.start);
+    if (was) {
       old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () =>
-        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
-      );
-    }
+      if (records !== undefined) yield* records.readOld(old.bytes, old.length);
+      if (!stays) yield* this.#removeEntry(secondary, old);
+    } else if (stays) return false;
     this.#indexKey.length = 0;
-    if (!access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start))
-      return false;
-    return yield* this.#insertEntry(secondary, this.#indexKey, this.key);
+    const is = access.appendIndexKey(secondary, this.#computed, this.#indexKey, after.bytes, after.view, after.start);
+    if (is && records !== undefined) yield* records.make(this.#t, after, was ? before : undefined);
+    if (stays) yield* this.#replaceRecord(secondary, old, records);
+    else if (is && (yield* this.#insertEntry(secondary, this.#indexKey, this.key, records))) return true;
+    if (was && records !== undefined) yield* records.removeLong(this.#t, is);
+    return false;
+  }
+
+  *#removeEntry(access: IndexAccess, entry: KeyWriter): Task<void> {
+    yield* attempt(this.#store, () =>
+      this.#store.remove(this.#t, access.index.tree, entry.bytes, entry.length, undefined),
+    );
+  }
+
+  /** Gives an entry that stays the record that was made last. */
+  *#replaceRecord(access: IndexAccess, entry: KeyWriter, records: EntryRecords | undefined): Task<void> {
+    if (records === undefined) return;
+    const { tree } = access.index;
+    const mode = ROW_NO_KEY_UPDATE;
+    yield* attempt(this.#store, () =>
+      this.#store.update(this.#t, tree, entry.bytes, entry.length, records.bytes, 0, records.length, mode),
+    );
   }
 
   /**
@@ -378,7 +417,7 @@ export class TableWriter {
   ): Task<void> {
     const { access } = this;
     const before = place(oldRows, oldAddress);
-    const keyed = yield* this.#keyed(oldRows, oldAddress);
+    const keyed = yield* this.#long.keyed(oldRows, oldAddress);
     yield* attempt(this.#store, () => this.#store.remove(this.#t, access.table.tree, oldKey, oldKeyLength, movedTo));
     this.#noted(OK, oldKey, oldKeyLength);
     for (let i = 0; i < access.secondary.length; i++) {
@@ -387,48 +426,11 @@ export class TableWriter {
       old.length = 0;
       if (!access.appendIndexKey(secondary, this.#computed, old, keyed.bytes, keyed.view, keyed.start)) continue;
       old.append(oldKey, 0, oldKeyLength);
-      yield* attempt(this.#store, () =>
-        this.#store.remove(this.#t, secondary.index.tree, old.bytes, old.length, undefined),
-      );
+      const records = this.#records[i];
+      if (records !== undefined) yield* records.readOld(old.bytes, old.length);
+      yield* this.#removeEntry(secondary, old);
+      if (records !== undefined) yield* records.removeLong(this.#t, false);
     }
-    yield* this.#removeLongValues(before, undefined);
-  }
-
-  /** Gives a new row, as it is written, copies of long values that are others'. @returns its address. */
-  *#own(rows: RowBuffer, address: number, before: Place | undefined): Task<number> {
-    const after = place(rows, address);
-    const foreign = (v: number): boolean => !this.#keepsLong(v, before, after);
-    return yield* readLongValues(this.#store, this.access.wideLayout, rows, address, foreign);
-  }
-
-  /** A row with all that keys are made of inside of it. */
-  *#keyed(rows: RowBuffer, address: number): Task<Place> {
-    const { access } = this;
-    const inKeys = (v: number): boolean => access.isInKeys(v);
-    return place(rows, yield* readLongValues(this.#store, access.wideLayout, rows, address, inKeys));
-  }
-
-  /** Has the row's old state the same long value in the same column? */
-  #keepsLong(v: number, before: Place | undefined, after: Place): boolean {
-    const layout = this.access.wideLayout;
-    if (before === undefined || !layout.isLong(v, before.view, before.start)) return false;
-    const old = readLongReference(before.view, before.start + layout.variableStart(v, before.view, before.start));
-    const now = readLongReference(after.view, after.start + layout.variableStart(v, after.view, after.start));
-    return old.id === now.id && old.tree === now.tree;
-  }
-
-  /** Gives up the long values of the old row that the new one does not carry on. */
-  *#removeLongValues(before: Place, after: Place | undefined): Task<void> {
-    const layout = this.access.wideLayout;
-    for (let v = 0; v < layout.variableCount; v++) {
-      if (!layout.isLong(v, before.view, before.start)) continue;
-      const { tree, id } = readLongReference(
-        before.view,
-        before.start + layout.variableStart(v, before.view, before.start),
-      );
-      if (after !== undefined && layout.isLong(v, after.view, after.start) && this.#keepsLong(v, before, after))
-        continue;
-      yield* this.#store.removeLong(this.#t, tree, id);
-    }
+    yield* this.#long.remove(this.#t, before, undefined);
   }
 }

@@ -213,8 +213,8 @@ export const NO_SPACE_HINTS: SpaceHints = {
 export interface TreeSpec {
   readonly kind: TreeKind;
   /**
-   * The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values. A `TREE_LONG` made so
-   * is the one that `writeLong` of its parent uses.
+   * The tree whose space it takes: 0 = the database root; a table's id for its indexes and long values, an index's for its long
+   * values. A `TREE_LONG` made so is the one that `writeLong` of its parent uses.
    */
   readonly parent: TreeId;
   /** How full appended and built leaves get, 1–100 percent. */
@@ -250,6 +250,8 @@ export interface Store {
 
   /** The visible version of one key: OK and `row` filled, NONE, NEED. Hot: no allocation. */
   find(tree: TreeId, key: Uint8Array, keyLength: number, snapshot: Snapshot, row: Row): number;
+  /** The newest state of a key, whoever made it: for what a lock held elsewhere keeps others away from. OK, NONE, NEED. */
+  newest(tree: TreeId, key: Uint8Array, keyLength: number, row: Row): number;
   /** A leaf scan; `close` it. */
   scan(): LeafScan;
 
@@ -308,7 +310,7 @@ export interface Store {
   /** Writes a record at once, outside any transaction: redone, never undone, visible to all. For sequences. An attempt. */
   putNow(tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;
 
-  /** Stores a long value of the table tree `tree` (its long-value tree is made when first needed) and returns its id. */
+  /** Stores a long value of a table's or an index's tree (its long-value tree is made when first needed) and returns its id. */
   writeLong(t: Transaction, tree: TreeId, bytes: Uint8Array, start: number, length: number): Task<number>;
   /** Copies `length` bytes from `from` of a long value into `into` at `at`. */
   readLong(tree: TreeId, id: number, from: number, length: number, into: Uint8Array, at: number): Task<void>;

@@ -6,7 +6,8 @@
  *   page       header (64) | slots, u16 each → … free middle … ← nodes | prefix
  *
  *   node       record bytes u16 | record capacity u16 | key length and flags u16 | record (capacity) | key (or its suffix)
- *              A leaf's record is the row's, a branch's is its child's page number (u32); a branch's first key is empty.
+ *              A leaf's record is the row's, in an index the included columns' or none; a branch's is its child's page number
+ *              (u32); a branch's first key is empty.
  *
  *   log        generation file: header (512) | groups
  *   group      header (32) | records: type u8, then what `log-records.ts` says

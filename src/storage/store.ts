@@ -135,6 +135,10 @@ export class FileStore implements Store {
     return this.parts.reads.find(this.parts.core.tree(tree), key, keyLength, snapshot, row);
   }
 
+  newest(tree: TreeId, key: Uint8Array, keyLength: number, row: Row): number {
+    return this.parts.reads.newest(this.parts.core.tree(tree), key, keyLength, row);
+  }
+
   scan(): LeafScan {
     return new TreeScan(this.parts.core, this.parts.btree, this.parts.versions);
   }

@@ -140,7 +140,7 @@ export class TreeCatalog {
   }
 
   /**
-   * The long-value tree of a table, made when first needed and live at once: it belongs to no transaction. One with hints was
+   * The long-value tree of a table or an index, made when first needed and live at once: it belongs to no transaction. One with hints was
    * made by `create`, with its table or by the change that gave the hints.
    */
   *longTreeOf(tree: Tree): Task<Tree> {
@@ -208,8 +208,9 @@ export class TreeCatalog {
   drop(txn: Txn, tree: Tree): void {
     if (tree.id <= CATALOG_TREE || tree.state === TREE_DROPPED)
       throw fail('undefined_object', `tree ${tree.id} does not exist`);
-    txn.dropped.push(tree);
-    for (const child of this.childrenOf(tree)) if (!txn.dropped.includes(child)) txn.dropped.push(child);
+    if (!txn.dropped.includes(tree)) txn.dropped.push(tree);
+    // A table's indexes and long values, and the long values of its indexes.
+    for (const child of this.childrenOf(tree)) if (!txn.dropped.includes(child)) this.drop(txn, child);
   }
 
   /** Trees whose space comes from this one. */
@@ -256,7 +257,8 @@ export class TreeCatalog {
   *abandon(born: readonly Tree[]): Task<void> {
     const core = this.#core;
     const trees = new Set(born);
-    for (const tree of born) for (const child of this.childrenOf(tree)) trees.add(child);
+    // What is added on the way is looked at too.
+    for (const tree of trees) for (const child of this.childrenOf(tree)) trees.add(child);
     for (const tree of trees) {
       const owner = tree.kind === TREE_LONG ? core.trees.get(tree.parent) : undefined;
       const rows = owner === undefined ? [tree] : [tree, owner];

@@ -7,7 +7,7 @@
  *
  *   ledger   (client, seq) → kind, a, b, n
  *   transfer   account a −n, account b +n                  accounts: 200, constant sum
- *   letter     a letter (client, seq) of n characters      long values; the text is a function of client, seq, n
+ *   letter     a letter (client, seq) of n characters      long values, of an index too; the text is a function of client, seq, n
  *   discard    the client's letters with seq ≤ n are gone
  *   create     table side_<client>_<seq> with n rows       rows, index and catalog in one transaction
  *   drop       table side_<client>_<a> is gone
@@ -48,7 +48,8 @@ export async function foundBank(port: number): Promise<void> {
     create table account (id int primary key, balance bigint not null, check (balance > -1000000000));
     create table ledger (client int, seq int, kind text not null, a int, b int, n int, primary key (client, seq));
     create table letter (client int, seq int, body text not null, primary key (client, seq));
-    create index ledger_kind on ledger (kind, seq);`);
+    create index ledger_kind on ledger (kind, seq) include (n);
+    create index letter_seq on letter (seq) include (body);`);
   await db.query(`insert into account select i, ${BALANCE} from generate_series(1, ${ACCOUNTS}) i`);
   await db.end();
 }

@@ -4,14 +4,15 @@
  *
  *   writer     owns the rows with its number; every transaction raises the version in its own row, so whoever reads the rows of
  *              a writer knows which of its states they must be
- *   reader     REPEATABLE READ: rows by primary key forward and backward, by an index, and through a cursor that stays open;
+ *   reader     REPEATABLE READ: rows by primary key forward and backward, from an index alone, and through a cursor that stays open;
  *              each time what the first look saw, and a state that the writer committed
  *   power cut  at some steps: the disk as it would be then is opened, and each writer's rows are its last acknowledged state or
  *              the one whose commit was under way
  */
 import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { runNow, type Task } from '../../src/base/task.ts';
+import { runNow, runTask, type Task } from '../../src/base/task.ts';
+import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { checkStore } from '../../src/storage/check.ts';
@@ -88,7 +89,9 @@ export class SqlSimulation {
     const opening = Instance.openFile(PATH, { vfs: this.#vfs, clock: this.#clock, prng: new Prng(this.seed) });
     this.#instance = await this.#pumped(opening);
     const first = new TestSession(this.#instance);
-    await this.#pumped(first.run('create table t (id int primary key, v text, n int); create index t_n on t (n)'));
+    await this.#pumped(
+      first.run('create table t (id int primary key, v text, n int); create index t_n on t (n) include (v)'),
+    );
     for (let w = 0; w < WRITERS; w++) {
       await this.#pumped(first.run(`insert into t values (${versionRow(w)}, '', 0)`));
       this.#schedule.add(`writer ${w}`, this.#writer(w));
@@ -262,6 +265,8 @@ export class SqlSimulation {
     const instance = await Instance.openFile(PATH, { vfs, clock: new ManualClock(), prng });
     this.#sound(instance);
     const session = new TestSession(instance);
+    const disagreements = await runTask(checkIndexes(session.sql));
+    if (disagreements.length > 0) throw new Violation(`indexes: ${disagreements.slice(0, 5).join('; ')}`);
     const mayBeLeft = (writer: Writer, version: number): boolean =>
       version === writer.acknowledged || version === writer.acknowledged + 1;
     this.#compare(await session.rows('select id, v, n from t order by id'), mayBeLeft);

@@ -15,7 +15,7 @@ test('what PostgreSQL has and ExtentDB does not is refused', async () => {
     'create table u (a int unique deferrable)',
     'create table u (a int, exclude (a with =))',
     'create table u (a int references t match partial)',
-    'create table u (a int, b int, primary key (a) include (b))',
+    'create table u (a int, b int, primary key (a) include (b) deferrable)',
     'alter table t drop column a',
   ])
     expect((await s.failure(sql)).sqlstate, sql).toBe('0A000');

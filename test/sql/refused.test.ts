@@ -59,7 +59,7 @@ const TABLES: readonly string[] = [
   'alter table t replica identity full',
   'create index on t using hash (a)',
   'create index on t using gin (a)',
-  'create index on t (b) include (a)',
+  'create index on t using hash (b) include (a)',
   'create materialized view mv as select 1',
 ];
 

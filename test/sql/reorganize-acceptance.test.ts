@@ -1,6 +1,7 @@
 /** Rows of the acceptance list of index maintenance that need SQL; each test carries its row's name. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runNow, type Task } from '../../src/base/task.ts';
+import { runNow, runTask, type Task } from '../../src/base/task.ts';
+import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser } from '../../src/engine/scheduler.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
@@ -70,6 +71,41 @@ test('R20: the clustered index compacts the long values of all columns', async (
     before = after;
   }
   expect(await numbers('select count(*), sum(length(a)), sum(length(b)) from l')).toEqual([100, 1_200_000, 1_200_000]);
+});
+
+test('R21: another index compacts the long values that it includes, and none of the table', async () => {
+  await s.run(`
+    create table l (id int primary key, a int, b text);
+    create index l_a on l (a) include (b);
+    insert into l select i, i, repeat('b', 60000) from generate_series(1, 100) i;
+    update l set b = null where id % 5 <> 0`);
+  settle(instance);
+  const owned = async (): Promise<Record<string, number>> =>
+    Object.fromEntries(
+      (await s.rows(`select object, owned_pages from extentdb.space where kind = 'lob'`)).map(([o, n]) => [
+        o,
+        Number(n),
+      ]),
+    );
+  const plan = async (index: string, options = ''): Promise<string> => {
+    s.notices.length = 0;
+    await s.run(`alter index ${index} on l reorganize with (dry_run = on${options})`);
+    return `${s.notices[0]?.message} ${s.notices[0]?.detail}`;
+  };
+  const before = await owned();
+  await s.run('alter index l_a on l reorganize with (lob_compaction = off)');
+  expect(await owned()).toEqual(before);
+  expect(await plan('l_a')).toMatch(/[1-9]\d* of \d+ sparse extents/);
+  await s.run('alter index l_a on l reorganize');
+  const after = await owned();
+  expect(after['l_a']).toBeLessThan((before['l_a'] ?? 0) * 0.5);
+  expect(after['l']).toBe(before['l']);
+  await s.run('alter index l_pkey on l reorganize');
+  const end = await owned();
+  expect(end['l_a']).toBe(after['l_a']);
+  expect(end['l']).toBeLessThan((before['l'] ?? 0) * 0.5);
+  expect(await numbers('select count(b), sum(length(b)) from l where a > 0')).toEqual([20, 1_200_000]);
+  expect(await runTask(checkIndexes(s.sql))).toEqual([]);
 });
 
 test('R40: a cancel in the middle is 57014 and keeps what was done; the next run has less to do', async () => {

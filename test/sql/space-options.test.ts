@@ -297,6 +297,49 @@ test('a table altered in the transaction that makes it has its hints before it i
   expect(tree('t').leaves).toBeGreaterThan(tree('u').leaves * 1.6);
 });
 
+test('so have those of an index that includes columns', async () => {
+  await s.run(`create table t (id int primary key, a int, v text, w text);
+    create index i on t (a) include (v) with (fillfactor = 80, lob.growth = 300, lob.append_sequential)`);
+  const check = (density: number, growthPercent: number): void => {
+    expect(space(longTree('i'))).toEqual({ density: 100, growthPercent, flags: 2 });
+    expect(space(tree('i'))).toEqual({ density });
+    expect(longTree('i').parent).toBe(tree('i').id);
+    expect(tree('t').longTree).toBe(0);
+  };
+  check(80, 300);
+  expect(await s.rows("select indexdef from pg_indexes where indexname = 'i'")).toEqual([
+    [
+      "CREATE INDEX i ON public.t USING btree (a) INCLUDE (v) WITH (fillfactor='80', lob.growth='300', lob.append_sequential='true')",
+    ],
+  ]);
+  await s.run('alter index i set (lob.growth = 200)');
+  check(80, 200);
+  for (const sql of [
+    'reindex index i',
+    'truncate t',
+    'vacuum full t',
+    'alter index i on t rebuild with (fillfactor = 60)',
+  ]) {
+    const before = treeIdOf('i');
+    await s.run(sql);
+    expect(treeIdOf('i'), sql).not.toBe(before);
+    check(sql.includes('60') ? 60 : 80, 200);
+  }
+  await s.run('alter index i reset (lob.growth, lob.append_sequential)');
+  expect(space(longTree('i'))).toEqual({ density: 100 });
+  await s.run('alter table t add constraint u unique (id, a) include (w) with (lob.fillfactor = 70)');
+  expect(space(longTree('u'))).toEqual({ density: 70 });
+  await s.run("insert into t values (1, 1, repeat('v', 9000), repeat('w', 9000))");
+  for (const sql of [
+    'create index j on t (a, v) with (lob.growth = 200)',
+    'create table p (id int, v text, primary key (id) include (v) with (lob.growth = 200))',
+  ])
+    expect(await refused(sql)).toMatchObject({
+      message: 'unrecognized parameter namespace "lob"',
+      hint: 'Only tables, and indexes that INCLUDE columns, have long values.',
+    });
+});
+
 test('new trees of old tables keep the hints: TRUNCATE, rewrites, new and dropped primary keys', async () => {
   const given =
     'initial_size = 256 kB, growth = 150, append_sequential, lob.initial_size = 128 kB, lob.fillfactor = 60';

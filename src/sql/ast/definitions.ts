@@ -207,7 +207,8 @@ export interface CreateIndexStatement {
   readonly only: boolean;
   readonly accessMethod: Name | null;
   readonly keys: readonly IndexKey[];
-  readonly include: readonly Name[];
+  /** Parsed as keys are: what an included column may not have is refused with a word on why. */
+  readonly include: readonly IndexKey[];
   readonly nullsNotDistinct: boolean;
   readonly options: readonly Option[];
   readonly tablespace: Name | null;

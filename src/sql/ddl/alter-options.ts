@@ -47,17 +47,23 @@ export function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
     const index = d.relation(s.name);
     if (index.kind !== 'index') throw d.error('wrong_object_type', `"${index.name}" is not an index`, undefined);
     const table = d.catalog.table(index.table);
+    const isPrimary = table.primaryIndex === index.oid;
+    const target = index.include.length > 0 && !isPrimary ? 'covering index' : 'index';
+    // Nobody may be about to make the tree of the long values.
+    if (action.options.some((option) => option.namespace !== null)) yield* d.lock(table.oid, 8);
     const next: IndexObject = {
       ...index,
-      options: changedOptions(d, action, 'index', index.options),
+      options: changedOptions(d, action, target, index.options),
       version: index.version + 1,
     };
-    const isPrimary = table.primaryIndex === index.oid;
     const together = isPrimary ? primarySpaceOptions(d, table.options, next.options, action.options) : next.options;
     if (action.kind === 'setOptions') tellIdleOptions(d, together);
     yield* d.put(next);
     if (isPrimary) yield* changeTableSpace(d, table);
-    else yield* changeIndexSpace(d, next);
+    else {
+      yield* changeIndexSpace(d, next);
+      yield* changeLongSpace(d, next, index.options);
+    }
     yield* d.putTable(table);
     d.engine.nextCommand();
   }

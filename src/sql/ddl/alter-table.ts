@@ -16,12 +16,12 @@ import { lookUpType } from '../bind/type-lookup.ts';
 import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import { registry } from '../types/registry.ts';
-import { type AddedColumn, addColumn, withLayout } from './add-column.ts';
+import { type AddedColumn, addColumn } from './add-column.ts';
 import { alterIndex, changeTableOptions } from './alter-options.ts';
 import { makeCheck, makeForeignKey } from './constraints.ts';
 import { defaultOf } from './create-table.ts';
 import type { Definer } from './definer.ts';
-import { dropConstraint, dropObjects } from './drop.ts';
+import { dropColumn, removeConstraintObject } from './drop-column.ts';
 import { inheritColumns, inheritMembers, isForEach, refuseInherited, refuseOnly } from './partition-alter.ts';
 import { attachPartition, detachPartition } from './partitions.ts';
 import { rebuildTable } from './rebuild-table.ts';
@@ -195,72 +195,6 @@ function* addConstraintsOf(d: Definer, table: Oid, made: AddedColumn, name: Name
     });
   for (const check of made.checks)
     yield* addConstraint(d, d.catalog.table(table), { kind: 'addConstraint', at: check.at, constraint: check });
-}
-
-function* dropColumn(
-  d: Definer,
-  table: TableObject,
-  action: Extract<AlterTableAction, { kind: 'dropColumn' }>,
-): Task<void> {
-  const column = table.columns.find((c) => !c.dropped && c.name === action.name.text);
-  if (column === undefined) {
-    if (!action.ifExists)
-      throw d.error(
-        'undefined_column',
-        `column "${action.name.text}" of relation "${table.name}" does not exist`,
-        undefined,
-      );
-    d.sql.tell(`column "${action.name.text}" of relation "${table.name}" does not exist, skipping`);
-    return;
-  }
-  const number = column.number;
-  const primary = d.catalog.object(table.primaryIndex ?? 0);
-  if (primary?.kind === 'index' && primary.columns.some((c) => c.column === number))
-    throw d.unsupported('dropping a column of the primary key', action.at);
-  const views = [...d.catalog.objects()].filter((o) => o.kind === 'view' && o.uses.includes(table.oid));
-  const references = d.catalog
-    .referencesTo(table.oid)
-    .filter((c) => c.foreign!.columns.includes(number) && c.table !== table.oid);
-  if ((views.length > 0 || references.length > 0) && !action.cascade) {
-    throw fail(
-      'dependent_objects_still_exist',
-      `cannot drop column ${column.name} of table ${table.name} because other objects depend on it`,
-      {
-        detail: [...views, ...references]
-          .map((o) => `${o.kind} ${o.name} depends on column ${column.name} of table ${table.name}`)
-          .join('\n'),
-        hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
-      },
-    );
-  }
-  const indexes = d.catalog
-    .indexesOf(table.oid)
-    .filter((i) => i.columns.some((c) => c.column === number) && i.constraint === 0);
-  const constraints = d.catalog.constraintsOf(table.oid).filter((c) => c.columns.includes(number));
-  const sequences = [...d.catalog.objects()].filter(
-    (o) => o.kind === 'sequence' && o.ownedBy?.table === table.oid && o.ownedBy.column === number,
-  );
-  for (const c of constraints) yield* removeConstraintObject(d, c, action.cascade);
-  yield* dropObjects(d, [...indexes, ...sequences], true);
-  yield* dropObjects(d, [...views, ...references], true, true);
-  const now = d.catalog.table(table.oid);
-  const { defaultSql: _default, ...rest } = column;
-  yield* d.putTable(
-    withLayout(
-      now,
-      now.columns.map((c) =>
-        c.number === number
-          ? { ...rest, name: `........pg.dropped.${number}........`, notNull: false, dropped: true }
-          : c,
-      ),
-    ),
-  );
-}
-
-function* removeConstraintObject(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
-  yield* dropConstraint(d, constraint, cascade);
-  const index = d.catalog.object(constraint.index);
-  if (index?.kind === 'index' && constraint.type !== 'foreign') yield* dropObjects(d, [index], true);
 }
 
 function notCast(column: string, type: Oid, using: boolean): string {

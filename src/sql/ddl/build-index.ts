@@ -1,11 +1,13 @@
 /**
  * Filling an index from a table's rows: keys are gathered, sorted (on disk beyond `maintenance_work_mem`), checked for uniqueness
- * between neighbours, and appended leaf by leaf. The reader here serves rebuilds of tables too.
+ * between neighbours, and appended leaf by leaf, with the values of the columns that the index INCLUDEs. The reader here serves
+ * rebuilds of tables too.
  */
 import { assert, broken } from '../../base/assert.ts';
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import { EntryRecords } from '../../engine/entry-records.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import { compareKeys, KeyWriter, NEED, NONE } from '../../engine/record-port.ts';
 import { type IndexAccess, TableAccess } from '../../engine/table-access.ts';
@@ -206,7 +208,8 @@ function* fill(
   const { engine } = d;
   const access = new TableAccess(engine.store, engine.catalog, table);
   const indexAccess = access.secondary.find((s) => s.index.oid === index.oid)!;
-  const reader = readTable(d, table, [], indexAccess.computed ? undefined : index.columns.map((c) => c.column));
+  const numbers = [...index.columns.map((c) => c.column), ...index.include];
+  const reader = readTable(d, table, [], indexAccess.computed ? undefined : numbers);
   const sort = new ExternalSort(reader.operator, reader.shape);
   try {
     const keys = keysOf(indexAccess, reader, rules);
@@ -230,6 +233,7 @@ function* append(build: Build): Task<void> {
   const appender = store.appender(transaction, index.tree);
   const env = new Env(reader.state);
   const twins = new TwinFinder(build);
+  const records = recordsOf(build);
   const key = new KeyWriter();
   for (let row = 1; sort.advance(); row++) {
     key.length = 0;
@@ -239,8 +243,10 @@ function* append(build: Build): Task<void> {
     env.v0 = sort.view;
     env.r0 = sort.rowAt;
     if (index.unique && twins.isTwin(env, key)) throw yield* duplicate(build, env);
+    if (records !== undefined)
+      yield* records.make(transaction, { bytes: sort.bytes, view: sort.view, start: sort.rowAt });
     for (;;) {
-      const status = appender.add(key.bytes, key.length, EMPTY, 0, 0);
+      const status = appender.add(key.bytes, key.length, records?.bytes ?? EMPTY, 0, records?.length ?? 0);
       if (status === NEED) {
         yield store.need;
         continue;
@@ -253,6 +259,14 @@ function* append(build: Build): Task<void> {
     if (reader.state.spent(ROUND_ROWS)) yield reader.state.session.slice();
   }
   while (appender.flush() === NEED) yield store.need;
+}
+
+/** Makes the records of an index with included columns, of the rows that were read for it. */
+function recordsOf({ d, index, indexAccess, reader }: Build): EntryRecords | undefined {
+  const { included } = indexAccess;
+  if (included === undefined) return undefined;
+  const positions = included.numbers.map((number) => reader.numbers.indexOf(number));
+  return new EntryRecords(d.engine.store, index.tree, included, reader.shape.layout, positions);
 }
 
 /** Compares each entry of a unique index with the one before it. */

@@ -2,7 +2,8 @@
  * Agreement of tables and indexes, in one snapshot.
  *
  * Every row that belongs into an index is looked up there by its whole entry key. Entry keys contain the row's key, so no two
- * rows share an entry: when all are found and the index has just as many entries, each entry has its row too.
+ * rows share an entry: when all are found and the index has just as many entries, each entry has its row too. What an index
+ * includes is compared value by value, long ones byte by byte; and its long-value tree must hold just those that entries refer to.
  */
 import { assert } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
@@ -10,6 +11,7 @@ import type { TableObject } from '../../engine/catalog.ts';
 import { place, readLongValues } from '../../engine/read-long-values.ts';
 import {
   KeyWriter,
+  LONG_HEAD_BYTES,
   NEED,
   OK,
   type Row,
@@ -24,6 +26,7 @@ import { RowRulesPlan } from '../exec/row-rules.ts';
 import { ExecState, newRow } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
 import type { SqlSession } from '../session/sql-session.ts';
+import { IncludedAudit } from './check-included.ts';
 
 const NODE_ROWS_PER_SLICE = 1024;
 
@@ -57,7 +60,8 @@ export function* checkTable(sql: SqlSession, table: TableObject, problems: strin
     tableRules(sql.bindContext(), table),
     new Planner(sql.engine, 1_000_000, () => []).scope,
   );
-  const audit = new TableAudit(sql.engine.store, access, snapshot, rules.computedKeys(state));
+  const longTreeOf = (tree: number): number => database.space.longTreeOf(tree);
+  const audit = new TableAudit(store, access, snapshot, rules.computedKeys(state), longTreeOf);
   let steps = 0;
   const pause = function* (): Task<void> {
     if (++steps % NODE_ROWS_PER_SLICE === 0 && sql.engine.sliceOver()) yield sql.engine.slice();
@@ -81,16 +85,29 @@ class TableAudit {
   readonly #wide: RowBuffer;
   readonly #entry = new KeyWriter();
   readonly #found: Row = newRow();
+  readonly #longTreeOf: (tree: number) => number;
   /** By index: rows that belong into it. */
   readonly #expected: number[];
+  /** By index: what it includes. */
+  readonly #included: readonly (IncludedAudit | undefined)[];
 
-  constructor(store: Store, access: TableAccess, snapshot: Snapshot, computed: ComputedKeys | undefined) {
+  constructor(
+    store: Store,
+    access: TableAccess,
+    snapshot: Snapshot,
+    computed: ComputedKeys | undefined,
+    longTreeOf: (tree: number) => number,
+  ) {
     this.#store = store;
     this.#access = access;
     this.#snapshot = snapshot;
     this.#computed = computed;
     this.#wide = new RowBuffer(access.wideLayout, new RowMemory(Number.POSITIVE_INFINITY));
     this.#expected = access.secondary.map(() => 0);
+    this.#longTreeOf = longTreeOf;
+    this.#included = access.secondary.map(({ included }) =>
+      included === undefined ? undefined : new IncludedAudit(store, included, access.wideLayout),
+    );
   }
 
   *rows(pause: () => Task<void>, problems: string[], onRow: () => void): Task<void> {
@@ -142,13 +159,24 @@ class TableAudit {
           yield this.#store.need;
           continue;
         }
-        if (status !== OK)
-          problems.push(
-            `table ${this.#access.table.name}: the row with key ${hex(rowKey)} is missing in index ${index.name}`,
-          );
+        const what = `table ${this.#access.table.name}: the row with key ${hex(rowKey)}`;
+        if (status !== OK) problems.push(`${what} is missing in index ${index.name}`);
+        else if (!(yield* this.#agrees(i, row)))
+          problems.push(`${what} has other values in what index ${index.name} includes`);
         break;
       }
     }
+  }
+
+  /** Has the entry just found what its row has? @param row - its address. */
+  *#agrees(index: number, row: number): Task<boolean> {
+    const included = this.#included[index];
+    if (included === undefined) return true;
+    const { bytes, start, length } = this.#found;
+    // The page is gone after the first wait.
+    const record = bytes.slice(start, start + length);
+    const entry = { bytes: record, view: new DataView(record.buffer), start: 0 };
+    return yield* included.agrees(entry, place(this.#wide, row));
   }
 
   /** Makes the columns' part of an entry's key; false when the row is not in the index. */
@@ -167,10 +195,16 @@ class TableAudit {
       assert(expected !== undefined, 'rows are counted for every index');
       if (count !== expected)
         problems.push(`table ${table.name}: index ${index.name} has ${count} entries for ${expected} rows`);
+      const references = this.#included[i]?.references ?? 0;
+      const longTree = this.#longTreeOf(index.tree);
+      const values = longTree === 0 ? 0 : yield* this.#count(longTree, pause, LONG_HEAD_BYTES);
+      if (values !== references)
+        problems.push(`table ${table.name}: index ${index.name} has ${values} long values and refers to ${references}`);
     }
   }
 
-  *#count(tree: number, pause: () => Task<void>): Task<number> {
+  /** @param keyBytes - 0 counts keys of any length. */
+  *#count(tree: number, pause: () => Task<void>, keyBytes = 0): Task<number> {
     const scan = this.#store.scan();
     scan.open(tree, undefined, undefined, false, this.#snapshot);
     let count = 0;
@@ -180,8 +214,10 @@ class TableAudit {
         if (status === NEED) yield this.#store.need;
         else if (status !== OK) return count;
         else {
-          if (scan.plain) count += scan.to - scan.from;
-          else for (let slot = scan.from; slot < scan.to; slot++) if (scan.resolve(slot)) count++;
+          if (scan.plain && keyBytes === 0) count += scan.to - scan.from;
+          else
+            for (let slot = scan.from; slot < scan.to; slot++)
+              if ((scan.plain || scan.resolve(slot)) && (keyBytes === 0 || scan.keyAt(slot) === keyBytes)) count++;
           yield* pause();
         }
       }

@@ -19,6 +19,7 @@ import type { Name } from '../ast/names.ts';
 import { bindTableExpression, storedText } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import type { Definer } from './definer.ts';
+import { distinctNames } from './deparse.ts';
 import { tellIdleOptions } from './space-options.ts';
 import { newIndexTree } from './tree-space.ts';
 
@@ -27,6 +28,20 @@ export function liveColumn(d: Definer, table: TableObject, name: Name): ColumnOb
   if (column === undefined)
     throw d.error('undefined_column', `column "${name.text}" named in key does not exist`, name.at);
   return column;
+}
+
+export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
+
+export function systemColumn(d: Definer): Error {
+  return d.error('feature_not_supported', 'index creation on system columns is not supported', undefined);
+}
+
+/** Numbers of the columns that a constraint's index includes. @throws 42703, 0A000 */
+function includedNumbers(d: Definer, table: TableObject, c: KeyConstraint): number[] {
+  return c.include.map(({ text }) => {
+    if (SYSTEM_COLUMNS.has(text)) throw systemColumn(d);
+    return liveColumn(d, table, { text, at: c.at }).number;
+  });
 }
 
 /** Columns of a key as an index keeps them. @throws 42704 for types without an order. */
@@ -109,23 +124,23 @@ export function* makeKeyConstraint(
   pending: PendingNames,
   kept?: readonly string[],
 ): Task<{ index: IndexObject; constraint: ConstraintObject }> {
-  if (c.include.length > 0) throw d.unsupported('INCLUDE in a constraint', c.at);
   if (c.tablespace !== null) throw d.unsupported('a tablespace', c.at);
   const primary = c.kind === 'primaryKey';
   if (c.deferrable) throw d.unsupported('a deferrable unique constraint', c.at);
   const columns = keyColumns(d, table, names, c);
+  const include = includedNumbers(d, table, c);
   const label = primary ? 'pkey' : 'key';
   const name = nameFor(
     d,
     table,
     c.name,
-    primary ? [table.name] : [table.name, ...names.map((n) => n.text)],
+    primary ? [table.name] : [table.name, ...distinctNames([...names, ...c.include].map((n) => n.text))],
     label,
     pending,
     true,
   );
   requireWholePartitionKey(d, table, primary ? 'PRIMARY KEY' : 'UNIQUE', columns);
-  const options = kept ?? d.storageOptions(c.options, 'index');
+  const options = kept ?? d.storageOptions(c.options, include.length > 0 && !clustered ? 'covering index' : 'index');
   // What the options of a clustered key mean is a matter of the table's tree.
   if (!clustered && kept === undefined) tellIdleOptions(d, options);
   const tree = clustered ? table.tree : yield* newIndexTree(d, table.tree, options);
@@ -141,7 +156,7 @@ export function* makeKeyConstraint(
     primary,
     nullsDistinct: !c.nullsNotDistinct,
     columns,
-    include: [],
+    include,
     options,
     constraint: constraintOid,
   };

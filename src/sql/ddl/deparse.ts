@@ -25,6 +25,17 @@ export function partitionKeyText(table: TableObject, key: PartitionKey): string 
   return keyText(table, key);
 }
 
+/** Names of an index's columns: one that stands there already gets a number, as PostgreSQL gives them. */
+export function distinctNames(names: readonly string[]): string[] {
+  const distinct: string[] = [];
+  for (const name of names) {
+    let free = name;
+    for (let n = 1; distinct.includes(free); n++) free = `${name}${n}`;
+    distinct.push(free);
+  }
+  return distinct;
+}
+
 /** A kept expression, in parentheses unless it is one operand already: in them, a call, a name. */
 function enclosed(text: string): string {
   if (/^[\w."]*$/.test(text)) return text;
@@ -74,11 +85,15 @@ export function indexDefinition(catalog: Catalog, index: IndexObject, column: nu
   const parts = [
     `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quoteIdentifier(index.name)} ON ${table.partitioning === undefined ? '' : 'ONLY '}${schema}.${quoteIdentifier(table.name)} USING btree (${keys.join(', ')})`,
   ];
-  if (index.include.length > 0) parts.push(`INCLUDE (${index.include.map((n) => columnName(table, n)).join(', ')})`);
+  if (index.include.length > 0) parts.push(includeText(table, index));
   if (!index.nullsDistinct) parts.push('NULLS NOT DISTINCT');
   if (index.options.length > 0) parts.push(`WITH (${index.options.map(optionText).join(', ')})`);
   if (index.predicate !== undefined) parts.push(`WHERE ${enclosed(index.predicate)}`);
   return parts.join(' ');
+}
+
+function includeText(table: TableObject, index: IndexObject): string {
+  return `INCLUDE (${index.include.map((number) => columnName(table, number)).join(', ')})`;
 }
 
 function optionText(option: string): string {
@@ -92,11 +107,12 @@ export function constraintDefinition(catalog: Catalog, constraint: ConstraintObj
   const tail = `${constraint.deferrable ? ' DEFERRABLE' : ''}${constraint.initiallyDeferred ? ' INITIALLY DEFERRED' : ''}${constraint.validated ? '' : ' NOT VALID'}`;
   switch (constraint.type) {
     case 'primary':
-      return `PRIMARY KEY (${columns})${tail}`;
     case 'unique': {
       const index = catalog.object(constraint.index);
-      const nulls = index?.kind === 'index' && !index.nullsDistinct ? ' NULLS NOT DISTINCT' : '';
-      return `UNIQUE${nulls} (${columns})${tail}`;
+      const isIndex = index?.kind === 'index';
+      const nulls = isIndex && !index.nullsDistinct ? ' NULLS NOT DISTINCT' : '';
+      const include = isIndex && index.include.length > 0 ? ` ${includeText(table, index)}` : '';
+      return `${constraint.type === 'primary' ? 'PRIMARY KEY' : `UNIQUE${nulls}`} (${columns})${include}${tail}`;
     }
     case 'check':
       return `CHECK (${enclosed(constraint.expression ?? '')})${tail}`;

@@ -43,7 +43,7 @@ export function* indexDefrag(d: Definer, s: IndexDefragStatement, sink: ResultSi
   for (const [done, target] of targets.entries()) {
     const owner = d.catalog.table(target.table);
     const { scanned, moved, removed } = yield* reorganizeOne(d, owner, target, {
-      lobCompaction: target.tree === owner.tree,
+      lobCompaction: true,
       durationMs: undefined,
       pagesMax: undefined,
       dryRun: false,

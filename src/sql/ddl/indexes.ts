@@ -1,14 +1,15 @@
 /** CREATE INDEX. */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { CreateIndexStatement, IndexKey, Option } from '../ast/definitions.ts';
 import { bindTableExpression, storedText, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import { buildIndex } from './build-index.ts';
-import { requireOrder, requireWholePartitionKey } from './constraints.ts';
+import { requireOrder, requireWholePartitionKey, SYSTEM_COLUMNS, systemColumn } from './constraints.ts';
 import type { Definer } from './definer.ts';
+import { distinctNames } from './deparse.ts';
 import { buildIndexOnline } from './online-index.ts';
 import { inheritIndex } from './partition-members.ts';
 import { onOff } from './reorganize.ts';
@@ -30,14 +31,18 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
       : d.error('undefined_object', `access method "${s.accessMethod.text}" does not exist`, undefined);
   }
   if (s.tablespace !== null && s.tablespace.text !== 'pg_default') throw d.unsupported('a tablespace', s.tablespace.at);
-  if (s.include.length > 0) throw d.unsupported('INCLUDE', s.include[0]!.at);
-  if (s.keys.length > KEYS_MAX) throw fail('too_many_columns', `cannot use more than ${KEYS_MAX} columns in an index`);
+  if (s.keys.length + s.include.length > KEYS_MAX)
+    throw fail('too_many_columns', `cannot use more than ${KEYS_MAX} columns in an index`);
   let table = d.table(s.table);
   yield* d.lock(table.oid, isOnline ? SHARE_UPDATE_EXCLUSIVE : SHARE);
   table = d.catalog.table(table.oid);
   const name =
     s.name?.text ??
-    d.chooseName([table.name, ...s.keys.map(keyName)], 'idx', d.taken(table.schema, undefined, new Set()));
+    d.chooseName(
+      [table.name, ...distinctNames([...s.keys, ...s.include].map(keyName))],
+      'idx',
+      d.taken(table.schema, undefined, new Set()),
+    );
   if (d.catalog.relationNamed(table.schema, name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(table.schema, name);
     d.sql.tell(`relation "${name}" already exists, skipping`, { sqlstate: '42P07' });
@@ -51,11 +56,12 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
       s.at,
     );
   const columns = s.keys.map((key) => indexColumn(d, table, key));
+  const include = s.include.map((key) => includedColumn(d, table, key));
   if (s.unique) requireWholePartitionKey(d, table, 'UNIQUE', columns);
   const predicate = s.where === null ? undefined : predicateText(d, table, s.where);
   const options = d.storageOptions(
     s.options.filter((option) => !isOnlineWord(option)),
-    'index',
+    include.length > 0 ? 'covering index' : 'index',
   );
   tellIdleOptions(d, options);
   const index: IndexObject = {
@@ -71,7 +77,7 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
     primary: false,
     nullsDistinct: !s.nullsNotDistinct,
     columns,
-    include: [],
+    include,
     ...(predicate === undefined ? {} : { predicate }),
     options,
     constraint: 0,
@@ -118,6 +124,27 @@ function keyName(key: IndexKey): string {
   return 'expr';
 }
 
+/** The number of a column that an index includes. @throws 42703, 42P17, 0A000 */
+function includedColumn(d: Definer, table: TableObject, key: IndexKey): number {
+  const refuse = (what: string): Error =>
+    d.error('invalid_object_definition', `including column does not support ${what}`, undefined);
+  if (key.expression.kind !== 'column' || key.expression.parts.length !== 1)
+    throw d.error('feature_not_supported', 'expressions are not supported in included columns', undefined);
+  const number = plainColumn(d, table, key.expression.parts[0]!.text).number;
+  if (key.collation !== null) throw refuse('a collation');
+  if (key.opclass !== null) throw refuse('an operator class');
+  if (key.direction !== 'default') throw refuse('ASC/DESC options');
+  if (key.nulls !== 'default') throw refuse('NULLS FIRST/LAST options');
+  return number;
+}
+
+function plainColumn(d: Definer, table: TableObject, name: string): ColumnObject {
+  const column = table.columns.find((c) => !c.dropped && c.name === name);
+  if (column !== undefined) return column;
+  if (SYSTEM_COLUMNS.has(name)) throw systemColumn(d);
+  throw d.error('undefined_column', `column "${name}" does not exist`, undefined);
+}
+
 function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn {
   if (key.collation !== null && !['C', 'POSIX', 'default', 'C.UTF-8', 'ucs_basic'].includes(key.collation.name))
     throw d.unsupported(`an index with collation "${key.collation.name}"`, key.collation.at);
@@ -125,8 +152,7 @@ function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn
   const nullsFirst = key.nulls === 'default' ? descending : key.nulls === 'first';
   if (key.expression.kind === 'column' && key.expression.parts.length === 1) {
     const name = key.expression.parts[0]!;
-    const column = table.columns.find((c) => !c.dropped && c.name === name.text);
-    if (column === undefined) throw d.error('undefined_column', `column "${name.text}" does not exist`, undefined);
+    const column = plainColumn(d, table, name.text);
     requireOrder(d, column.type, name.at);
     return {
       column: column.number,

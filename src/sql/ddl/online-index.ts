@@ -12,8 +12,9 @@
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
 import { attempt, emptyKeyedRow } from '../../engine/attempt.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import { EntryRecords } from '../../engine/entry-records.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
-import { place, readLongValues } from '../../engine/read-long-values.ts';
+import { type Place, place, readLongValues } from '../../engine/read-long-values.ts';
 import { EXISTS, KeyWriter, NEED, OK, RowBuffer, RowMemory, type Snapshot } from '../../engine/record-port.ts';
 import type { RowWatch } from '../../engine/row-watches.ts';
 import { tableRules } from '../bind/table-rules.ts';
@@ -81,7 +82,10 @@ class CatchUp {
   readonly #rules: RowRulesPlan;
   readonly #rows: RowBuffer;
   readonly #entry = new KeyWriter();
+  readonly #records: EntryRecords | undefined;
   #prefix = 0;
+  /** The row that the entry was made of last. */
+  #row: Place | undefined;
 
   constructor(build: Build, watch: RowWatch) {
     this.#build = build;
@@ -90,6 +94,9 @@ class CatchUp {
     const scope = new Planner(d.engine, 1_000_000, () => []).scope;
     this.#rules = new RowRulesPlan(access, tableRules(d.sql.bindContext(), table), scope);
     this.#rows = new RowBuffer(access.wideLayout, new RowMemory(Number.POSITIVE_INFINITY));
+    const { included, index } = build.indexAccess;
+    this.#records =
+      included === undefined ? undefined : new EntryRecords(d.engine.store, index.tree, included, access.wideLayout);
   }
 
   *run(): Task<void> {
@@ -103,7 +110,10 @@ class CatchUp {
       for (const key of this.#watch.keys()) {
         if (!(yield* this.#entryOf(key, before))) continue;
         const { bytes, length } = this.#entry;
+        const records = this.#records;
+        if (records !== undefined) yield* records.readOld(bytes, length);
         yield* attempt(store, () => store.remove(transaction, index.tree, bytes, length, undefined));
+        if (records !== undefined) yield* records.removeLong(transaction, false);
         if (++looked % ROUND_ROWS === 0 && reader.state.spent(ROUND_ROWS)) yield d.engine.slice();
       }
       for (const key of this.#watch.keys()) {
@@ -128,7 +138,8 @@ class CatchUp {
     access.toWide(row.view, row.bytes, row.start, rows);
     const inKeys = (v: number): boolean => access.isInKeys(v);
     const address = yield* readLongValues(store, access.wideLayout, rows, rows.index[0]!, inKeys);
-    const { bytes, view, start } = place(rows, address);
+    this.#row = place(rows, address);
+    const { bytes, view, start } = this.#row;
     const entry = this.#entry;
     entry.length = 0;
     const computed = this.#rules.computedKeys(reader.state);
@@ -143,6 +154,8 @@ class CatchUp {
     const { d, access, index, indexAccess } = this.#build;
     const { store, transaction } = d.engine;
     const { bytes, length } = this.#entry;
+    const records = this.#records;
+    if (records !== undefined && this.#row !== undefined) yield* records.make(transaction, this.#row);
     this.#entry.length = this.#prefix;
     const mustBeUnique = index.unique && !access.exemptFromUniqueness(indexAccess, this.#entry);
     const twin = emptyKeyedRow(store);
@@ -152,7 +165,15 @@ class CatchUp {
       if (found === EXISTS) throw this.#duplicate();
     }
     for (;;) {
-      const status = store.insert(transaction, index.tree, bytes, length, EMPTY, 0, 0);
+      const status = store.insert(
+        transaction,
+        index.tree,
+        bytes,
+        length,
+        records?.bytes ?? EMPTY,
+        0,
+        records?.length ?? 0,
+      );
       if (status !== NEED) return;
       yield store.need;
     }

@@ -11,6 +11,7 @@ import type { QualifiedName } from '../ast/names.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { buildIndex } from './build-index.ts';
 import type { Definer } from './definer.ts';
+import { distinctNames } from './deparse.ts';
 import { addKeyConstraint } from './table-keys.ts';
 import { newIndexTree } from './tree-space.ts';
 
@@ -125,12 +126,15 @@ function isSame(d: Definer, parent: TableObject, index: IndexObject, table: Tabl
   if (constraint?.kind === 'constraint' && (theirs?.kind !== 'constraint' || theirs.type !== constraint.type))
     return false;
   const columns = columnsIn(parent, index, table);
+  const include = includeIn(parent, index, table);
   return (
     own.unique === index.unique &&
     own.nullsDistinct === index.nullsDistinct &&
     own.predicate === index.predicate &&
     own.disabled !== true &&
     own.columns.length === columns.length &&
+    own.include.length === include.length &&
+    own.include.every((number, i) => number === include[i]) &&
     own.columns.every((c, i) => {
       const other = columns[i]!;
       return (
@@ -147,6 +151,10 @@ function columnsIn(parent: TableObject, index: IndexObject, table: TableObject):
   return index.columns.map((c) => (c.column === 0 ? c : { ...c, column: numberAs(parent, c.column, table) }));
 }
 
+function includeIn(parent: TableObject, index: IndexObject, table: TableObject): number[] {
+  return index.include.map((number) => numberAs(parent, number, table));
+}
+
 function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: TableObject): Task<IndexObject> {
   const constraint = d.catalog.object(index.constraint);
   if (constraint?.kind === 'constraint') {
@@ -157,8 +165,11 @@ function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: T
       deferrable: false,
       initiallyDeferred: false,
       notValid: false,
-      columns: columnNames(parent, index),
-      include: [],
+      columns: columnNames(
+        parent,
+        index.columns.map((c) => c.column),
+      ),
+      include: columnNames(parent, index.include),
       nullsNotDistinct: !index.nullsDistinct,
       options: [],
       tablespace: null,
@@ -166,7 +177,8 @@ function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: T
     };
     return yield* addKeyConstraint(d, table, key, index.options);
   }
-  const names = index.columns.map((c) => (c.column === 0 ? 'expr' : columnName(parent, c.column)));
+  const numbers = [...index.columns.map((c) => c.column), ...index.include];
+  const names = distinctNames(numbers.map((number) => (number === 0 ? 'expr' : columnName(parent, number))));
   const made: IndexObject = {
     ...index,
     oid: yield* d.takeOid(),
@@ -176,6 +188,7 @@ function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: T
     table: table.oid,
     tree: yield* newIndexTree(d, table.tree, index.options),
     columns: columnsIn(parent, index, table),
+    include: includeIn(parent, index, table),
     parent: index.oid,
   };
   yield* d.put(made);
@@ -190,6 +203,6 @@ function columnName(table: TableObject, number: number): string {
   return table.columns.find((c) => c.number === number)!.name;
 }
 
-function columnNames(table: TableObject, index: IndexObject): { text: string; at: number }[] {
-  return index.columns.map((c) => ({ text: columnName(table, c.column), at: 0 }));
+function columnNames(table: TableObject, numbers: readonly number[]): { text: string; at: number }[] {
+  return numbers.map((number) => ({ text: columnName(table, number), at: 0 }));
 }

@@ -38,7 +38,6 @@ export function* reorganize(d: Definer, s: ReorganizeStatement): Task<void> {
     const owner = d.catalog.table(target.table);
     yield* reorganizeOne(d, owner, target, {
       ...settings,
-      lobCompaction: settings.lobCompaction && target.tree === owner.tree,
       durationMs: left === undefined ? undefined : Math.max(0, left),
       command: 'ALTER INDEX REORGANIZE',
       treesTotal: targets.length,

@@ -32,12 +32,12 @@ export interface Space {
   readonly hints: SpaceHints;
 }
 
-/** Only tables have long values of their own. */
-export type SpaceTarget = 'table' | 'index';
+/** Tables have long values of their own, and so have indexes that include columns. */
+export type SpaceTarget = 'table' | 'index' | 'covering index';
 
 type Values = ReadonlyMap<SpaceMember, number>;
 
-/** Prefix of the options for a table's long values, as `toast.` is PostgreSQL's. */
+/** Prefix of the options for long values, as `toast.` is PostgreSQL's. */
 const LONG = 'lob.';
 const SEQUENTIAL: readonly SpaceMember[] = ['append', 'hotpoint'];
 const SIZES: readonly SpaceMember[] = ['growth', 'minimum', 'maximum'];
@@ -97,7 +97,7 @@ export function spaceOf(texts: readonly string[], fillPercent: number, pageBytes
   return toSpace(valuesOf(texts, '', pageBytes), fillPercent, pageBytes);
 }
 
-/** The same for the tree of a table's long values; undefined when no option speaks of them. */
+/** The same for the tree of long values; undefined when no option speaks of them. */
 export function longSpaceOf(texts: readonly string[], fillPercent: number, pageBytes: number): Space | undefined {
   const values = valuesOf(texts, LONG, pageBytes);
   return values.size === 0 ? undefined : toSpace(values, fillPercent, pageBytes);
@@ -158,17 +158,15 @@ function findOptions(d: Definer, options: readonly Option[], target: SpaceTarget
   return options.map((source) => {
     const { namespace, name, at } = source;
     const shown = namespace === null ? name : `${namespace}.${name}`;
-    if (namespace === 'toast' || (namespace === null && POSTGRES_ONLY[target].has(name)))
+    if (
+      namespace === 'toast' ||
+      (namespace === null && POSTGRES_ONLY[target === 'table' ? 'table' : 'index'].has(name))
+    )
       throw d.error('feature_not_supported', `storage parameter "${shown}" is not supported`, at, {
         ...(namespace === 'toast' ? { hint: 'Options for long values have the prefix "lob.".' } : {}),
       });
     if (namespace !== null && (namespace !== 'lob' || target === 'index'))
-      throw invalid(
-        d,
-        `unrecognized parameter namespace "${namespace}"`,
-        at,
-        target === 'table' ? 'Options for long values have the prefix "lob.".' : 'Options of indexes have no prefix.',
-      );
+      throw invalid(d, `unrecognized parameter namespace "${namespace}"`, at, prefixHint(target, namespace));
     const option = optionNamed(name);
     if (option === undefined) throw invalid(d, `unrecognized parameter "${shown}"`, at, undefined);
     const prefix = namespace === null ? '' : LONG;
@@ -184,6 +182,12 @@ function findOptions(d: Definer, options: readonly Option[], target: SpaceTarget
     seen.set(prefix + option.member, name);
     return { source, prefix, option };
   });
+}
+
+function prefixHint(target: SpaceTarget, namespace: string): string {
+  if (target !== 'index') return 'Options for long values have the prefix "lob.".';
+  if (namespace !== 'lob') return 'Options of indexes have no prefix.';
+  return 'Only tables, and indexes that INCLUDE columns, have long values.';
 }
 
 /** Options that are right alone can be wrong together. @throws 22023. */

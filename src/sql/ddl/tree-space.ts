@@ -2,7 +2,7 @@
  * The trees of tables and indexes, made and changed as their storage options say.
  *
  *   table + its primary key   one tree; the long values' tree as a child of it, made at once when `lob.` options speak of it
- *   every other index         a tree of its own, a child of the table's
+ *   every other index         a tree of its own, a child of the table's; if it INCLUDEs columns, its long values' tree a child of it
  */
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
@@ -36,11 +36,14 @@ export function* newTableTree(d: Definer, options: readonly string[], primary: r
 /** An empty tree for an index of the table whose tree is `parent`. */
 export function* newIndexTree(d: Definer, parent: number, options: readonly string[]): Task<number> {
   const { store, transaction } = d.engine;
-  return yield* store.createTree(transaction, {
+  const tree = yield* store.createTree(transaction, {
     kind: TREE_INDEX,
     parent,
     ...spaceOf(options, INDEX_FILL, store.pageBytes),
   });
+  const long = longSpaceOf(options, TABLE_FILL, store.pageBytes);
+  if (long !== undefined) yield* store.setLongSpace(transaction, tree, long.fillPercent, long.hints);
+  return tree;
 }
 
 /** The same as the index's options say; a disabled one gets no space beyond the page of the empty tree. */
@@ -56,13 +59,17 @@ export function* changeTableSpace(d: Definer, table: TableObject): Task<void> {
   yield* store.setSpace(transaction, table.tree, fillPercent, hints);
 }
 
-/** The same for its long values, if its options speak of them or did `before`. */
-export function* changeLongSpace(d: Definer, table: TableObject, before: readonly string[]): Task<void> {
+/** Gives the long values of a table or an index what its options say now, if they speak of them or did `before`. */
+export function* changeLongSpace(
+  d: Definer,
+  { tree, options }: TableObject | IndexObject,
+  before: readonly string[],
+): Task<void> {
   const { store, transaction } = d.engine;
-  if (longSpaceOf([...before, ...table.options], TABLE_FILL, store.pageBytes) === undefined) return;
+  if (longSpaceOf([...before, ...options], TABLE_FILL, store.pageBytes) === undefined) return;
   const { fillPercent, hints } =
-    longSpaceOf(table.options, TABLE_FILL, store.pageBytes) ?? spaceOf([], TABLE_FILL, store.pageBytes);
-  yield* store.setLongSpace(transaction, table.tree, fillPercent, hints);
+    longSpaceOf(options, TABLE_FILL, store.pageBytes) ?? spaceOf([], TABLE_FILL, store.pageBytes);
+  yield* store.setLongSpace(transaction, tree, fillPercent, hints);
 }
 
 /** Gives an index's own tree what its options say now. */

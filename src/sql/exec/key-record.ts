@@ -1,9 +1,14 @@
 /**
- * Records from index keys: what an index-only scan reads instead of the table.
+ * Records from index entries: what an index-only scan reads instead of the table.
+ *
+ *   entry   key: index columns, row key   record: included columns
+ *                  └────────────┬───────────────┘
+ *                               row
  *
  * A key holds the index's columns and then the row's key, which for a table with a primary key is columns too. Those whose
  * bytes say the whole value (integers, numerics of fixed scale, text, …) are taken out of it again; interval, wide numeric
- * and array keys lose what equality does not see, and are not.
+ * and array keys lose what equality does not see, and are not. Included columns are copied; a long one stays where it is, in the
+ * index's own tree.
  */
 import {
   KIND_ARRAY,
@@ -24,6 +29,8 @@ import {
   type PhysicalKind,
 } from '../../base/physical.ts';
 import { type KeyPart, type RowBuffer, skipKeyPart } from '../../engine/record-port.ts';
+import type { ColumnId } from '../plan/logical.ts';
+import { type Copier, rowCopier } from './copy.ts';
 import { Shape, type ShapeColumn } from './shape.ts';
 
 const LOSSY: ReadonlySet<PhysicalKind> = new Set<PhysicalKind>([KIND_INTERVAL, KIND_NUMERIC, KIND_ARRAY, KIND_RECORD]);
@@ -37,26 +44,44 @@ interface Step {
 export class KeyRecord {
   readonly shape: Shape;
   readonly #steps: readonly Step[];
+  readonly #included: Copier | undefined;
   readonly #plain = new Uint8Array(8192);
   readonly #view = new DataView(this.#plain.buffer);
 
-  /** @param parts - of the index and then of the primary key; `columns` are the table's columns of each. */
-  constructor(parts: readonly KeyPart[], columns: readonly (ShapeColumn | undefined)[]) {
+  /**
+   * @param parts - of the index and then of the primary key. @param columns - the table's column of each.
+   * @param included - the columns that entries' records have. @param needed - those columns that are wanted.
+   */
+  constructor(
+    parts: readonly KeyPart[],
+    columns: readonly (ShapeColumn | undefined)[],
+    included: Shape | undefined,
+    needed: { has(id: ColumnId): boolean },
+  ) {
     const kept: ShapeColumn[] = [];
-    this.#steps = parts.map((part, i) => {
+    const isWanted = ({ id }: ShapeColumn): boolean => needed.has(id) && !kept.some((k) => k.id === id);
+    const steps = parts.map((part, i) => {
       const column = columns[i];
-      if (column === undefined || LOSSY.has(part.kind) || kept.some((k) => k.id === column.id))
-        return { part, column: -1 };
+      if (column === undefined || LOSSY.has(part.kind) || !isWanted(column)) return { part, column: -1 };
       return { part, column: kept.push(column) - 1 };
     });
+    while (steps[steps.length - 1]?.column === -1) steps.pop();
+    this.#steps = steps;
+    const copied = included?.columns.filter(isWanted) ?? [];
+    kept.push(...copied);
     this.shape = new Shape(kept);
+    if (included === undefined || copied.length === 0) return;
+    // What the key says already is not copied from the record too.
+    const source = included.columns.map((c, i) => (copied.includes(c) ? c : { ...c, id: -1 - i }));
+    this.#included = rowCopier(new Shape(source, included.layout), this.shape);
   }
 
-  /** Writes the record of a key as a row of `out`. */
-  write(key: Uint8Array, out: RowBuffer): void {
+  /** Writes an entry as a row of `out`; its record lies at `start`. */
+  write(key: Uint8Array, view: DataView, bytes: Uint8Array, start: number, out: RowBuffer): void {
     out.start();
     let at = 0;
-    for (const { part, column } of this.#steps) {
+    for (let i = 0; i < this.#steps.length; i++) {
+      const { part, column } = this.#steps[i]!;
       const end = skipKeyPart(part.kind, part.nullable, part.descending, key, at);
       if (column >= 0) {
         const isNull = part.nullable && key[at] !== 1;
@@ -66,6 +91,7 @@ export class KeyRecord {
       }
       at = end;
     }
+    this.#included?.(view, bytes, start, out);
     out.finish();
   }
 

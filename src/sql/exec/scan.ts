@@ -93,7 +93,7 @@ export interface ScanOptions {
   readonly range: RangeSpec | undefined;
   /** Columns of the primary key in key order; undefined = the table has none. */
   readonly primaryOrder: readonly { readonly id: ColumnId; readonly descending: boolean }[] | undefined;
-  /** Set when the index's keys hold all that is needed: the table is not read. */
+  /** Set when the index's entries hold all that is needed: the table is not read. */
   readonly keyRecord: KeyRecord | undefined;
   readonly rows: number;
   /** Estimated cost, in rows read in order. */
@@ -373,19 +373,17 @@ class ScanOperator extends Operator {
     if (!scan.plain && !scan.resolve(slot)) return true;
     const length = scan.keyAt(slot);
     const { keyRecord } = this.#plan.options;
-    const { parts } = this.#plan.options.range!;
-    let at = 0;
-    for (let i = 0; i < parts.length; i++)
-      at = skipKeyPart(parts[i]!.kind, parts[i]!.nullable, parts[i]!.descending, scan.key, at);
     const key = this.#rowKey;
-    key.length = 0;
-    key.append(scan.key, at, length);
+    if (keyRecord === undefined || this.#plan.keyPosition >= 0) {
+      const { parts } = this.#plan.options.range!;
+      let at = 0;
+      for (let i = 0; i < parts.length; i++)
+        at = skipKeyPart(parts[i]!.kind, parts[i]!.nullable, parts[i]!.descending, scan.key, at);
+      key.length = 0;
+      key.append(scan.key, at, length);
+    }
     if (keyRecord !== undefined) {
-      const decoded = this.#decoded!;
-      decoded.clear();
-      keyRecord.write(scan.key, decoded);
-      pointAt(this.#env, decoded, 0);
-      this.#emit(-1);
+      this.#entryRow(keyRecord, slot);
       return true;
     }
     const row = this.#row;
@@ -404,6 +402,19 @@ class ScanOperator extends Operator {
     assert(status === OK, 'an index entry without its row');
     this.#take(row.view, row.bytes, row.start, -1);
     return true;
+  }
+
+  /** Takes an entry for its row. */
+  #entryRow(keyRecord: KeyRecord, slot: number): void {
+    const scan = this.#scan;
+    const decoded = this.#decoded!;
+    decoded.clear();
+    if (scan.plain) {
+      const node = scan.view.getUint16(SLOTS_AT + 2 * slot, true);
+      keyRecord.write(scan.key, scan.view, scan.bytes, node + NODE_RECORD_AT, decoded);
+    } else keyRecord.write(scan.key, scan.row.view, scan.row.bytes, scan.row.start, decoded);
+    pointAt(this.#env, decoded, 0);
+    this.#emit(-1);
   }
 
   /** Filters one stored record and puts it out. `slot` is its place in the leaf, −1 when `#rowKey` has its key. */

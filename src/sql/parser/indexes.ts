@@ -22,7 +22,7 @@ export function parseCreateIndex(c: Cursor, at: number): Statement {
   const { name: table, only } = parseRelation(c);
   const accessMethod = c.accept('using') ? c.name() : null;
   const keys = c.parenthesized(() => parseIndexKey(c));
-  const include = c.accept('include') ? c.parenthesized(() => c.name()) : [];
+  const include = c.accept('include') ? c.parenthesized(() => parseIndexKey(c)) : [];
   let nullsNotDistinct = false;
   if (c.accept('nulls')) {
     nullsNotDistinct = c.accept('not');

@@ -20,6 +20,7 @@ import {
 } from '../../base/physical.ts';
 import type { IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
 import type { KeyPart } from '../../engine/record-port.ts';
+import type { KeyRecord } from '../exec/key-record.ts';
 import type { RangeBound, RangeSpec } from '../exec/scan.ts';
 import { travelPhysical } from '../exec/shape.ts';
 import type { OperatorEntry } from '../types/contracts.ts';
@@ -29,6 +30,8 @@ import { columnsOf, isVolatile } from './walk.ts';
 
 export interface AccessPath {
   readonly range: RangeSpec | undefined;
+  /** Set when the index's entries hold all that is needed: the table is not read. */
+  readonly keyRecord: KeyRecord | undefined;
   /** Conditions that the range does not answer. */
   readonly filter: readonly Expr[];
   readonly conditions: readonly Expr[];
@@ -113,7 +116,12 @@ function isOutside(expr: Expr, own: { has(id: ColumnId): boolean }): boolean {
 
 /** Random access to one row of the table, in units of reading one row in order. */
 const FETCH_COST = 4;
+/** An entry that takes the place of its row: read in order, but taken apart. */
+const ENTRY_COST = 2;
 const DESCENT_COST = 10;
+
+/** What an index's entries say of the rows, if that is all that is needed when these conditions are still to be tested. */
+export type Covering = (index: IndexObject, filter: readonly Expr[]) => KeyRecord | undefined;
 
 /** All ways to read a table under some conditions, the whole of it first. `idOf` gives a column number's id. */
 export function accessPaths(
@@ -124,10 +132,12 @@ export function accessPaths(
   own: { has(id: ColumnId): boolean },
   tableRows: number,
   estimates: Estimates,
+  covering: Covering,
 ): AccessPath[] {
   const paths: AccessPath[] = [
     {
       range: undefined,
+      keyRecord: undefined,
       filter: conditions,
       conditions: [],
       rows: tableRows * estimates.share(conditions),
@@ -145,12 +155,14 @@ export function accessPaths(
     const filter = conditions.filter((c) => !used.includes(c));
     const exact = index.unique && range.equals.length === index.columns.length;
     const touched = exact ? 1 : Math.max(1, tableRows * estimates.share(used));
+    const keyRecord = clustered ? undefined : covering(index, filter);
     paths.push({
       range,
+      keyRecord,
       filter,
       conditions: used,
       rows: Math.max(exact ? 1 : 0, touched * estimates.share(filter)),
-      cost: DESCENT_COST + touched * (clustered ? 1 : FETCH_COST),
+      cost: DESCENT_COST + touched * (clustered ? 1 : keyRecord !== undefined ? ENTRY_COST : FETCH_COST),
       single: clustered && exact,
     });
   }

@@ -12,6 +12,7 @@
 import { broken } from '../../base/assert.ts';
 import { unsupported } from '../../base/errors.ts';
 import { KIND_BYTES } from '../../base/physical.ts';
+import type { IndexObject } from '../../engine/catalog.ts';
 import type { Session } from '../../engine/session.ts';
 import type { TableAccess } from '../../engine/table-access.ts';
 import { AggregatePlan } from '../exec/aggregate.ts';
@@ -21,7 +22,7 @@ import { FunctionScanPlan, ProjectSetPlan, type VirtualRows, VirtualScanPlan } f
 import { KeyRecord } from '../exec/key-record.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
-import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
+import { ScanPlan } from '../exec/scan.ts';
 import { SetOpPlan } from '../exec/set-operations.ts';
 import { DistinctPlan, LimitPlan, RenamePlan } from '../exec/sets.ts';
 import { Shape, type ShapeColumn } from '../exec/shape.ts';
@@ -360,12 +361,18 @@ export class Planner {
     };
     // An index that is younger than the transaction's snapshot lacks the rows that only the snapshot sees.
     const indexes = catalog.liveIndexesOf(table.oid).filter((index) => !this.session.isTooNew(index.oid));
-    const paths = accessPaths(table, indexes, idOf, usable, own, tableRows, this.estimates);
-    // A whole key is one look-up, which is never dearer than a scan, however few rows there are or seem to be.
-    const best = paths.find((p) => p.single) ?? paths.reduce((a, b) => (b.cost < a.cost ? b : a));
     const wanted = withColumns(needed, late);
     const columns = tableShape.columns.filter((c) => wanted.has(c.id));
     const tableOid = systemColumn(node, -6, wanted);
+    const covering = (index: IndexObject, filter: readonly Expr[]): KeyRecord | undefined => {
+      if (tableOid !== undefined) return undefined;
+      const read = [...withColumns(idsOf(columns), filter)].filter((id) => own.has(id));
+      const record = keyRecordFor(access, index, tableShape, new Set(read));
+      return read.every((id) => record.shape.position(id) >= 0) ? record : undefined;
+    };
+    const paths = accessPaths(table, indexes, idOf, usable, own, tableRows, this.estimates, covering);
+    // A whole key is one look-up, which is never dearer than a scan, however few rows there are or seem to be.
+    const best = paths.find((p) => p.single) ?? paths.reduce((a, b) => (b.cost < a.cost ? b : a));
     if (systemColumn(node, -1, wanted) !== undefined) throw unsupported('the system column ctid');
     const keyColumn = systemColumn(node, ROW_KEY, wanted)?.id;
     if (tableOid !== undefined) columns.push(Shape.of([tableOid]).columns[0]!);
@@ -375,12 +382,6 @@ export class Planner {
     const details: string[] = [];
     if (best.conditions.length > 0) details.push(`Index Cond: ${formatExpr(conjunction(best.conditions)!)}`);
     if (filter !== undefined) details.push(`Filter: ${formatExpr(filter)}`);
-    const keyRecord = best.range?.index === undefined ? undefined : keyRecordFor(access, best.range, tableShape);
-    const covers = (id: ColumnId): boolean => !own.has(id) || keyRecord!.shape.position(id) >= 0;
-    const read = [
-      ...columns.filter((c) => own.has(c.id)).map((c) => c.id),
-      ...(filter === undefined ? [] : columnsOf(filter)),
-    ];
     const plan = new ScanPlan(
       {
         table,
@@ -392,7 +393,7 @@ export class Planner {
         filter,
         range: best.range,
         primaryOrder: access.primaryIndex?.columns.map((c) => ({ id: idOf(c.column)!, descending: c.descending })),
-        keyRecord: keyRecord !== undefined && tableOid === undefined && read.every(covers) ? keyRecord : undefined,
+        keyRecord: best.keyRecord,
         rows: Math.max(1, best.rows),
         cost: best.cost,
         details,
@@ -494,11 +495,13 @@ export class Planner {
   }
 }
 
-/** What an index's keys say of a table's rows. */
-function keyRecordFor(access: TableAccess, range: RangeSpec, tableShape: Shape): KeyRecord {
-  const columnOf = (number: number): ShapeColumn | undefined => tableShape.columns[access.position(number)];
-  const columns = [...range.index!.columns, ...(access.primaryIndex?.columns ?? [])].map((c) => columnOf(c.column));
-  return new KeyRecord([...range.parts, ...(access.primaryParts ?? [])], columns);
+/** What an index's entries say of some columns of a table's rows. */
+function keyRecordFor(access: TableAccess, index: IndexObject, tableShape: Shape, needed: Needed): KeyRecord {
+  const { parts, included } = access.secondary.find((s) => s.index.oid === index.oid) ?? broken('no such index');
+  const columnOf = (number: number): ShapeColumn => tableShape.columns[access.position(number)]!;
+  const columns = [...index.columns, ...(access.primaryIndex?.columns ?? [])].map((c) => columnOf(c.column));
+  const entry = included === undefined ? undefined : new Shape(included.numbers.map(columnOf), included.layout);
+  return new KeyRecord([...parts, ...(access.primaryParts ?? [])], columns, entry, needed);
 }
 
 /**

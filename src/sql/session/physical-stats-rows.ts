@@ -180,7 +180,10 @@ function unitsOf({ catalog, database }: StatsDatabase, table: TableObject, value
     if (index.oid === table.primaryIndex) continue;
     const indexId = 1 + oids.size + (table.primaryIndex === undefined ? 1 : 0);
     oids.set(index.oid, indexId);
-    units.push({ indexId, type: 'NONCLUSTERED INDEX', isLob: false, tree: index.tree });
+    const type = 'NONCLUSTERED INDEX';
+    units.push({ indexId, type, isLob: false, tree: index.tree });
+    const included = database.space.longTreeOf(index.tree);
+    if (included !== 0) units.push({ indexId, type, isLob: true, tree: included });
   }
   if (isAll(value, 2)) return units;
   const byName = typeof value === 'string' ? indexes.find(({ name }) => name === value)?.oid : Number(value);

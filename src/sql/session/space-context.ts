@@ -73,15 +73,15 @@ export class SpaceContext implements SpaceHooks {
   tableSize(oid: Oid): number | undefined {
     const object = this.#catalog.object(oid);
     if (object?.kind !== 'table' && object?.kind !== 'index') return this.#sizeWithoutPages(oid);
-    const long = object.kind === 'table' ? this.#database.space.longTreeOf(object.tree) : 0;
-    return this.#treeSize(object.tree) + (long === 0 ? 0 : this.#treeSize(long));
+    // The long values that are reached through a primary key are its table's.
+    return object.kind === 'index' && object.primary ? this.#treeSize(object.tree) : this.#sizeWithLong(object.tree);
   }
 
   indexesSize(oid: Oid): number | undefined {
     if (this.#catalog.object(oid)?.kind !== 'table') return this.#sizeWithoutPages(oid);
     // The tree of a primary key is the table's own.
     const own = this.#catalog.indexesOf(oid).filter((index) => !index.primary);
-    return own.reduce((sum, { tree }) => sum + this.#treeSize(tree), 0);
+    return own.reduce((sum, { tree }) => sum + this.#sizeWithLong(tree), 0);
   }
 
   totalRelationSize(oid: Oid): number | undefined {
@@ -102,6 +102,12 @@ export class SpaceContext implements SpaceHooks {
   #treeSize(tree: number): number {
     const space = this.#space(tree);
     return (mainPages(space) + ownPages(space)) * this.#pageBytes;
+  }
+
+  /** The same with the tree of its long values. */
+  #sizeWithLong(tree: number): number {
+    const long = this.#database.space.longTreeOf(tree);
+    return this.#treeSize(tree) + (long === 0 ? 0 : this.#treeSize(long));
   }
 
   #space(tree: number): TreeSpace | undefined {
@@ -247,15 +253,17 @@ function* indexStatsRow(database: Database, index: IndexObject): Task<SpaceRow[]
 
 function* extentStatsRows(catalog: Catalog, database: Database, object: TableObject | IndexObject): Task<SpaceRow[]> {
   const rows: SpaceRow[] = [];
-  const trees: { name: string; kind: string; tree: number }[] = [
-    { name: object.name, kind: object.kind, tree: object.tree },
-  ];
-  if (object.kind === 'table') {
-    for (const index of catalog.indexesOf(object.oid))
-      if (!index.primary) trees.push({ name: index.name, kind: 'index', tree: index.tree });
-    const long = database.space.longTreeOf(object.tree);
-    if (long !== 0) trees.push({ name: object.name, kind: 'lob', tree: long });
+  const indexes = object.kind === 'table' ? catalog.indexesOf(object.oid).filter((index) => !index.primary) : [];
+  const trees: { name: string; kind: string; tree: number }[] = [];
+  const withLong: typeof trees = [];
+  for (const own of [object, ...indexes]) {
+    const { name, kind, tree } = own;
+    trees.push({ name, kind, tree });
+    // The long values that are reached through a primary key are its table's.
+    const long = own.kind === 'index' && own.primary ? 0 : database.space.longTreeOf(tree);
+    if (long !== 0) withLong.push({ name, kind: 'lob', tree: long });
   }
+  trees.push(...withLong);
   for (const { name, kind, tree } of trees) {
     const space = yield* database.space.space(tree);
     const leaves = yield* database.space.leaves(tree);

@@ -10,7 +10,7 @@ import {
   type TableObject,
   type ViewObject,
 } from '../../engine/catalog.ts';
-import { indexDefinition } from '../ddl/deparse.ts';
+import { distinctNames, indexDefinition } from '../ddl/deparse.ts';
 import { typeEntry } from '../exec/values.ts';
 import { boundTextOf } from '../partitions/partition-text.ts';
 import { PgArray } from '../types/array.ts';
@@ -207,10 +207,16 @@ const SYSTEM_COLUMNS: readonly (readonly [number, string, Oid])[] = [
   [-6, 'tableoid', 26],
 ];
 
-function indexKeyName(table: TableObject, index: IndexObject, i: number): string {
-  const key = index.columns[i]!;
-  if (key.column === 0) return i === 0 ? 'expr' : `expr${i}`;
-  return table.columns.find((c) => c.number === key.column)!.name;
+function* indexAttributes(table: TableObject, index: IndexObject): Iterable<NamedRow> {
+  const columnOf = (number: number): ColumnObject => table.columns.find((c) => c.number === number)!;
+  const included = index.include.map(columnOf);
+  const keys = index.columns.map((c, i) => {
+    if (c.column !== 0) return columnOf(c.column).name;
+    return i === 0 ? 'expr' : `expr${i}`;
+  });
+  const names = distinctNames([...keys, ...included.map((c) => c.name)]);
+  for (const [i, c] of [...index.columns, ...included].entries())
+    yield attributeRow(index.oid, i + 1, names[i]!, c.type, c.typmod);
 }
 
 function* attributeRows({ catalog }: ViewSource, views: readonly ViewDefinition[]): Iterable<NamedRow> {
@@ -221,11 +227,8 @@ function* attributeRows({ catalog }: ViewSource, views: readonly ViewDefinition[
         yield attributeRow(o.oid, number, name, type, -1, { attnotnull: true });
     } else if (o.kind === 'view')
       for (const [i, c] of o.columns.entries()) yield attributeRow(o.oid, i + 1, c.name, c.type, c.typmod);
-    else if (o.kind === 'index') {
-      const table = catalog.table(o.table);
-      for (const [i, c] of o.columns.entries())
-        yield attributeRow(o.oid, i + 1, indexKeyName(table, o, i), c.type, c.typmod);
-    } else if (o.kind === 'sequence') {
+    else if (o.kind === 'index') yield* indexAttributes(catalog.table(o.table), o);
+    else if (o.kind === 'sequence') {
       yield attributeRow(o.oid, 1, 'last_value', 20, -1, { attnotnull: true });
       yield attributeRow(o.oid, 2, 'log_cnt', 20, -1, { attnotnull: true });
       yield attributeRow(o.oid, 3, 'is_called', 16, -1, { attnotnull: true });

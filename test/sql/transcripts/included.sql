@@ -1,0 +1,108 @@
+## indexes that include columns, and what the catalogs say of them
+create table t (id int primary key, a int, b text, c text, n numeric);
+create index i1 on t (a) include (b, n);
+create index on t (a) include (c, n);
+create index on t (a, n desc) include (c);
+create index i2 on t (a) include (b, b, a);
+create unique index i3 on t (a) include (b) nulls not distinct with (fillfactor=50) where a > 0;
+create index i4 on t ((a + 1), lower(b)) include (c);
+select indexdef from pg_indexes where tablename = 't' order by indexname;
+select indexrelid::regclass, indnatts, indnkeyatts, indkey, indoption from pg_index where indrelid = 't'::regclass order by indexrelid::regclass::text;
+select attrelid::regclass, attnum, attname, atttypid::regtype from pg_attribute where attrelid in ('i1'::regclass, 'i2'::regclass, 'i3'::regclass) order by attrelid::regclass::text, 2;
+select relname, relnatts from pg_class where relkind = 'i' and relname like 'i_' order by 1;
+select pg_get_indexdef('i1'::regclass, 1, false), pg_get_indexdef('i1'::regclass, 2, false), pg_get_indexdef('i1'::regclass, 3, true), pg_get_indexdef('i1'::regclass, 4, false);
+
+## what cannot be included
+create table t (id int primary key, a int, b text);
+create index i on t (a) include ((a + 1));
+create index i on t (a) include (lower(b));
+create index i on t (a) include (lower(b) desc);
+create index i on t (a) include (b desc);
+create index i on t (a) include (b asc);
+create index i on t (a) include (b nulls first);
+create index i on t (a) include (b collate "C");
+create index i on t (a) include (b text_ops);
+create index i on t (a) include (nope);
+create index i on t (nope) include (nope2);
+create index i on t (a) include ();
+create index i on t (a) include (a + 1);
+create index i on t (a) include (ctid);
+create index i on t (ctid);
+create index i on t (a, b) include (a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a, b, a);
+create table u (a int primary key include (b), b int);
+create table u (a int unique include (b), b int);
+create table u (a int, b int, unique (a) include (nope));
+create table u (a int, b int, primary key (a) include (ctid));
+select count(*) from pg_class where relname in ('i', 'u');
+
+## constraints that include columns
+create table u (id int, a int, b text, primary key (id) include (a, b), unique (a) include (b));
+create table u2 (id int, a int, constraint u2_key unique nulls not distinct (id) include (a, id));
+alter table u add constraint u_more unique (id, a) include (b) with (fillfactor=60);
+alter table u2 add primary key (id) include (a);
+select conrelid::regclass, conname, contype, conkey, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('u'::regclass, 'u2'::regclass) order by conrelid::regclass::text, 2;
+select indexrelid::regclass, indnatts, indnkeyatts, indkey, indisunique, indisprimary from pg_index where indrelid in ('u'::regclass, 'u2'::regclass) order by indexrelid::regclass::text;
+select attrelid::regclass, attnum, attname from pg_attribute where attrelid in ('u_pkey'::regclass, 'u2_key'::regclass) order by attrelid::regclass::text, 2;
+select constraint_name, column_name, ordinal_position from information_schema.key_column_usage where table_name in ('u', 'u2') order by 1, 3;
+insert into u values (1, 1, 'x');
+insert into u values (2, 1, 'y');
+insert into u values (1, 2, 'y');
+insert into u values (3, 1, 'z') on conflict (a) do nothing;
+insert into u values (3, 1, 'z') on conflict (a, b) do nothing;
+insert into u values (1, 7, 'z') on conflict on constraint u_pkey do update set b = excluded.b;
+select * from u;
+create table f (x int references u (a), y int references u);
+create table f2 (x int references u (a, b));
+create table f3 (x int, y int, foreign key (x, y) references u2 (id, a));
+select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = 'f'::regclass order by 1;
+
+## columns that are included, dropped, renamed and of another type
+create table t (id int, a int, b text, c text, primary key (id) include (b));
+create table r (id int references t);
+create index i1 on t (a) include (b);
+create index i2 on t (a) include (c);
+create index i3 on t (b) include (a);
+alter table t add constraint t_u unique (a) include (b);
+insert into t select i, i, 'b' || i, 'c' || i from generate_series(1, 5) i;
+alter table t rename column c to d;
+select pg_get_indexdef('i2'::regclass);
+alter table t alter column d type varchar(10) using upper(d);
+select pg_get_indexdef('i2'::regclass);
+select attname, atttypid::regtype, atttypmod from pg_attribute where attrelid = 'i2'::regclass order by attnum;
+select a, d from t where a = 3;
+alter table t drop column b;
+alter table t drop column b cascade;
+select indexrelid::regclass from pg_index where indrelid = 't'::regclass;
+select conname from pg_constraint where conrelid in ('t'::regclass, 'r'::regclass);
+select * from t order by id;
+alter table t drop column a;
+select count(*) from pg_index where indrelid = 't'::regclass;
+
+## partitioned indexes that include columns
+create table g (k int, v int, w text) partition by range (k);
+create table g1 partition of g for values from (0) to (10);
+create unique index g_k on g (k) include (v);
+create unique index g_v on g (v) include (k);
+create index g1_a on g1 (v) include (w);
+create index g_vw on only g (v) include (w);
+create index g_vk on only g (v) include (k);
+alter index g_vk attach partition g1_a;
+alter index g_vw attach partition g1_a;
+create index g1_b on g1 (v) include (k);
+alter index g_vk attach partition g1_b;
+select c.relname, i.indisvalid, pg_get_indexdef(c.oid) from pg_index i join pg_class c on c.oid = i.indexrelid where c.relname like 'g%' order by 1;
+create table h (w text, k int, v int);
+create index h_x on h (v) include (w);
+create index h_y on h (v) include (k, w);
+alter table g attach partition h for values from (10) to (20);
+select inhrelid::regclass, inhparent::regclass from pg_inherits where inhrelid::regclass::text like 'h_%' order by inhrelid::regclass::text;
+create table j (k int, v int, w text, primary key (k) include (v)) partition by range (k);
+create table j1 partition of j for values from (0) to (10);
+select pg_get_constraintdef(oid) from pg_constraint where conrelid in ('j'::regclass, 'j1'::regclass);
+insert into g values (1, 1, 'a'), (11, 2, 'b');
+insert into g values (11, 3, 'c');
+select k, v from g where k = 11;
+alter table g drop column w;
+select indexrelid::regclass from pg_index where indrelid in ('g'::regclass, 'g1'::regclass, 'h'::regclass) order by indexrelid::regclass::text;
+alter table j drop column v;
+select count(*) from pg_index where indrelid in ('j'::regclass, 'j1'::regclass);
