@@ -11,6 +11,7 @@
 import { ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.ts';
 import { positionOf } from '../ast/names.ts';
+import type { Alias } from '../ast/queries.ts';
 import { quoteIdentifier } from '../functions/string-functions.ts';
 import type { LiteralValue } from '../lexer/normalize.ts';
 import type {
@@ -25,6 +26,7 @@ import type {
 } from '../plan/logical.ts';
 import type { EvalContext, Oid, Registry, TypeEntry } from '../types/contracts.ts';
 import { UNKNOWN_OID } from '../types/type-oids.ts';
+import type { ScopeColumn } from './scope.ts';
 
 /** What the binder asks of the session. */
 export interface BindContext {
@@ -46,6 +48,17 @@ export interface RelationReference {
   readonly end: number;
   readonly text: string;
 }
+
+/**
+ * A name in a text, and what it stands for: where what it names is called otherwise later, the text has to be.
+ *
+ *     relation    its name in FROM, with the alias that follows         output    of a select list's column, without an alias
+ *     column      a column's name, as its table or view has it          qualifier what stands before the dot of a column
+ */
+export type NamePlace =
+  | { readonly what: 'relation'; readonly at: number; readonly relation: Oid; readonly alias: Alias | null }
+  | { readonly what: 'column' | 'qualifier'; readonly at: number; readonly column: NonNullable<Column['origin']> }
+  | { readonly what: 'output'; readonly at: number };
 
 /** A field of a row value. */
 export interface RowField {
@@ -203,6 +216,18 @@ export class Binding {
   expands(at: number, columns: string): void {
     const star = this.text?.slice(at).match(/^[^*(),;]*\*/);
     if (columns !== '' && star != null) this.#references.push({ at, end: at + star[0].length, text: columns });
+  }
+
+  /** Where the text names what, if somebody wants to know. */
+  places: NamePlace[] | undefined;
+
+  notes(place: NamePlace): void {
+    if (this.places !== undefined && this.text !== null) this.places.push(place);
+  }
+
+  /** Notes a column's name. */
+  notesColumn(what: 'column' | 'qualifier', at: number, { named }: Pick<ScopeColumn, 'named'>): void {
+    if (named !== undefined) this.notes({ what, at, column: named });
   }
 
   /** A table that is used to be locked so far, and its partitions with it. */

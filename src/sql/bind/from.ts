@@ -75,6 +75,7 @@ function bindTable(b: Binding, level: Level, item: TableItem): BoundFrom {
   const found = findRelation(b, name);
   if (found.kind === 'virtual') return bindVirtual(b, level, found.relation, name.name, alias);
   const { object, schema } = found;
+  b.notes({ what: 'relation', at: name.at, relation: object.oid, alias });
   switch (object.kind) {
     case 'table': {
       b.locks(object, 'access share');
@@ -111,7 +112,8 @@ export function bindScan(
   const numbers = live.map((c) => c.number);
   const node: ScanNode = { kind: 'scan', table, numbers, columns, alias: alias?.name.text ?? table.name, only };
   const scan: ScanBuilder = { node, columns, numbers };
-  const item = makeItem(b, alias, table.name, columns.map(scopeColumn), { schema, scan, rowType: table.rowType });
+  const names = columns.map((c) => ({ ...scopeColumn(c), named: c.origin }));
+  const item = makeItem(b, alias, table.name, names, { schema, scan, rowType: table.rowType });
   return { node, items: [level.register(item)] };
 }
 
@@ -163,7 +165,10 @@ function renameColumns(b: Binding, alias: Alias | null, columns: readonly ScopeC
     const text = `table "${alias.name.text}" has ${columns.length} columns available but ${alias.columns.length} columns specified`;
     throw b.error('invalid_column_reference', text, alias.name.at);
   }
-  return columns.map((column, i) => ({ ...column, name: alias.columns[i]?.text ?? column.name }));
+  return columns.map((column, i) => {
+    const name = alias.columns[i]?.text;
+    return name === undefined ? column : { ...column, name, named: undefined };
+  });
 }
 
 function bindVirtual(
@@ -194,7 +199,8 @@ function bindView(b: Binding, level: Level, view: ViewObject, schema: string | n
     );
     const columns = view.columns.map((c) => b.column(c.name, c.type, c.typmod));
     const node: Logical = { kind: 'project', input: body, exprs, columns, hasSets: false };
-    const item = makeItem(b, alias, view.name, columns.map(scopeColumn), { schema, rowType: view.rowType });
+    const names = columns.map((c, i) => ({ ...scopeColumn(c), named: { table: view.oid, number: i + 1 } }));
+    const item = makeItem(b, alias, view.name, names, { schema, rowType: view.rowType });
     return { node, items: [level.register(item)] };
   } finally {
     b.text = text;

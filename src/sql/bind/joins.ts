@@ -116,7 +116,7 @@ function joinItems(
   );
   const mergedColumns = merged.map((m): ScopeColumn => {
     const kept = m.expr === m.left.expr ? m.left : m.expr === m.right.expr ? m.right : undefined;
-    return kept === undefined ? { name: m.name, expr: m.expr } : { ...kept, name: m.name };
+    return kept === undefined ? { name: m.name, expr: m.expr } : { ...kept, name: m.name, named: undefined };
   });
   const columns = [...mergedColumns, ...leftColumns, ...rightColumns];
   const whole: Item = { ...makeItem(b, item.alias, null, columns), qualified: item.alias !== null };

@@ -41,7 +41,10 @@ function checkCatalog(b: Binding, parts: readonly Name[]): readonly Name[] {
 
 function bindBare(b: Binding, level: Level, name: Name): Expr {
   const found = findColumn(b, level, name);
-  if (found !== undefined) return withAt(found.column.expr, name.at);
+  if (found !== undefined) {
+    b.notesColumn('column', name.at, found.column);
+    return withAt(found.column.expr, name.at);
+  }
   const system = systemColumnAnywhere(b, level, name);
   if (system !== undefined) return system;
   const row = findItem(b, level, null, name);
@@ -90,7 +93,12 @@ function qualified(b: Binding, level: Level, schema: string | null, table: Name,
   const matches = item.columns.filter((c) => c.name === column.text);
   if (matches.length > 1)
     throw b.error('ambiguous_column', `column reference "${column.text}" is ambiguous`, column.at);
-  if (matches.length === 1) return withAt(matches[0]!.expr, at);
+  const [match] = matches;
+  if (match !== undefined) {
+    b.notesColumn('qualifier', table.at, match);
+    b.notesColumn('column', column.at, match);
+    return withAt(match.expr, at);
+  }
   const system = systemColumn(b, found.level, item, column);
   if (system !== undefined) return { ...system, at };
   throw missingColumn(b, level, table.text, { ...column, at });

@@ -28,7 +28,8 @@ export function rowColumns(b: Binding, table: TableObject): Column[] {
 
 /** The item under which a table's expressions see their row. */
 export function rowItem(b: Binding, table: TableObject, alias: string, row: readonly Column[]): Item {
-  return makeItem(b, null, alias, row.map(scopeColumn), { rowType: table.rowType });
+  const names = row.map((c) => ({ ...scopeColumn(c), named: c.origin }));
+  return makeItem(b, null, alias, names, { rowType: table.rowType });
 }
 
 export function bindRules(b: Binding, table: TableObject, row: readonly Column[]): RowRules {

@@ -29,6 +29,8 @@ export interface ScopeColumn {
   readonly expr: Expr;
   readonly origin?: Column['origin'];
   readonly notNull?: boolean;
+  /** The column whose name it has, of a table or view that stands in FROM itself; unset behind other names. */
+  readonly named?: Column['origin'] | undefined;
 }
 
 export interface Item {

@@ -89,6 +89,7 @@ export function bindTargets(b: Binding, level: Level, body: Pick<SelectBody, 'ta
       return columns.map((column) => ({ name: column.name, expr: column.expr, source: column }));
     }
     const expr = bindExpression(b, level, expression);
+    if (alias === null && expression.kind === 'column') b.notes({ what: 'output', at: expression.parts.at(-1)!.at });
     return [{ name: alias?.text ?? outputName(expression), expr, source: sourceOf(level, expr) }];
   });
 }

@@ -56,8 +56,8 @@ function closing(text: string, open: number): number {
 }
 
 /** A key as errors name it: of two parentheses, one inside the other, one is enough. */
-export function plainKeyText(catalog: Catalog, index: IndexObject, key: number): string {
-  let text = keyText(catalog.table(index.table), index.columns[key]!);
+export function plainKeyText(table: TableObject, key: Pick<IndexColumn, 'column' | 'expression'>): string {
+  let text = keyText(table, key);
   for (let at = text.indexOf('(('); at >= 0; at = text.indexOf('((', at)) {
     const end = closing(text, at + 1);
     if (end >= 0 && end + 1 === closing(text, at))

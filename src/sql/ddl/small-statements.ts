@@ -1,6 +1,6 @@
 /** CREATE SCHEMA, renaming, moving between schemas, owners, comments. */
 import type { Task } from '../../base/task.ts';
-import type { CatalogObject, Oid, SchemaObject } from '../../engine/catalog.ts';
+import type { CatalogObject, Oid, SchemaObject, TableObject } from '../../engine/catalog.ts';
 import type {
   AlterOwnerStatement,
   CommentStatement,
@@ -80,63 +80,53 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
     if (d.catalog.schemaNamed(to) !== undefined)
       throw d.error('duplicate_schema', `schema "${to}" already exists`, undefined);
   } else d.requireFree(found.schema, to);
-  requireNoViewOf(d, found);
   if (found.kind === 'table') yield* d.lock(found.oid, 8);
-  yield* keepingNames(d, () => d.put({ ...found, name: to, version: found.version + 1 }));
+  yield* keepingNames(d, renamedWith(d, found), () => d.put({ ...found, name: to, version: found.version + 1 }));
   if (found.kind === 'index' && found.constraint !== 0) {
     const constraint = d.catalog.object(found.constraint);
     if (constraint !== undefined) yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
   }
 }
 
-/** Views are kept as texts, which name the relations they read. @throws 0A000 when one names `object` or lies in it. */
-function requireNoViewOf(d: Definer, object: CatalogObject): void {
-  for (const view of d.catalog.objects()) {
-    if (view.kind !== 'view') continue;
-    const used = view.uses.map((oid) => d.catalog.object(oid));
-    if (used.some((u) => u?.oid === object.oid || u?.schema === object.oid))
-      throw d.unsupported(`renaming or moving a ${object.kind} that view "${view.name}" reads`, undefined);
-  }
+/** The tables and views that have another name when an object has: itself, or all that lie in a schema. */
+function renamedWith(d: Definer, object: CatalogObject): Set<Oid> {
+  const relations = [...d.catalog.objects()].filter((o) => o.kind === 'table' || o.kind === 'view');
+  return new Set(relations.filter((o) => o.oid === object.oid || o.schema === object.oid).map((o) => o.oid));
 }
 
 function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: string): Task<void> {
   if (relation.kind === 'view') {
     if (!relation.columns.some((c) => c.name === from))
       throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
-    requireNoViewOf(d, relation);
-    yield* d.put({
-      ...relation,
-      columns: relation.columns.map((c) => (c.name === from ? { ...c, name: to } : c)),
-      version: relation.version + 1,
-    });
+    if (relation.columns.some((c) => c.name === to))
+      throw d.error('duplicate_column', `column "${to}" of relation "${relation.name}" already exists`, undefined);
+    const columns = relation.columns.map((c) => (c.name === from ? { ...c, name: to } : c));
+    const next = { ...relation, columns, version: relation.version + 1 };
+    yield* keepingNames(d, new Set([relation.oid]), () => d.put(next));
     return;
   }
   if (relation.kind !== 'table') throw d.unsupported(`renaming a column of a ${relation.kind}`, undefined);
-  yield* d.lock(relation.oid, 8);
-  const column = relation.columns.find((c) => !c.dropped && c.name === from);
-  if (column === undefined) throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
-  if (relation.columns.some((c) => !c.dropped && c.name === to))
-    throw d.error('duplicate_column', `column "${to}" of relation "${relation.name}" already exists`, undefined);
-  // Stored expressions are texts: those that mention the column would no longer be read right.
-  const texts = [
-    ...d.catalog.constraintsOf(relation.oid).flatMap((c) => (c.expression === undefined ? [] : [c.expression])),
-    ...d.catalog
-      .indexesOf(relation.oid)
-      .flatMap((i) => [
-        ...(i.predicate === undefined ? [] : [i.predicate]),
-        ...i.columns.flatMap((c) => (c.expression === undefined ? [] : [c.expression])),
-      ]),
-    ...relation.columns.flatMap((c) => (c.generatedSql === undefined ? [] : [c.generatedSql])),
-    ...(relation.partitioning?.keys ?? []).flatMap((key) => (key.expression === undefined ? [] : [key.expression])),
-  ];
-  const views = [...d.catalog.objects()].filter((o) => o.kind === 'view' && o.uses.includes(relation.oid));
-  if (views.length > 0 || texts.some((t) => t.includes(from)))
-    throw d.unsupported('renaming a column that views, checks or index expressions may use', undefined);
-  yield* d.putTable({
-    ...relation,
-    columns: relation.columns.map((c) => (c.number === column.number ? { ...c, name: to } : c)),
+  // The columns of partitions are called the same.
+  const tables = [relation.oid, ...[...d.catalog.descendantsOf(relation.oid)].map((table) => table.oid)];
+  for (const oid of tables) {
+    yield* d.lock(oid, 8);
+    requireRenamable(d, d.catalog.table(oid), from, to);
+  }
+  yield* keepingNames(d, new Set(tables), function* () {
+    for (const oid of tables) {
+      const table = d.catalog.table(oid);
+      const columns = table.columns.map((c) => (!c.dropped && c.name === from ? { ...c, name: to } : c));
+      yield* d.putTable({ ...table, columns });
+    }
   });
-  for (const partition of d.catalog.partitionsOf(relation.oid)) yield* renameColumn(d, partition, from, to);
+}
+
+/** @throws 42703, 42701 */
+function requireRenamable(d: Definer, table: TableObject, from: string, to: string): void {
+  const has = (name: string): boolean => table.columns.some((c) => !c.dropped && c.name === name);
+  if (!has(from)) throw d.error('undefined_column', `column "${from}" does not exist`, undefined);
+  if (has(to))
+    throw d.error('duplicate_column', `column "${to}" of relation "${table.name}" already exists`, undefined);
 }
 
 /** The columns of a partition are called what its partitioned table calls them. @throws 42P16 */
@@ -152,9 +142,8 @@ export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
   if (found.kind !== 'table' && found.kind !== 'view' && found.kind !== 'sequence')
     throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
   d.requireFree(schema.oid, found.name);
-  requireNoViewOf(d, found);
   if (found.kind === 'table') yield* d.lock(found.oid, 8);
-  yield* keepingNames(d, () => moveTo(d, found, schema.oid));
+  yield* keepingNames(d, renamedWith(d, found), () => moveTo(d, found, schema.oid));
 }
 
 /** Moves an object; a table takes its indexes, constraints and sequences along. */

@@ -1,7 +1,7 @@
 /** The errors of constraints, worded and detailed as PostgreSQL words them. */
 import { type ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, ConstraintObject, IndexObject, PartitionKey, TableObject } from '../../engine/catalog.ts';
-import { partitionKeyText, plainKeyText } from '../ddl/deparse.ts';
+import { plainKeyText } from '../ddl/deparse.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { typeEntry } from './values.ts';
 
@@ -85,7 +85,7 @@ export function noPartition(
   values: readonly SqlValue[],
   context: EvalContext,
 ): ExtentError {
-  const names = keys.map((key) => partitionKeyText(table, key));
+  const names = keys.map((key) => plainKeyText(table, key));
   const texts = keys.map((key, i) => shown(values[i]!, key.type, context));
   return fail('check_violation', `no partition of relation "${table.name}" found for row`, {
     detail: `Partition key of the failing row contains (${names.join(', ')}) = (${texts.join(', ')}).`,
@@ -102,7 +102,8 @@ export function uniqueViolation(
   keys: readonly SqlValue[],
   context: EvalContext,
 ): ExtentError {
-  const names = index.columns.map((_, i) => plainKeyText(catalog, index, i));
+  const owner = catalog.table(index.table);
+  const names = index.columns.map((key) => plainKeyText(owner, key));
   const texts = index.columns.map((c, i) => shown(keys[i]!, c.type, context));
   const name = (catalog.object(index.constraint) as ConstraintObject | undefined)?.name ?? index.name;
   return fail('unique_violation', `duplicate key value violates unique constraint "${name}"`, {
