@@ -16,7 +16,8 @@ import { ExtentError } from '../../base/errors.ts';
 import type { Catalog, TableObject } from '../../engine/catalog.ts';
 import { quoteIdentifier } from '../functions/string-functions.ts';
 import { parseExpressionText, parseQueryText } from '../parser/parser.ts';
-import type { Column } from '../plan/logical.ts';
+import type { Column, ColumnId, Logical, ScanNode } from '../plan/logical.ts';
+import { expressionsOf, inputsOf, walkExpr } from '../plan/walk.ts';
 import type { Oid } from '../types/contracts.ts';
 import { type BindContext, Binding, type NamePlace } from './binding.ts';
 import { bindQuery } from './queries.ts';
@@ -50,6 +51,36 @@ function read(context: BindContext, sql: string, bind: Reader): ReadText {
   b.places = [];
   const bound = bind(b);
   return { sql, catalog: context.catalog, places: b.places, meaning: meaningOf(bound) };
+}
+
+/** Numbers of the columns of a table that a view's body reads by itself, not through another view. */
+export function columnsRead(context: BindContext, sql: string, table: TableObject): Set<number> {
+  const b = new Binding(context, sql, 0, [], []);
+  b.places = [];
+  const { node } = bindQuery(b, parseQueryText(sql), null);
+  const own = b.places.flatMap((place) => (place.what === 'relation' && place.relation === table.oid ? [place] : []));
+  if (own.length === 0) return new Set();
+  const used = new Set<ColumnId>();
+  const scans: ScanNode[] = [];
+  collectUses(node, used, scans);
+  const numbers = scans
+    .filter((scan) => scan.table.oid === table.oid)
+    .flatMap((scan) => scan.numbers.filter((_, i) => used.has(scan.columns[i]!.id)));
+  // The names that an alias gives count the columns.
+  const live = table.columns.filter((c) => !c.dropped).map((c) => c.number);
+  const counted = own.flatMap(({ alias }) => live.slice(0, alias?.columns.length ?? 0));
+  return new Set([...numbers, ...counted]);
+}
+
+/** The columns that expressions of a tree speak of, sub-queries included, and its scans. */
+function collectUses(node: Logical, used: Set<ColumnId>, scans: ScanNode[]): void {
+  if (node.kind === 'scan') scans.push(node);
+  for (const expr of expressionsOf(node))
+    walkExpr(expr, (e) => {
+      if (e.kind === 'column') used.add(e.id);
+      else if (e.kind === 'subquery') collectUses(e.plan, used, scans);
+    });
+  for (const input of inputsOf(node)) collectUses(input, used, scans);
 }
 
 /** A view's body with the names of today; undefined when it cannot be had. */

@@ -18,6 +18,7 @@ import { quoteIdentifier } from '../session/names.ts';
 import { registry } from '../types/registry.ts';
 import { type AddedColumn, addColumn } from './add-column.ts';
 import { alterIndex, changeTableOptions } from './alter-options.ts';
+import { viewsReading } from './column-uses.ts';
 import { makeCheck, makeForeignKey } from './constraints.ts';
 import { defaultOf } from './create-table.ts';
 import type { Definer } from './definer.ts';
@@ -233,8 +234,11 @@ function* alterType(
       undefined,
     );
   const changed: ColumnObject = { ...column, type: oid, typmod, physical };
-  if ([...d.catalog.objects()].some((o) => o.kind === 'view' && o.uses.includes(table.oid)))
-    throw d.unsupported('altering the type of a column of a table that a view reads', action.at);
+  const [view] = viewsReading(d, table, column.number);
+  if (view !== undefined)
+    throw d.error('feature_not_supported', 'cannot alter type of a column used by a view or rule', undefined, {
+      detail: `rule _RETURN on view ${view.name} depends on column "${column.name}"`,
+    });
   const text = action.using === null ? quote(column.name) : undefined;
   let convert: BoundTableExpression;
   try {

@@ -132,18 +132,22 @@ function findForDrop(d: Definer, s: DropStatement, name: QualifiedName): Catalog
 
 /**
  * Drops objects and what depends on them, and tells of the latter; of the former too when they depend on what the statement
- * names. @throws 2BP01 without CASCADE.
+ * names.
+ *
+ * @param alsoAlong - what else goes with them, to be told of together.
+ * @throws 2BP01 without CASCADE.
  */
 export function* dropObjects(
   d: Definer,
   targets: readonly CatalogObject[],
   cascade: boolean,
   areDependents = false,
+  alsoAlong: readonly string[] = [],
 ): Task<void> {
   const going = new Map<Oid, CatalogObject>(targets.map((t) => [t.oid, t]));
   const queue = [...targets];
   const blocked: string[] = [];
-  const along: string[] = areDependents ? targets.map((t) => describe(d, t)) : [];
+  const along: string[] = [...alsoAlong, ...(areDependents ? targets.map((t) => describe(d, t)) : [])];
   const defaulted: { readonly table: Oid; readonly sequence: Oid }[] = [];
   for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
     const { own, foreign } = dependents(d, object.oid);

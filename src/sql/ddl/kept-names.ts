@@ -83,12 +83,13 @@ function textsOf(d: Definer, table: TableObject): KeptText[] {
         now.kind === 'index' ? { ...now, columns: withExpression(now.columns, i, sql) } : now,
       );
   }
-  for (const { number, generatedSql } of table.columns)
-    keep(table.oid, generatedSql, (now, sql) =>
-      now.kind === 'table'
-        ? { ...now, columns: now.columns.map((c) => (c.number === number ? { ...c, generatedSql: sql } : c)) }
-        : now,
-    );
+  for (const { number, generatedSql, dropped } of table.columns)
+    if (!dropped)
+      keep(table.oid, generatedSql, (now, sql) =>
+        now.kind === 'table'
+          ? { ...now, columns: now.columns.map((c) => (c.number === number ? { ...c, generatedSql: sql } : c)) }
+          : now,
+      );
   for (const [i, { expression }] of (table.partitioning?.keys ?? []).entries())
     keep(table.oid, expression, (now, sql) =>
       now.kind === 'table' && now.partitioning !== undefined
