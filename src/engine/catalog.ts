@@ -145,6 +145,8 @@ export interface IndexObject extends ObjectBase {
   readonly pageLocks?: false;
   /** True: `ALTER INDEX … DISABLE`. Its tree is empty, nobody writes or reads it, and it makes nothing unique. */
   readonly disabled?: true;
+  /** True: its constraint is DEFERRABLE; keys may be double within a statement, or until the commit. */
+  readonly deferrable?: true;
   /** Oid of the constraint that it implements, 0 = none. */
   readonly constraint: Oid;
   /** The index of the partitioned table that this one is a part of. */
@@ -364,6 +366,11 @@ export class Catalog {
   /** Indexes that are kept and used: all but disabled ones. */
   liveIndexesOf(table: Oid): readonly IndexObject[] {
     return this.indexesOf(table).filter((index) => index.disabled !== true);
+  }
+
+  /** Is the index the table's own tree? So is a primary key that is not deferrable. */
+  isClustered(index: IndexObject): boolean {
+    return this.table(index.table).primaryIndex === index.oid;
   }
 
   /** Indexes of a table, the primary one first. */

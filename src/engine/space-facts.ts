@@ -139,11 +139,11 @@ export function usedPercent(content: PageContent, pageBytes: number): number {
   return 100 * usedShare(content, pageBytes);
 }
 
-/** The relations of a catalog by their trees. A primary key's tree is its table's. */
+/** The relations of a catalog by their trees. The tree of a primary key is mostly its table's. */
 export function treesOf(catalog: Catalog, facts: SpaceFacts): Map<TreeId, TreeOwner> {
   const owners = new Map<TreeId, TreeOwner>();
   for (const object of catalog.objects()) {
-    if (object.kind !== 'table' && (object.kind !== 'index' || object.primary)) continue;
+    if (object.kind !== 'table' && (object.kind !== 'index' || catalog.isClustered(object))) continue;
     owners.set(object.tree, { object, kind: object.kind });
     const long = facts.longTreeOf(object.tree);
     if (long !== 0) owners.set(long, { object, kind: 'lob' });

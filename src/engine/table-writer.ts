@@ -24,6 +24,7 @@ import type { RowBuffer } from '../storage/record/row-buffer.ts';
 import { attempt, emptyKeyedRow } from './attempt.ts';
 import type { IndexObject } from './catalog.ts';
 import { EntryRecords } from './entry-records.ts';
+import { KeyDoubts, type NotedKeys } from './key-doubts.ts';
 import { type Place, place } from './read-long-values.ts';
 import { appendRowId } from './row-ids.ts';
 import { RowLongValues } from './row-long-values.ts';
@@ -104,6 +105,22 @@ export class TableWriter {
       }
     }
     return undefined;
+  }
+
+  #doubts: KeyDoubts | undefined;
+
+  /** Keys of deferrable constraints that are perhaps no longer unique: to be looked at when their time has come. */
+  takeDoubts(): (readonly [index: IndexObject, keys: NotedKeys])[] {
+    return this.#doubts?.take() ?? [];
+  }
+
+  *#noteDoubt(index: IndexObject, { bytes, length }: KeyWriter): Task<void> {
+    const status = yield* attempt(this.#store, () =>
+      this.#store.mayCollide(this.#t, index.tree, bytes, length, this.#row),
+    );
+    if (status !== EXISTS) return;
+    this.#doubts ??= new KeyDoubts();
+    this.#doubts.add(index, bytes, length);
   }
 
   /** Commit sequence of the last conflict's row; own changes: Infinity. */
@@ -217,7 +234,9 @@ export class TableWriter {
     const record = records?.bytes ?? EMPTY;
     const recordLength = records?.length ?? 0;
     const prefix = entry.length;
-    const check = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
+    const isKey = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
+    const check = isKey && access.index.deferrable !== true;
+    if (isKey && !check) yield* this.#noteDoubt(access.index, entry);
     entry.append(rowKey.bytes, 0, rowKey.length);
     this.#checkKeyLength(entry, access.index.name);
     for (;;) {

@@ -304,8 +304,19 @@ export interface Store {
   /**
    * Is a key with these first bytes free, in the newest state? OK = free; EXISTS and `row` filled with the live entry;
    * NEED (also: waits for a transaction that is inserting or deleting such an entry). Do not suspend between OK and insert.
+   *
+   * @param allowed - live entries that may be there: 1 asks whether an entry that is there is the only one.
    */
-  checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number;
+  checkUnique(
+    t: Transaction,
+    tree: TreeId,
+    prefix: Uint8Array,
+    prefixLength: number,
+    row: Row,
+    allowed?: number,
+  ): number;
+  /** May a key with these first bytes be taken, now or soon? OK = by nobody; EXISTS = by somebody, committed or not; NEED: a page. */
+  mayCollide(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number;
   appender(t: Transaction, tree: TreeId): BulkAppender;
   /** Writes a record at once, outside any transaction: redone, never undone, visible to all. For sequences. An attempt. */
   putNow(tree: TreeId, key: Uint8Array, keyLength: number, record: Uint8Array, start: number, length: number): number;

@@ -112,7 +112,17 @@ export class RowReads {
     return OK;
   }
 
-  checkUnique(t: Txn, tree: Tree, prefix: Uint8Array, prefixBytes: number, row: Row): number {
+  /** @param waits - for others that are at work on such an entry; false = what they do counts as done. */
+  checkUnique(
+    t: Txn,
+    tree: Tree,
+    prefix: Uint8Array,
+    prefixBytes: number,
+    row: Row,
+    allowed: number,
+    waits: boolean,
+  ): number {
+    let live = 0;
     let frame = this.#trees.descend(tree, prefix, prefixBytes);
     if (frame < 0) return NEED;
     const cache = this.#core.cache;
@@ -134,8 +144,8 @@ export class RowReads {
       const entry = this.#versions.newest(tree.id, view, slot, row.key, row.keyLength);
       const writer = this.#versions.writerId(tree.id, view, slot, row.key, row.keyLength, entry);
       const other = this.#versions.otherWriter(writer, t);
-      if (other !== undefined) return this.#core.want(this.#locks.endRequest(t, other));
-      if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) === 0) {
+      if (other !== undefined) return waits ? this.#core.want(this.#locks.endRequest(t, other)) : EXISTS;
+      if ((view.getUint16(nodeAt(view, slot) + NODE_KEY_AT, true) & NODE_DELETED) === 0 && live++ === allowed) {
         row.commitSeq =
           writer === t.id && writer !== 0 ? Number.POSITIVE_INFINITY : this.#transactions.commitSeqOf(writer);
         fillFromPage(bytes, view, slot, row);

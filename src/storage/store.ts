@@ -189,8 +189,12 @@ export class FileStore implements Store {
     this.parts.transactions.locks.grantRow(own(t), rowName(tree, key, keyLength), mode);
   }
 
-  checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number {
-    return this.parts.reads.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row);
+  checkUnique(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row, allowed = 0): number {
+    return this.parts.reads.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row, allowed, true);
+  }
+
+  mayCollide(t: Transaction, tree: TreeId, prefix: Uint8Array, prefixLength: number, row: Row): number {
+    return this.parts.reads.checkUnique(own(t), this.parts.core.tree(tree), prefix, prefixLength, row, 0, false);
   }
 
   appender(t: Transaction, tree: TreeId): BulkAppender {

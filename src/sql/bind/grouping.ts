@@ -76,7 +76,7 @@ export class Grouping {
       const { scan } = item;
       const position = scan === null ? -1 : scan.columns.findIndex((c) => c.id === id);
       if (scan === null || position < 0) continue;
-      const key = catalog.indexesOf(scan.node.table.oid).find((index) => index.primary);
+      const key = catalog.indexesOf(scan.node.table.oid).find((index) => index.primary && index.deferrable !== true);
       if (key === undefined) return false;
       const grouped = key.columns.every((part) => {
         const at = scan.numbers.indexOf(part.column);

@@ -50,6 +50,7 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
   yield* d.lock(oid, 8);
   for (const action of s.actions) {
     const table = d.catalog.table(oid);
+    d.requireNothingPending(table, 'ALTER TABLE');
     refuseInherited(d, table, action);
     refuseOnly(d, table, action, s.only);
     yield* applyTo(d, oid, action, s.only);

@@ -2,7 +2,7 @@
  * Constraints: from the statement's words to catalog objects, for CREATE TABLE and ALTER TABLE alike.
  *
  * A primary key is the order in which the table's rows lie: its index object shares the table's tree. A unique constraint is
- * a unique index. A foreign key refers to the unique index that proves the referenced columns unique.
+ * a unique index, and so is a primary key that is deferrable: its table has hidden row ids. A foreign key refers to the unique index that proves the referenced columns unique.
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
@@ -110,6 +110,11 @@ function nameFor(
   return name;
 }
 
+/** Do the table's rows lie in the order of this key? Not of one that may be double for a while. */
+export function isClustering(c: Pick<KeyConstraint, 'kind' | 'deferrable'>): boolean {
+  return c.kind === 'primaryKey' && !c.deferrable;
+}
+
 /**
  * The index and constraint objects of PRIMARY KEY and UNIQUE. The index of a primary key takes the table's tree when
  * `clustered`; others get a tree of their own, which the caller fills if the table has rows. `kept` are options as the catalog
@@ -126,7 +131,6 @@ export function* makeKeyConstraint(
 ): Task<{ index: IndexObject; constraint: ConstraintObject }> {
   if (c.tablespace !== null) throw d.unsupported('a tablespace', c.at);
   const primary = c.kind === 'primaryKey';
-  if (c.deferrable) throw d.unsupported('a deferrable unique constraint', c.at);
   const columns = keyColumns(d, table, names, c);
   const include = includedNumbers(d, table, c);
   const label = primary ? 'pkey' : 'key';
@@ -158,6 +162,7 @@ export function* makeKeyConstraint(
     columns,
     include,
     options,
+    ...(c.deferrable ? { deferrable: true } : {}),
     constraint: constraintOid,
   };
   const constraint: ConstraintObject = {
@@ -167,8 +172,8 @@ export function* makeKeyConstraint(
     type: primary ? 'primary' : 'unique',
     columns: columns.map((x) => x.column),
     index: indexOid,
-    deferrable: false,
-    initiallyDeferred: false,
+    deferrable: c.deferrable,
+    initiallyDeferred: c.initiallyDeferred,
     validated: true,
   };
   return { index, constraint };
@@ -298,6 +303,7 @@ function referencedIndex(
     const primary = indexes.find((i) => i.primary);
     if (primary === undefined)
       throw d.error('undefined_object', `there is no primary key for referenced table "${parent.name}"`, undefined);
+    if (primary.deferrable === true) throw looseKey(d, 'primary key', parent);
     return primary;
   }
   const wanted = c.referencedColumns.map((n) => {
@@ -310,13 +316,15 @@ function referencedIndex(
       );
     return column.number;
   });
-  const found = indexes.find(
+  const matching = indexes.filter(
     (i) =>
       i.unique &&
       i.predicate === undefined &&
       i.columns.length === wanted.length &&
       i.columns.every((x) => wanted.includes(x.column)),
   );
+  const found = matching.find((i) => i.deferrable !== true);
+  if (found === undefined && matching.length > 0) throw looseKey(d, 'unique constraint', parent);
   if (found === undefined)
     throw d.error(
       'invalid_foreign_key',
@@ -324,6 +332,14 @@ function referencedIndex(
       undefined,
     );
   return found;
+}
+
+function looseKey(d: Definer, what: string, parent: TableObject): Error {
+  return d.error(
+    'object_not_in_prerequisite_state',
+    `cannot use a deferrable ${what} for referenced table "${parent.name}"`,
+    undefined,
+  );
 }
 
 /**

@@ -21,7 +21,7 @@ import { typeEntry } from '../exec/values.ts';
 import { quoteIdentifier } from '../session/names.ts';
 import type { TypeEntry } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
-import { makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
+import { isClustering, makeCheck, makeForeignKey, makeKeyConstraint, type PendingNames } from './constraints.ts';
 import type { Definer } from './definer.ts';
 import { readPartitioning } from './partition-keys.ts';
 import { inheritedColumns, joinAsNew, placeOfNew } from './partitions.ts';
@@ -182,8 +182,9 @@ export function* createTable(d: Definer, s: CreateTableStatement): Task<void> {
   const options =
     place !== undefined && s.options.length === 0 ? place.parent.options : d.storageOptions(s.options, 'table');
   const primary = primaryKey(d, s.name.name, columns, tableKeys);
-  const primaryTexts = primary === undefined ? [] : d.storageOptions(primary.key.options, 'index');
-  tellIdleOptions(d, primarySpaceOptions(d, options, primaryTexts, primary?.key.options ?? []));
+  const clustering = primary !== undefined && isClustering(primary.key) ? primary.key.options : [];
+  const primaryTexts = d.storageOptions(clustering, 'index');
+  tellIdleOptions(d, primarySpaceOptions(d, options, primaryTexts, clustering));
   const tree = yield* newTableTree(d, options, primaryTexts);
   const bare = yield* makeTable(d, schema, s.name.name, columns, options, tree, primary?.names ?? []);
   const table: TableObject = {
@@ -285,10 +286,10 @@ function* finishTable(
   ];
   keyed.sort((a, b) => Number(b.key.kind === 'primaryKey') - Number(a.key.kind === 'primaryKey'));
   for (const { key, names } of keyed) {
-    const made = yield* makeKeyConstraint(d, table, key, names, key.kind === 'primaryKey', pending);
+    const made = yield* makeKeyConstraint(d, table, key, names, isClustering(key), pending);
     indexes.push(made.index);
     constraints.push(made.constraint);
-    if (key.kind === 'primaryKey') table = { ...table, primaryIndex: made.index.oid };
+    if (isClustering(key)) table = { ...table, primaryIndex: made.index.oid };
   }
   for (const c of columns) for (const check of c.checks) constraints.push(yield* makeCheck(d, table, check, pending));
   for (const check of tableChecks) constraints.push(yield* makeCheck(d, table, check, pending));

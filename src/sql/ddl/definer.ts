@@ -171,6 +171,16 @@ export class Definer {
       (table !== undefined && this.catalog.constraintsOf(table).some((c) => c.name === name));
   }
 
+  /** @throws 55006 while deferred keys of the table wait to be checked. */
+  requireNothingPending(table: TableObject, command: string): void {
+    if (!this.sql.block.isPending(table.oid)) return;
+    throw this.error(
+      'object_in_use',
+      `cannot ${command} "${table.name}" because it has pending trigger events`,
+      undefined,
+    );
+  }
+
   // ── changes ──
 
   *takeOid(): Task<Oid> {

@@ -33,7 +33,8 @@ export function* dropColumn(d: Definer, table: TableObject, action: DropColumnAc
   }
   const number = column.number;
   const primary = d.catalog.constraintsOf(table.oid).find((c) => c.type === 'primary');
-  if (primary?.columns.includes(number)) throw d.unsupported('dropping a column of the primary key', action.at);
+  if (primary?.columns.includes(number) && primary.index === table.primaryIndex)
+    throw d.unsupported('dropping a column of the primary key', action.at);
   const dependents = dependentsOf(d, table, column);
   if (dependents.length > 0 && !action.cascade)
     throw fail(

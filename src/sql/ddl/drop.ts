@@ -227,6 +227,7 @@ function* dropOne(d: Definer, object: CatalogObject, going: ReadonlyMap<Oid, Cat
     if (object.partition !== undefined && !going.has(object.partition.parent))
       yield* d.lock(object.partition.parent, 8);
     yield* d.lock(object.oid, 8);
+    d.requireNothingPending(object, 'DROP TABLE');
     yield* store.dropTree(transaction, object.tree);
   }
   if (object.kind === 'index') {
@@ -329,6 +330,7 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
   }
   for (const { oid } of tables.values()) {
     yield* d.lock(oid, 8);
+    d.requireNothingPending(d.catalog.table(oid), 'TRUNCATE');
     yield* emptyTable(d, d.catalog.table(oid));
     if (s.restartIdentity) {
       for (const o of d.catalog.objects())

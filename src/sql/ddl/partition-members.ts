@@ -130,6 +130,7 @@ function isSame(d: Definer, parent: TableObject, index: IndexObject, table: Tabl
   return (
     own.unique === index.unique &&
     own.nullsDistinct === index.nullsDistinct &&
+    own.deferrable === index.deferrable &&
     own.predicate === index.predicate &&
     own.disabled !== true &&
     own.columns.length === columns.length &&
@@ -162,8 +163,8 @@ function* makePart(d: Definer, parent: TableObject, index: IndexObject, table: T
       kind: constraint.type === 'primary' ? 'primaryKey' : 'unique',
       at: 0,
       name: null,
-      deferrable: false,
-      initiallyDeferred: false,
+      deferrable: constraint.deferrable,
+      initiallyDeferred: constraint.initiallyDeferred,
       notValid: false,
       columns: columnNames(
         parent,

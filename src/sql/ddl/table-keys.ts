@@ -5,9 +5,9 @@ import type { ColumnObject, ConstraintObject, IndexObject, TableObject } from '.
 import type { KeyConstraint } from '../ast/definitions.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { buildIndex } from './build-index.ts';
-import { makeKeyConstraint } from './constraints.ts';
+import { isClustering, makeKeyConstraint } from './constraints.ts';
 import type { Definer } from './definer.ts';
-import { dropConstraint } from './drop.ts';
+import { dropConstraint, dropObjects } from './drop.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
 
@@ -37,9 +37,9 @@ export function* addKeyConstraint(
     }
   }
   const now = d.catalog.table(table.oid);
-  const isPrimary = c.kind === 'primaryKey';
-  const { index, constraint } = yield* makeKeyConstraint(d, now, c, c.columns, isPrimary, new Set(), kept);
-  if (isPrimary) {
+  const clustered = isClustering(c);
+  const { index, constraint } = yield* makeKeyConstraint(d, now, c, c.columns, clustered, new Set(), kept);
+  if (clustered) {
     if (kept === undefined) tellIdleOptions(d, primarySpaceOptions(d, now.options, index.options, c.options));
     yield* rebuildTable(d, now, { ...now, primaryIndex: index.oid }, (row) => row, undefined, { index, constraint });
     return index;
@@ -51,9 +51,14 @@ export function* addKeyConstraint(
   return index;
 }
 
-/** Takes a primary key away: the rows are written anew under hidden ids. @throws 2BP01 */
+/** Takes a primary key away: the rows are written anew under hidden ids, if it was their order. @throws 2BP01 */
 export function* dropPrimaryKey(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
   yield* dropConstraint(d, constraint, cascade);
+  const own = d.catalog.object(constraint.index);
+  if (own?.kind === 'index' && !d.catalog.isClustered(own)) {
+    yield* dropObjects(d, [own], true);
+    return;
+  }
   yield* d.remove(constraint.index);
   const table = d.catalog.table(constraint.table);
   const { primaryIndex: _gone, ...rest } = table;

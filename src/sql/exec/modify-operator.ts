@@ -47,7 +47,8 @@ import {
 import { movesAway } from './partition-routing.ts';
 import { RowHolder } from './row-holder.ts';
 import { Env, type ExecState } from './state.ts';
-import { uniqueViolation } from './violations.ts';
+import { settleDoubts } from './unique-checks.ts';
+import { looseArbiter, uniqueViolation } from './violations.ts';
 
 /** A batch of at least this many rows is worth building leaves for. */
 const BULK_ROWS = 32;
@@ -222,8 +223,9 @@ export class ModifyOperator extends ChangeOperator {
     this.#bulk = undefined;
   }
 
-  /** Sees to the foreign keys of all rows taken. */
+  /** Sees to the deferrable keys and the foreign keys of all rows taken. */
   *finish(): Task<void> {
+    yield* settleDoubts(this.state, this.#writer!);
     if (this.#foreign!.concerned) yield* this.#foreign!.finish();
   }
 
@@ -364,6 +366,8 @@ export class ModifyOperator extends ChangeOperator {
       (x): x is IndexObject => x?.unique === true,
     );
     const arbiters = conflict.arbiters.length > 0 ? conflict.arbiters : all;
+    const loose = arbiters.find((index) => index.deferrable === true);
+    if (loose !== undefined) throw looseArbiter(session.catalog, this.#access.table, loose);
     for (;;) {
       const found = yield* writer.findConflict(this.#new, address, arbiters);
       if (found === undefined) {

@@ -114,6 +114,15 @@ export function uniqueViolation(
   });
 }
 
+/** 55000: what may be double for a while decides nothing. */
+export function looseArbiter(catalog: Catalog, table: TableObject, index: IndexObject): ExtentError {
+  return fail(
+    'object_not_in_prerequisite_state',
+    'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters',
+    { schema: schemaName(catalog, table), table: table.name, constraint: index.name },
+  );
+}
+
 /** 23503 for a row without its parent. */
 export function missingParent(
   catalog: Catalog,

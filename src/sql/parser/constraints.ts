@@ -196,7 +196,7 @@ function parseDeferral(c: Cursor): Deferral {
     else break;
   }
   if (refused && result.initiallyDeferred)
-    throw c.errorAt('constraint declared INITIALLY DEFERRED must be DEFERRABLE', c.at - 1);
+    throw c.errorAt('constraint declared INITIALLY DEFERRED must be DEFERRABLE', c.at - 2);
   result.deferrable ||= result.initiallyDeferred;
   return result;
 }

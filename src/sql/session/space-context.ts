@@ -74,13 +74,15 @@ export class SpaceContext implements SpaceHooks {
     const object = this.#catalog.object(oid);
     if (object?.kind !== 'table' && object?.kind !== 'index') return this.#sizeWithoutPages(oid);
     // The long values that are reached through a primary key are its table's.
-    return object.kind === 'index' && object.primary ? this.#treeSize(object.tree) : this.#sizeWithLong(object.tree);
+    return object.kind === 'index' && this.#catalog.isClustered(object)
+      ? this.#treeSize(object.tree)
+      : this.#sizeWithLong(object.tree);
   }
 
   indexesSize(oid: Oid): number | undefined {
     if (this.#catalog.object(oid)?.kind !== 'table') return this.#sizeWithoutPages(oid);
     // The tree of a primary key is the table's own.
-    const own = this.#catalog.indexesOf(oid).filter((index) => !index.primary);
+    const own = this.#catalog.indexesOf(oid).filter((index) => !this.#catalog.isClustered(index));
     return own.reduce((sum, { tree }) => sum + this.#sizeWithLong(tree), 0);
   }
 
@@ -253,14 +255,15 @@ function* indexStatsRow(database: Database, index: IndexObject): Task<SpaceRow[]
 
 function* extentStatsRows(catalog: Catalog, database: Database, object: TableObject | IndexObject): Task<SpaceRow[]> {
   const rows: SpaceRow[] = [];
-  const indexes = object.kind === 'table' ? catalog.indexesOf(object.oid).filter((index) => !index.primary) : [];
+  const indexes =
+    object.kind === 'table' ? catalog.indexesOf(object.oid).filter((index) => !catalog.isClustered(index)) : [];
   const trees: { name: string; kind: string; tree: number }[] = [];
   const withLong: typeof trees = [];
   for (const own of [object, ...indexes]) {
     const { name, kind, tree } = own;
     trees.push({ name, kind, tree });
     // The long values that are reached through a primary key are its table's.
-    const long = own.kind === 'index' && own.primary ? 0 : database.space.longTreeOf(tree);
+    const long = own.kind === 'index' && catalog.isClustered(own) ? 0 : database.space.longTreeOf(tree);
     if (long !== 0) withLong.push({ name, kind: 'lob', tree: long });
   }
   trees.push(...withLong);

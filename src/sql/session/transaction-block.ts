@@ -233,9 +233,41 @@ export class TransactionBlock {
   defer(constraint: number, run: () => Task<void>): boolean {
     const object = this.#session.catalog.object(constraint);
     if (object?.kind !== 'constraint' || !object.deferrable) return false;
-    const deferred = this.#constraintModes.get(constraint) ?? this.#allDeferred ?? object.initiallyDeferred;
+    const deferred = this.#modeOf(constraint) ?? this.#allDeferred ?? object.initiallyDeferred;
     if (deferred) this.#deferred.push({ constraint, run });
     return deferred;
+  }
+
+  /** Waits a check of a key of the table for the commit? */
+  isPending(table: number): boolean {
+    return this.#deferred.some(({ constraint }) => {
+      const object = this.#session.catalog.object(constraint);
+      return object?.kind === 'constraint' && object.table === table && object.foreign === undefined;
+    });
+  }
+
+  /** For a constraint and all that were inherited from it. */
+  #setMode(constraint: number, deferred: boolean): void {
+    for (const known of [...this.#constraintModes.keys()])
+      if ([...this.#lineOf(known)].includes(constraint)) this.#constraintModes.delete(known);
+    this.#constraintModes.set(constraint, deferred);
+  }
+
+  /** A constraint's own mode, or that of the one that it was inherited from. */
+  #modeOf(constraint: number): boolean | undefined {
+    for (const oid of this.#lineOf(constraint)) {
+      const mode = this.#constraintModes.get(oid);
+      if (mode !== undefined) return mode;
+    }
+    return undefined;
+  }
+
+  *#lineOf(constraint: number): Iterable<number> {
+    for (let oid: number | undefined = constraint; oid !== undefined; ) {
+      yield oid;
+      const object = this.#session.catalog.object(oid);
+      oid = object?.kind === 'constraint' ? object.parent : undefined;
+    }
   }
 
   /** SET CONSTRAINTS; making one immediate runs what waited for it. */
@@ -243,9 +275,10 @@ export class TransactionBlock {
     if (oids === undefined) {
       this.#allDeferred = deferred;
       this.#constraintModes.clear();
-    } else for (const oid of oids) this.#constraintModes.set(oid, deferred);
+    } else for (const oid of oids) this.#setMode(oid, deferred);
     if (deferred) return;
-    const due = this.#deferred.filter((d) => oids === undefined || oids.includes(d.constraint));
+    const isMeant = (oid: number): boolean => oids === undefined || oids.includes(oid);
+    const due = this.#deferred.filter((d) => [...this.#lineOf(d.constraint)].some(isMeant));
     this.#deferred = this.#deferred.filter((d) => !due.includes(d));
     for (const check of due) yield* check.run();
   }

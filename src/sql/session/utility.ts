@@ -166,6 +166,7 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
       return true;
     case 'setConstraints': {
       const d = new Definer(sql, '');
+      if (block.state !== 'block') sql.warn('SET CONSTRAINTS can only be used in transaction blocks', '25P01');
       const oids = s.names?.map((name) => {
         for (const o of d.catalog.objects()) {
           if (
@@ -179,7 +180,6 @@ function* transactionStatement(sql: SqlSession, s: Statement, sink: ResultSink):
         }
         throw fail('undefined_object', `constraint "${name.name}" does not exist`);
       });
-      if (block.state !== 'block') sql.warn('SET CONSTRAINTS can only be used in transaction blocks', '25P01');
       yield* block.setConstraints(oids, s.deferred);
       sink.complete('SET CONSTRAINTS');
       return true;

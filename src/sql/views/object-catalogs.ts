@@ -251,7 +251,7 @@ function* indexRows({ catalog }: ViewSource): Iterable<NamedRow> {
       indnullsnotdistinct: !o.nullsDistinct,
       indisprimary: o.primary,
       indisexclusion: false,
-      indimmediate: true,
+      indimmediate: o.deferrable !== true,
       indisclustered: catalog.table(o.table).clusteredBy === o.oid,
       indisvalid: isPartitioned(catalog, o) ? isValid(catalog, o) : o.disabled !== true,
       indcheckxmin: false,
