@@ -336,13 +336,20 @@ export class TreeCatalog {
     if (this.#dropped.length === 0) return NONE;
     // Children first: what they have may lie in their parent's extents.
     const parents = new Set([...this.#core.trees.values()].map((tree) => tree.parent));
-    const index = this.#dropped.findIndex((tree) => tree.users === 0 && !parents.has(tree.id));
+    const index = this.#dropped.findIndex((tree) => !parents.has(tree.id) && !this.#isUsed(tree));
     const tree = this.#dropped[index];
     if (tree === undefined) return NONE;
     const status = this.#core.allocator.reclaim(tree);
     if (status === NEED) return NEED;
     if (status === OK) this.#dropped.splice(index, 1);
     return OK;
+  }
+
+  /** Reads somebody a dropped tree, or one that it was dropped with? Records there may refer to long values here. */
+  #isUsed(tree: Tree): boolean {
+    for (let at: Tree | undefined = tree; at?.state === TREE_DROPPED; at = this.#core.trees.get(at.parent))
+      if (at.users > 0) return true;
+    return false;
   }
 
   /** Removes a tree's row inside a group, and forgets the tree. Its leaf must be resident. */

@@ -208,6 +208,8 @@ describe('long values of an index', () => {
     'reindex index concurrently t_a',
     'alter index t_a on t rebuild with (online = on)',
     'reindex table t',
+    'reindex table concurrently t',
+    'alter index t_pkey on t rebuild with (online = on)',
     'vacuum full t',
     'cluster t using t_pkey',
     'alter table t alter column c type varchar(30000)',

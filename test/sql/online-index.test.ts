@@ -32,6 +32,7 @@ const TARGETS = [
   'create index concurrently t_v on t (v)',
   'create index concurrently on t (upper(v), n desc) where n > 10',
   'create unique index concurrently on t (v, id)',
+  'create index concurrently on t (n) include (v)',
   'create index on t (n) with (online = on)',
   'reindex index concurrently t_n',
   'alter index t_n on t rebuild with (online = on)',

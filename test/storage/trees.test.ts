@@ -261,3 +261,25 @@ test('a scan keeps to its bounds, whatever they are, forward and backward', () =
     expect(found, `seed=${seed} ${a} ${b}`).toEqual(backward ? expected.reverse() : expected);
   }
 });
+
+test('long values of a dropped tree stay as long as somebody reads that tree, those made since then too', () => {
+  const store = openTestStore();
+  const maker = store.begin(1);
+  const table = runNow(store.createTree(maker, { kind: 0, parent: 0, fillPercent: 100 }));
+  const index = runNow(store.createTree(maker, { kind: 1, parent: table, fillPercent: 90 }));
+  runNow(maker.commit());
+  const release = store.retain(index);
+  const t = store.begin(1);
+  const bytes = new Uint8Array(9000).fill(7);
+  const id = runNow(store.writeLong(t, index, bytes, 0, bytes.length));
+  runNow(store.dropTree(t, table));
+  runNow(t.commit());
+  while (runNow(store.background()));
+  const read = new Uint8Array(bytes.length);
+  runNow(store.readLong(index, id, 0, read.length, read, 0));
+  expect(read).toEqual(bytes);
+  release();
+  while (runNow(store.background()));
+  expect([...store.parts.core.trees.values()].filter((tree) => tree.id === index || tree.parent === index)).toEqual([]);
+  expect(store.parts.core.trees.has(table)).toBe(false);
+});
