@@ -118,12 +118,10 @@ export class FileStore implements Store {
   }
 
   retain(treeId: TreeId): () => void {
-    const { core, catalog } = this.parts;
-    const trees = [core.tree(treeId)];
-    for (const tree of trees) trees.push(...catalog.childrenOf(tree));
-    for (const tree of trees) tree.users++;
+    const tree = this.parts.core.tree(treeId);
+    tree.users++;
     return () => {
-      for (const tree of trees) tree.users--;
+      tree.users--;
     };
   }
 

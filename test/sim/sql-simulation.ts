@@ -12,9 +12,9 @@
 import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow, runTask, type Task } from '../../src/base/task.ts';
-import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { sliceRequest } from '../../src/storage/transactions.ts';
 import { TestSession, TextSink } from '../support/in-process.ts';

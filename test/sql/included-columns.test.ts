@@ -1,9 +1,9 @@
 /** Indexes that INCLUDE columns: what is read from them alone, whose their long values are, and how they follow their rows. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runNow, runTask } from '../../src/base/task.ts';
-import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import type { IndexObject } from '../../src/engine/catalog.ts';
 import type { Instance } from '../../src/engine/instance.ts';
+import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { memoryInstance, TestSession } from '../support/in-process.ts';
 import { InProcessSubject } from '../support/in-process-subject.ts';
 import { settle, sound } from '../support/sound.ts';

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
-import { checkIndexes } from '../../src/cli/check-indexes.ts';
+import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
 import { seedOf } from '../storage/open.ts';
 import { memoryInstance, TestSession } from '../support/in-process.ts';

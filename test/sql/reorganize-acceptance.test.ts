@@ -1,9 +1,9 @@
 /** Rows of the acceptance list of index maintenance that need SQL; each test carries its row's name. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runNow, runTask, type Task } from '../../src/base/task.ts';
-import { checkIndexes } from '../../src/cli/check-indexes.ts';
 import type { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser } from '../../src/engine/scheduler.ts';
+import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { checkStoreNow } from '../../src/storage/check.ts';
 import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
 import { settle } from '../support/sound.ts';
