@@ -2,27 +2,27 @@
  * Aggregation: groups in a hash table, one running state per group and call.
  *
  * Each input row finds its group by the hash key of the grouping expressions; the first row of a group also leaves their
- * values in a row buffer. DISTINCT arguments pass through a hash table of (group, arguments); ORDER BY arguments are gathered
- * in a sorter and stepped at the end, group by group. Without grouping expressions there is exactly one group, also when
- * there is no row.
+ * values in a row buffer. Arguments with DISTINCT or ORDER BY are gathered (`gathered-arguments.ts`) and stepped at the end,
+ * group by group. Without grouping expressions there is exactly one group, also when there is no row.
  */
 import { assert } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
-import type { AggregateCall, ColumnId, Expr, SortKey } from '../plan/logical.ts';
+import type { AggregateCall, ColumnId, Expr } from '../plan/logical.ts';
 import { substitute } from '../plan/walk.ts';
 import type { AggregateImpl, Oid, SqlValue } from '../types/contracts.ts';
+import { heldBytes } from '../types/held-bytes.ts';
 import type { AggregateWork } from './codegen/aggregate-code.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
 import { FusedAggregateOperator, type FusedInput, leafCode, pairCode, rowCode } from './fused-aggregate.ts';
+import { GatheredArguments, type Gathering, gatheringOf } from './gathered-arguments.ts';
 import { HashJoinPlan } from './hash-join.ts';
 import { HashTable } from './hash-table.ts';
-import { appendHashValue, appendSortValue } from './key-values.ts';
+import { appendHashValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';
 import { RenamePlan } from './sets.ts';
-import { Shape, travelPhysical } from './shape.ts';
-import { Sorter } from './sorter.ts';
+import { Shape } from './shape.ts';
 import { DEPTH_MAX, Partitions, SPILL_ROWS_MIN, type SpilledRows } from './spill.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, columnWriter, type Eval, type Writer } from './values.ts';
@@ -51,6 +51,10 @@ function withNamesBelow(plan: RenamePlan, work: AggregateWork): AggregateWork {
 /** Generated code takes over at about this many rows, or at this execution. */
 const COMPILE_ROWS = 1000;
 const COMPILE_STARTS = 3;
+/** What the state of one call for one group is taken to hold. */
+const STATE_BYTES = 64;
+/** Rows from disk between two looks at the memory. */
+const SETTLE_ROWS = 256;
 
 interface CompiledCall {
   readonly impl: AggregateImpl;
@@ -58,16 +62,10 @@ interface CompiledCall {
   readonly args: readonly Eval[];
   readonly direct: readonly Eval[];
   readonly filter: Eval | undefined;
-  readonly distinct: boolean;
-  /** Set for calls whose arguments must come in order: the shape in which they wait, and the keys by position in it. */
-  readonly ordered:
-    | {
-        readonly shape: Shape;
-        readonly writers: readonly Writer[];
-        readonly readers: readonly Eval[];
-        readonly keys: readonly { readonly evaluate: Eval; readonly key: SortKey }[];
-      }
-    | undefined;
+  /** For calls whose arguments have DISTINCT or must come in order. */
+  readonly gathering: Gathering | undefined;
+  /** States keep what they are given. */
+  readonly keepsInput: boolean;
 }
 
 export class AggregatePlan implements PlanNode {
@@ -106,11 +104,6 @@ export class AggregatePlan implements PlanNode {
   }
 
   readonly #calls: readonly AggregateCall[];
-
-  /** Arguments of a call, for their types. */
-  argTypes(call: number): readonly Expr[] {
-    return this.#calls[call]!.args;
-  }
 
   start(state: ExecState): Operator {
     const fused = this.#fusedInput(state);
@@ -159,31 +152,15 @@ export class AggregatePlan implements PlanNode {
   }
 }
 
-let nextArgumentId: ColumnId = -1_000_000;
-
 function compileCall(call: AggregateCall, scope: Scope, result: Oid): CompiledCall {
-  const all = [...call.direct, ...call.args];
-  const impl = call.aggregate.specialize(callTypes(all, result));
-  const args = call.args.map((a) => compileEval(a, scope));
-  const needsOrder = call.order.length > 0 && !call.aggregate.orderInsensitive;
-  let ordered: CompiledCall['ordered'];
-  if (needsOrder) {
-    const argShape = Shape.of(call.args.map((a) => ({ id: nextArgumentId--, type: a.type, typmod: a.typmod })));
-    ordered = {
-      shape: argShape,
-      writers: argShape.columns.map((_, i) => columnWriter(argShape, i)),
-      readers: argShape.columns.map((_, i) => columnReader(argShape, i, 0)),
-      keys: call.order.map((key) => ({ evaluate: compileEval(key.expr, scope), key })),
-    };
-  }
   return {
-    impl,
+    impl: call.aggregate.specialize(callTypes([...call.direct, ...call.args], result)),
     strict: call.aggregate.strict,
-    args,
+    args: call.args.map((a) => compileEval(a, scope)),
     direct: call.direct.map((a) => compileEval(a, scope)),
     filter: call.filter === undefined ? undefined : compileEval(call.filter, scope),
-    distinct: call.distinct,
-    ordered,
+    gathering: gatheringOf(call, scope),
+    keepsInput: call.aggregate.keepsInput,
   };
 }
 
@@ -214,9 +191,10 @@ class AggregateOperator extends Operator {
   readonly #key = new KeyWriter();
   /** Per call, per group. */
   #states: unknown[][] = [];
-  #distinct: (HashTable | undefined)[] = [];
-  /** Per ordered call, per group. */
-  #sorters: Sorter[][] = [];
+  /** Per call. */
+  readonly #gathered: readonly (GatheredArguments | undefined)[];
+  /** What groups' states are taken to hold. */
+  #charged = 0;
   #direct: (readonly SqlValue[])[][] = [];
   /** What the current row evaluates to: group values, and per call its arguments, sort keys and direct arguments. */
   readonly #values: SqlValue[] = [];
@@ -244,6 +222,7 @@ class AggregateOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
     this.#groups = new RowBuffer(plan.groupShape.layout, state.memory);
     this.#table = new HashTable(state.memory);
+    this.#gathered = plan.calls.map((c) => c.gathering && new GatheredArguments(this, c.gathering));
     this.#ownsInput = from === undefined;
     if (from === undefined) return;
     // It begins where others left off, and is not opened itself.
@@ -269,10 +248,9 @@ class AggregateOperator extends Operator {
     this.#table.clear();
     this.#groups.clear();
     this.#states = calls.map(() => []);
-    for (const table of this.#distinct) table?.clear();
-    this.#distinct = calls.map((c) => (c.distinct ? new HashTable(this.state.memory) : undefined));
-    for (const list of this.#sorters) for (const sorter of list) sorter.release();
-    this.#sorters = calls.map(() => []);
+    for (const gathered of this.#gathered) gathered?.clear();
+    this.state.memory.usedBytes -= this.#charged;
+    this.#charged = 0;
     this.#direct = calls.map(() => []);
     this.#nextGroup = 0;
   }
@@ -323,8 +301,9 @@ class AggregateOperator extends Operator {
         yield* evaluateRow(env, () => this.#row());
       }
       if (this.state.spent(rows.count)) yield this.state.session.slice();
+      yield* this.#settle();
     }
-    this.#endRound();
+    yield* this.#endRound();
     this.#done = true;
   }
 
@@ -344,8 +323,13 @@ class AggregateOperator extends Operator {
     return i;
   }
 
-  /** The rows put aside in a round become parts that wait. */
-  #endRound(): void {
+  *#settle(): Task<void> {
+    for (const gathered of this.#gathered) if (gathered !== undefined) yield* gathered.settle();
+  }
+
+  /** All rows of the groups in memory are there. The rows put aside in a round become parts that wait. */
+  *#endRound(): Task<void> {
+    for (const gathered of this.#gathered) if (gathered !== undefined) yield* gathered.finish();
     this.#spilling?.seal();
     for (const rows of this.#spilling?.parts ?? []) {
       if (rows.count > 0) this.#waiting.push({ rows, depth: this.#depth + 1 });
@@ -360,23 +344,27 @@ class AggregateOperator extends Operator {
     this.#reset();
     this.#depth = part.depth;
     const env = this.#env;
-    while (part.rows.advance()) {
+    for (let n = 1; part.rows.advance(); n++) {
       env.b0 = part.rows.bytes;
       env.v0 = part.rows.view;
       env.r0 = part.rows.rowAt;
       yield* evaluateRow(env, () => this.#row());
       if (this.state.spent(2)) yield this.state.session.slice();
+      if (n % SETTLE_ROWS === 0) yield* this.#settle();
     }
     part.rows.close();
-    this.#endRound();
+    yield* this.#endRound();
   }
 
   #startGroup(group: number): void {
     const { calls } = this.#plan;
-    for (let c = 0; c < calls.length; c++) {
-      this.#states[c]![group] = calls[c]!.impl.start(this.state.context);
-      if (calls[c]!.ordered !== undefined) this.#sorters[c]![group] = new Sorter(this.state, calls[c]!.ordered!.shape);
-    }
+    for (let c = 0; c < calls.length; c++) this.#states[c]![group] = calls[c]!.impl.start(this.state.context);
+    this.#charge(calls.length * STATE_BYTES);
+  }
+
+  #charge(bytes: number): void {
+    this.#charged += bytes;
+    this.state.memory.charge(bytes);
   }
 
   /** All of a row is evaluated before any state changes: it may have to be evaluated again. */
@@ -389,7 +377,7 @@ class AggregateOperator extends Operator {
     for (let c = 0; c < calls.length; c++) {
       const call = calls[c]!;
       argLists[c] = argumentsOf(call, env);
-      if (call.ordered !== undefined) orders[c] = call.ordered.keys.map((k) => k.evaluate(env));
+      if (call.gathering !== undefined) orders[c] = call.gathering.keys.map((k) => k.evaluate(env));
       if (call.direct.length > 0) directs[c] = call.direct.map((d) => d(env));
     }
     const group = this.#groupOf(values);
@@ -397,7 +385,9 @@ class AggregateOperator extends Operator {
     for (let c = 0; c < calls.length; c++) {
       if (calls[c]!.direct.length > 0) this.#direct[c]![group] = directs[c]!;
       const args = argLists[c];
-      if (args !== undefined) this.#step(c, group, args, orders[c]);
+      if (args === undefined) continue;
+      const gathered = this.#gathered[c];
+      if (gathered === undefined || gathered.take(group, args, orders[c])) this.#step(c, group, args);
     }
   }
 
@@ -436,75 +426,20 @@ class AggregateOperator extends Operator {
   }
   #writersOfGroup: readonly Writer[] | undefined;
 
-  #step(c: number, group: number, args: readonly SqlValue[], order: readonly SqlValue[] | undefined): void {
+  #step(c: number, group: number, args: readonly SqlValue[]): void {
     const call = this.#plan.calls[c]!;
-    const distinct = this.#distinct[c];
-    if (distinct !== undefined) {
-      const key = this.#key;
-      key.length = 0;
-      key.uint32(group);
-      const { ordered } = call;
-      for (let i = 0; i < args.length; i++)
-        appendHashValue(key, ordered?.shape.columns[i]?.physical ?? this.#argPhysicals(c)[i]!, args[i]!);
-      const before = distinct.count;
-      if (distinct.findOrAdd(key.bytes, key.length) !== before) return;
-    }
-    if (call.ordered === undefined) {
-      const states = this.#states[c]!;
-      states[group] = call.impl.step(this.state.context, states[group], ...args);
-      return;
-    }
-    const sorter = this.#sorters[c]![group]!;
-    const scratch = this.#scratchOf(c);
-    scratch.clear();
-    scratch.start();
-    call.ordered.writers.forEach((write, i) => write(scratch, args[i]!));
-    scratch.finish();
-    const key = this.#key;
-    key.length = 0;
-    call.ordered.keys.forEach((k, i) =>
-      appendSortValue(
-        key,
-        travelPhysical(k.key.expr.type, k.key.expr.typmod),
-        k.key.descending,
-        k.key.nullsFirst,
-        order![i]!,
-      ),
-    );
-    pointAt(this.#scratchEnv, scratch, 0);
-    sorter.add(this.#scratchEnv, key);
-  }
-
-  #physicals: (readonly ReturnType<typeof travelPhysical>[] | undefined)[] = [];
-  #argPhysicals(c: number): readonly ReturnType<typeof travelPhysical>[] {
-    this.#physicals[c] ??= this.#plan.argTypes(c).map((a) => travelPhysical(a.type, a.typmod));
-    return this.#physicals[c]!;
-  }
-
-  readonly #scratchEnv: Env = new Env(this.state);
-  #scratches: RowBuffer[] = [];
-  #scratchOf(c: number): RowBuffer {
-    this.#scratches[c] ??= new RowBuffer(this.#plan.calls[c]!.ordered!.shape.layout, this.state.memory);
-    return this.#scratches[c];
+    const states = this.#states[c]!;
+    states[group] = call.impl.step(this.state.context, states[group], ...args);
+    if (call.keepsInput) for (let i = 0; i < args.length; i++) this.#charge(heldBytes(args[i]!));
   }
 
   *#finish(c: number, group: number): Task<SqlValue> {
-    const call = this.#plan.calls[c]!;
-    const sorter = this.#sorters[c]![group];
-    let state = this.#states[c]![group];
-    if (sorter !== undefined && call.ordered !== undefined) {
-      yield* sorter.sort();
-      for (const number of sorter.order) {
-        pointAt(this.#scratchEnv, sorter.rows, number);
-        state = call.impl.step(
-          this.state.context,
-          state,
-          ...call.ordered.readers.map((read) => read(this.#scratchEnv)),
-        );
-      }
-    }
-    const direct = this.#direct[c]![group] ?? [];
-    return call.impl.final(this.state.context, state, ...direct);
+    yield* this.#gathered[c]?.ofGroup(group, (args) => this.#step(c, group, args)) ?? [];
+    return this.#plan.calls[c]!.impl.final(
+      this.state.context,
+      this.#states[c]![group],
+      ...(this.#direct[c]![group] ?? []),
+    );
   }
 
   close(): void {
@@ -513,8 +448,8 @@ class AggregateOperator extends Operator {
     this.#out.release();
     this.#groups.release();
     this.#table.clear();
-    for (const table of this.#distinct) table?.clear();
-    for (const list of this.#sorters) for (const sorter of list) sorter.release();
-    for (const scratch of this.#scratches) scratch?.release();
+    for (const gathered of this.#gathered) gathered?.release();
+    this.state.memory.usedBytes -= this.#charged;
+    this.#charged = 0;
   }
 }

@@ -3,19 +3,18 @@
  *
  * A materialized CTE runs once per statement and leaves its rows in a store that all its references read; beyond `work_mem`
  * they lie on disk. A recursive one fills the store in rounds: the base query, then the step over the rows that the last round
- * added (the working table), until a round adds none. UNION (without ALL) drops rows that were seen before; the keys of those
- * stay in memory.
+ * added (the working table), until a round adds none. UNION (without ALL) drops rows that were seen before (`key-set.ts`).
  */
 import { broken } from '../../base/assert.ts';
 import type { Task } from '../../base/task.ts';
 import { KeyWriter, RowBuffer } from '../../engine/record-port.ts';
-import { HashTable } from './hash-table.ts';
+import { KeySet } from './key-set.ts';
 import { appendHashValue } from './key-values.ts';
 import { BATCH_ROWS, eachRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { RowCursor, RowStore } from './row-store.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
-import { columnReader } from './values.ts';
+import { columnReader, type Eval } from './values.ts';
 
 /** What a statement keeps per CTE: its rows so far, and the range that the recursive step reads. */
 export interface CteRows {
@@ -219,12 +218,14 @@ export class RecursivePlan implements PlanNode {
   readonly details: readonly string[] = [];
   readonly children: readonly PlanNode[];
   readonly all: boolean;
+  readonly readers: readonly Eval[];
 
   constructor(base: PlanNode, step: PlanNode, shape: Shape, all: boolean) {
     this.shape = shape;
     this.rows = base.rows * 10;
     this.children = [base, step];
     this.all = all;
+    this.readers = shape.columns.map((_, i) => columnReader(shape, i, 0));
   }
 
   start(): Operator {
@@ -233,38 +234,52 @@ export class RecursivePlan implements PlanNode {
 }
 
 function* recurse(state: ExecState, plan: RecursivePlan, entry: CteRows): Task<void> {
-  const seen = new HashTable(state.memory);
+  const seen = plan.all ? undefined : new KeySet(entry.rows.owner);
+  try {
+    for (let round = 0; ; round++) {
+      const from = entry.rows.count;
+      yield* runRound(state, plan, round === 0 ? 0 : 1, entry.rows, seen);
+      if (entry.rows.count === from) break;
+      entry.workFrom = from;
+      entry.workTo = entry.rows.count;
+      if (state.spent(64)) yield state.session.slice();
+    }
+  } finally {
+    seen?.close();
+  }
+}
+
+/** Adds what the base query (child 0) or the step (child 1) puts out, except what was seen before. */
+function* runRound(
+  state: ExecState,
+  plan: RecursivePlan,
+  child: 0 | 1,
+  into: RowStore,
+  seen: KeySet | undefined,
+): Task<void> {
   const key = new KeyWriter();
   const env = new Env(state);
-  const readers = plan.shape.columns.map((_, i) => columnReader(plan.shape, i, 0));
+  const { readers } = plan;
   const take = (): void => {
-    if (!plan.all) {
+    if (seen !== undefined) {
       key.length = 0;
       for (let c = 0; c < readers.length; c++) appendHashValue(key, plan.shape.columns[c]!.physical, readers[c]!(env));
-      const before = seen.count;
-      if (seen.findOrAdd(key.bytes, key.length) !== before) return;
+      if (!seen.add(key.bytes, key.length)) return;
     }
-    entry.rows.append(env.b0, env.v0, env.r0);
+    into.append(env.b0, env.v0, env.r0);
   };
-  for (let round = 0; ; round++) {
-    const from = entry.rows.count;
-    const operator = startPlan(plan.children[round === 0 ? 0 : 1]!, state);
-    try {
-      yield* operator.open();
-      for (;;) {
-        const rows = yield* operator.next();
-        if (rows === undefined) break;
-        yield* eachRow(env, rows, take);
-        yield* entry.rows.settle();
-        if (state.spent(rows.count)) yield state.session.slice();
-      }
-    } finally {
-      operator.close();
+  const operator = startPlan(plan.children[child]!, state);
+  try {
+    yield* operator.open();
+    for (;;) {
+      const rows = yield* operator.next();
+      if (rows === undefined) return;
+      yield* eachRow(env, rows, take);
+      yield* into.settle();
+      if (seen !== undefined) yield* seen.settle();
+      if (state.spent(rows.count)) yield state.session.slice();
     }
-    if (entry.rows.count === from) break;
-    entry.workFrom = from;
-    entry.workTo = entry.rows.count;
-    if (state.spent(64)) yield state.session.slice();
+  } finally {
+    operator.close();
   }
-  seen.clear();
 }

@@ -111,10 +111,20 @@ export class ExternalSort {
       if (rows === undefined) break;
       yield* eachRow(env, rows, take);
       if (state.spent(rows.count)) yield state.session.slice();
-      if (state.memory.exceeded && sorter.count >= SPILL_ROWS_MIN) yield* this.#spill();
+      yield* this.settle();
     }
-    if (this.#runs.length > 0 && sorter.count > 0) yield* this.#spill();
-    else yield* sorter.sort();
+    yield* this.finish();
+  }
+
+  /** For rows added to the sorter one by one, between batches: writes a run when there are too many. */
+  *settle(): Task<void> {
+    if (this.#owner.state.memory.exceeded && this.sorter.count >= SPILL_ROWS_MIN) yield* this.#spill();
+  }
+
+  /** No more rows come: `advance` may be called. */
+  *finish(): Task<void> {
+    if (this.#runs.length > 0 && this.sorter.count > 0) yield* this.#spill();
+    else yield* this.sorter.sort();
     if (this.#runs.length > 0) this.#heap = new RunHeap(this.#runs.map((run) => run.rows));
   }
 

@@ -4,7 +4,8 @@
  * A new or changed child must find its parent: the parent's unique index is probed in its newest state and the parent row is
  * locked FOR KEY SHARE, so that it cannot go before this transaction ends. A deleted or changed parent must leave no child
  * behind: the constraint's action runs as a statement of its own (it deletes or changes the children, which may go on).
- * Immediate constraints are looked at when the statement has ended, deferred ones at commit.
+ * Immediate constraints are looked at when the statement has ended, deferred ones at commit. What is noted until then stays in
+ * memory: a statement that would note more than one may hold fails with 53200.
  */
 import { REQUEST_ROW_LOCK, type Task } from '../../base/task.ts';
 import { emptyKeyedRow } from '../../engine/attempt.ts';
@@ -12,10 +13,16 @@ import type { Catalog, ConstraintObject, IndexObject, ReferentialAction, TableOb
 import { EXISTS, KeyWriter, LOCK_WAIT, NEED, OK, ROW_KEY_SHARE } from '../../engine/record-port.ts';
 import { boundsOf } from '../partitions/bounds.ts';
 import type { SqlValue } from '../types/contracts.ts';
+import { heldBytes } from '../types/held-bytes.ts';
 import { appendPart, EXACT } from './key-values.ts';
 import { leafOfKeys } from './partition-routing.ts';
 import type { ExecState } from './state.ts';
 import { missingParent, stillReferenced } from './violations.ts';
+
+/** What a note takes beside its values. */
+const NOTE_BYTES = 120;
+/** A look at another table, in rows. */
+const CHECK_UNITS = 8;
 
 interface ParentCheck {
   readonly constraint: ConstraintObject;
@@ -59,6 +66,7 @@ export class ForeignKeyWork {
   readonly #references: readonly Reference[];
   #parents: ParentCheck[] = [];
   #children: ChildAction[] = [];
+  #chargedBytes = 0;
 
   /** @param table - undefined: none of its rows concern any foreign key. */
   constructor(state: ExecState, table: TableObject | undefined) {
@@ -86,6 +94,7 @@ export class ForeignKeyWork {
       if (values.includes(null) && !full) continue;
       if (old !== undefined && same(values, this.#pick(constraint.columns, old))) continue;
       this.#parents.push({ constraint, values });
+      this.#charge(values);
     }
     if (old !== undefined) this.#gone(old, row);
   }
@@ -102,7 +111,16 @@ export class ForeignKeyWork {
       const after = next === undefined ? undefined : this.#pick(columns, next);
       if (after !== undefined && same(before, after)) continue;
       this.#children.push({ constraint, old: before, next: after });
+      this.#charge(before);
+      if (after !== undefined) this.#charge(after);
     }
+  }
+
+  #charge(values: readonly SqlValue[]): void {
+    let bytes = NOTE_BYTES;
+    for (const value of values) bytes += heldBytes(value);
+    this.#chargedBytes += bytes;
+    this.#state.memory.charge(bytes);
   }
 
   /** Does everything noted. Call when the statement has made all its changes. */
@@ -111,17 +129,21 @@ export class ForeignKeyWork {
     const parents = this.#parents;
     this.#children = [];
     this.#parents = [];
+    this.#state.memory.usedBytes -= this.#chargedBytes;
+    this.#chargedBytes = 0;
     for (const action of children) {
       const run = (): Task<void> => runAction(this.#state, action);
       const kind =
         action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
       if (kind === 'no action' && this.#state.services.defer(action.constraint.oid, run)) continue;
       yield* run();
+      if (this.#state.spent(CHECK_UNITS)) yield this.#state.session.slice();
     }
     for (const check of parents) {
       const run = (): Task<void> => checkParent(this.#state, check);
       if (this.#state.services.defer(check.constraint.oid, run)) continue;
       yield* run();
+      if (this.#state.spent(CHECK_UNITS)) yield this.#state.session.slice();
     }
   }
 }

@@ -10,10 +10,15 @@
  */
 import type { RowMemory } from '../../engine/record-port.ts';
 
-const TABLES = 64;
+/** The tables of a hash table: by the top six bits of the hash. */
+export const TABLES = 64;
 const CHUNK_BYTES = 65536;
 const NO_TABLES: (Int32Array | undefined)[] = new Array<Int32Array | undefined>(TABLES).fill(undefined);
 const NO_SIZES = new Int32Array(0);
+
+/** What tells hashes of one table apart; with the entry's number it fills the 53 bits of an exact number. */
+const HASH_IN_TABLE = 0x3ffffff;
+const ENTRIES_MAX = 2 ** 27;
 
 const WORDS = 4;
 const CHUNK = 1;
@@ -146,6 +151,36 @@ export class HashTable {
     }
     this.#tables[number] = table;
     this.#charge(old.length * 4);
+  }
+
+  /** Entry numbers of one of the {@link TABLES} in order of their hashes; all of those in a lower table are lower. */
+  entriesByHash(table: number): readonly number[] {
+    const slots = this.#tables[table];
+    if (slots === undefined) return [];
+    const sorted = new Float64Array(this.#sizes[table]!);
+    let n = 0;
+    for (const slot of slots) {
+      if (slot !== 0) sorted[n++] = (this.#entries[(slot - 1) * WORDS]! & HASH_IN_TABLE) * ENTRIES_MAX + slot - 1;
+    }
+    sorted.sort();
+    return Array.from(sorted, (both) => both % ENTRIES_MAX);
+  }
+
+  hashOf(entry: number): number {
+    return this.#entries[entry * WORDS]!;
+  }
+
+  /** An entry's key: the bytes that hold it, its place there and its length. */
+  keyBytes(entry: number): Uint8Array {
+    return this.#chunks[this.#entries[entry * WORDS + CHUNK]!]!;
+  }
+
+  keyAt(entry: number): number {
+    return this.#entries[entry * WORDS + OFFSET]!;
+  }
+
+  keyLength(entry: number): number {
+    return this.#entries[entry * WORDS + LENGTH]!;
   }
 
   #charge(bytes: number): void {

@@ -1,7 +1,7 @@
 /**
  * How INSERT, UPDATE and DELETE run.
  *
- * A change runs to its end when its first batch is asked for; RETURNING rows wait in a row buffer. Each new row is a wide
+ * A change runs to its end when its first batch is asked for; RETURNING rows wait in a row store. Each new row is a wide
  * record of the table's live columns: built, completed with generated columns, checked, then written by the engine.
  *
  * Before an old row is changed its newest version is locked. If that is not the version that the snapshot saw:
@@ -32,7 +32,7 @@ import type { SqlValue } from '../types/contracts.ts';
 import { ChangeOperator } from './change-operator.ts';
 import { type Copier, columnCopier } from './copy.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';
-import { HashTable } from './hash-table.ts';
+import { KeySet } from './key-set.ts';
 import type { DeleteOptions, InsertOptions, ModifyPlan, UpdateOptions } from './modify.ts';
 import {
   BATCH_ROWS,
@@ -46,6 +46,7 @@ import {
 } from './operator.ts';
 import { movesAway } from './partition-routing.ts';
 import { RowHolder } from './row-holder.ts';
+import { RowCursor, RowStore } from './row-store.ts';
 import { Env, type ExecState } from './state.ts';
 import { settleDoubts } from './unique-checks.ts';
 import { looseArbiter, uniqueViolation } from './violations.ts';
@@ -71,13 +72,14 @@ export class ModifyOperator extends ChangeOperator {
   /** Points to input rows (0) or, while checking, to the new row. */
   readonly #env: Env;
   readonly #returnEnv: Env;
-  readonly #out: RowBuffer;
+  readonly #out: RowStore;
+  #outCursor: RowCursor | undefined;
   /** New rows and old rows, one batch of input at a time. */
   readonly #new: RowBuffer;
   readonly #old: RowBuffer;
   readonly #merged: RowBuffer;
   readonly #holder: RowHolder;
-  readonly #done: HashTable;
+  readonly #done: KeySet;
   #writer: TableWriter | undefined;
   #foreign: ForeignKeyWork | undefined;
   #catalog: Catalog | undefined;
@@ -99,12 +101,12 @@ export class ModifyOperator extends ChangeOperator {
     this.#input = startPlan(plan.options.input, state);
     this.#env = new Env(state);
     this.#returnEnv = new Env(state);
-    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+    this.#out = new RowStore(this, plan.shape);
     this.#batch = new RowBuffer(plan.shape.layout, state.memory);
     this.#new = new RowBuffer(this.#access.wideLayout, state.memory);
     this.#old = new RowBuffer(this.#access.wideLayout, state.memory);
     this.#merged = new RowBuffer(plan.options.input.shape.layout, state.memory);
-    this.#done = new HashTable(state.memory);
+    this.#done = new KeySet(this);
   }
 
   *open(): Task<void> {
@@ -133,8 +135,8 @@ export class ModifyOperator extends ChangeOperator {
     this.#ran = false;
     this.#delivered = 0;
     this.affected = 0;
-    this.#out.clear();
-    this.#done.clear();
+    this.#clearReturned();
+    this.#done.close();
     if (!this.#input.openNow()) yield* this.#input.open();
   }
 
@@ -150,11 +152,7 @@ export class ModifyOperator extends ChangeOperator {
   #deliver(): RowBuffer | undefined {
     const batch = this.#batch;
     batch.clear();
-    while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) {
-      const address = this.#out.index[this.#delivered++]!;
-      const chunk = address >>> 13;
-      batch.appendRow(this.#out.chunks[chunk]!, this.#out.views[chunk]!, (address & 8191) << 3);
-    }
+    while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) this.#copyReturned(this.#delivered++, batch);
     this.producedRows += batch.count;
     return batch.count === 0 ? undefined : batch;
   }
@@ -208,6 +206,8 @@ export class ModifyOperator extends ChangeOperator {
       if (this.state.spent(rows.count * 2)) yield session.slice();
       return;
     }
+    yield* this.#out.settle();
+    yield* this.#done.settle();
     for (let i = 0; i < rows.count; i++) {
       if (this.#built < 0) this.#new.clear();
       this.#old.clear();
@@ -231,12 +231,21 @@ export class ModifyOperator extends ChangeOperator {
 
   /** Hands on the RETURNING rows of what was taken since the last call. */
   takeReturned(into: RowBuffer): void {
-    const out = this.#out;
-    for (let i = 0; i < out.count; i++) {
-      const address = out.index[i]!;
-      into.appendRow(out.chunks[address >>> 13]!, out.views[address >>> 13]!, (address & 8191) << 3);
-    }
-    out.clear();
+    const { count } = this.#out;
+    for (let i = 0; i < count; i++) this.#copyReturned(i, into);
+    this.#clearReturned();
+  }
+
+  #copyReturned(row: number, into: RowBuffer): void {
+    const env = this.#returnEnv;
+    this.#outCursor ??= new RowCursor(this.#out);
+    this.#outCursor.point(env, row);
+    into.appendRow(env.b0, env.v0, env.r0);
+  }
+
+  #clearReturned(): void {
+    this.#out.clear();
+    this.#outCursor = undefined;
   }
 
   /**
@@ -394,8 +403,7 @@ export class ModifyOperator extends ChangeOperator {
   }
 
   #remember(key: Uint8Array, length: number): boolean {
-    const before = this.#done.count;
-    return this.#done.findOrAdd(key, length) === before;
+    return this.#done.add(key, length);
   }
 
   /** ON CONFLICT DO UPDATE of the row at `conflictKey`; false when it went away meanwhile. */
@@ -693,21 +701,22 @@ export class ModifyOperator extends ChangeOperator {
   }
 
   *#return(env: Env, make: RowMaker): Task<void> {
+    const out = this.#out.tail;
     yield* evaluateRow(
       env,
       () => {
-        this.#out.start();
-        make(env, this.#out);
-        this.#out.finish();
+        out.start();
+        make(env, out);
+        out.finish();
       },
-      () => this.#out.abandon(),
+      () => out.abandon(),
     );
   }
 
   close(): void {
     this.#input.close();
     for (const buffer of [this.#out, this.#batch, this.#new, this.#old, this.#merged]) buffer.release();
-    this.#done.clear();
+    this.#done.close();
   }
 }
 

@@ -19,6 +19,7 @@ import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } 
 import type { Router } from './partition-routing.ts';
 import { rowBuilder } from './project.ts';
 import type { RowRulesPlan } from './row-rules.ts';
+import { RowCursor, RowStore } from './row-store.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 
@@ -135,7 +136,8 @@ class PartitionedModifyOperator extends ChangeOperator {
   readonly #arrivals: (ModifyOperator | undefined)[] = [];
   /** A row of the whole table. */
   readonly #row: RowBuffer | undefined;
-  readonly #out: RowBuffer;
+  readonly #out: RowStore;
+  #outCursor: RowCursor | undefined;
   readonly #batch: RowBuffer;
   readonly #keepsOrder: boolean;
   #delivered = 0;
@@ -150,7 +152,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     this.#input = startPlan(options.input, state);
     this.#env = new Env(state);
     this.#row = options.kind === 'delete' ? undefined : new RowBuffer(options.whole.shape.layout, state.memory);
-    this.#out = new RowBuffer(plan.shape.layout, state.memory);
+    this.#out = new RowStore(this, plan.shape);
     this.#batch = new RowBuffer(plan.shape.layout, state.memory);
     this.#keepsOrder = options.returning !== undefined;
   }
@@ -164,6 +166,7 @@ class PartitionedModifyOperator extends ChangeOperator {
     this.#ran = false;
     this.#delivered = 0;
     this.#out.clear();
+    this.#outCursor = undefined;
     for (const leaf of this.#leaves) if (leaf !== undefined) yield* leaf.operator.open();
     for (const arrival of this.#arrivals) if (arrival !== undefined) yield* arrival.open();
     yield* this.#input.open();
@@ -174,8 +177,9 @@ class PartitionedModifyOperator extends ChangeOperator {
     const batch = this.#batch;
     batch.clear();
     while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) {
-      const address = this.#out.index[this.#delivered++]!;
-      batch.appendRow(this.#out.chunks[address >>> 13]!, this.#out.views[address >>> 13]!, (address & 8191) << 3);
+      this.#outCursor ??= new RowCursor(this.#out);
+      this.#outCursor.point(this.#env, this.#delivered++);
+      batch.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
     }
     this.producedRows += batch.count;
     return batch.count === 0 ? undefined : batch;
@@ -252,8 +256,9 @@ class PartitionedModifyOperator extends ChangeOperator {
     if (leaf === undefined || leaf.rows.count === 0) return;
     yield* leaf.operator.take(leaf.rows);
     yield* leaf.operator.settle();
-    leaf.operator.takeReturned(this.#out);
+    leaf.operator.takeReturned(this.#out.tail);
     leaf.rows.clear();
+    yield* this.#out.settle();
   }
 
   /** Inserts a row that has left its partition where it belongs now. */

@@ -30,10 +30,11 @@ export class RowStore {
   onDisk = 0;
   #file: SpillFile | undefined;
   #offsets = new Float64Array(64);
-  readonly #owner: SpillOwner;
+  /** The operator whose rows they are. */
+  readonly owner: SpillOwner;
 
   constructor(owner: SpillOwner, shape: Shape) {
-    this.#owner = owner;
+    this.owner = owner;
     this.tail = new RowBuffer(shape.layout, owner.state.memory);
   }
 
@@ -47,12 +48,12 @@ export class RowStore {
 
   /** Call between batches: moves what is in memory to disk when there is too much of it. */
   *settle(): Task<void> {
-    const { state } = this.#owner;
+    const { state } = this.owner;
     if (state.memory.exceeded && this.tail.count >= SPILL_ROWS_MIN) yield* this.#spill(state);
   }
 
   *#spill(state: ExecState): Task<void> {
-    this.#file ??= newSpillFile(this.#owner);
+    this.#file ??= newSpillFile(this.owner);
     const file = this.#file;
     const { tail } = this;
     const from = file.length;
@@ -68,7 +69,7 @@ export class RowStore {
       if (i % WRITE_ROWS === WRITE_ROWS - 1 && state.spent(WRITE_ROWS)) yield state.session.slice();
     }
     this.onDisk += tail.count;
-    this.#owner.spilledBytes += file.length - from;
+    this.owner.spilledBytes += file.length - from;
     tail.clear();
   }
 

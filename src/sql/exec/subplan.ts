@@ -2,7 +2,7 @@
  * Sub-queries as values.
  *
  * Each occurrence has a plan, a list of the outer columns it uses, and per execution one operator and a bounded memo from
- * the values of those columns to the answer. Without outer columns it runs once. It runs inside the evaluation of the outer
+ * the values of those columns to the answer, charged to the statement. Without outer columns it runs once. It runs inside the evaluation of the outer
  * row; when it must wait, that evaluation is unwound (see `state.ts`).
  */
 import { fail } from '../../base/errors.ts';
@@ -11,6 +11,7 @@ import { KeyWriter } from '../../engine/record-port.ts';
 import type { ColumnId, SubqueryExpr } from '../plan/logical.ts';
 import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
+import { heldBytes } from '../types/held-bytes.ts';
 import { compileEval, operatorImpl, type Scope } from './evaluate.ts';
 import { appendHashValue } from './key-values.ts';
 import { evaluateRow, type Operator, type PlanNode, pointAt } from './operator.ts';
@@ -19,6 +20,9 @@ import { Env, type ExecState } from './state.ts';
 import { columnReader, type Eval } from './values.ts';
 
 const MEMO_ENTRIES_MAX = 4096;
+/** The memo's part of the statement's memory. */
+const MEMO_SHARE = 4;
+const ROW_BYTES = 40;
 
 /** A planned sub-query. */
 export interface SubPlan {
@@ -37,6 +41,8 @@ export interface SubPlan {
 interface Run {
   readonly operator: Operator;
   readonly memo: Map<string, readonly (readonly SqlValue[])[]>;
+  /** What the answers in the memo hold, and the one being made. */
+  chargedBytes: number;
 }
 
 const runs = new WeakMap<ExecState, Map<SubPlan, Run>>();
@@ -49,7 +55,7 @@ function runOf(state: ExecState, subPlan: SubPlan): Run {
   }
   let run = map.get(subPlan);
   if (run === undefined) {
-    run = { operator: subPlan.plan.start(state), memo: new Map() };
+    run = { operator: subPlan.plan.start(state), memo: new Map(), chargedBytes: 0 };
     map.set(subPlan, run);
   }
   return run;
@@ -57,7 +63,10 @@ function runOf(state: ExecState, subPlan: SubPlan): Run {
 
 /** Closes the operators of all sub-plans of an execution. */
 export function closeSubPlans(state: ExecState): void {
-  for (const run of runs.get(state)?.values() ?? []) run.operator.close();
+  for (const run of runs.get(state)?.values() ?? []) {
+    forget(state, run);
+    run.operator.close();
+  }
   runs.delete(state);
 }
 
@@ -88,23 +97,32 @@ export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope):
     const run = runOf(state, subPlan);
     const name = Buffer.from(key.bytes.buffer, 0, key.length).toString('latin1');
     const known = subPlan.stable ? run.memo.get(name) : undefined;
-    const rows = env.wait(() => collect(state, run.operator, readers, wanted), known);
-    if (subPlan.stable && known === undefined) {
-      if (run.memo.size >= MEMO_ENTRIES_MAX) run.memo.clear();
-      run.memo.set(name, rows);
-    }
+    const rows = env.wait(() => collect(state, run, readers, wanted), known);
+    if (known !== undefined) return rows;
+    if (run.memo.size >= MEMO_ENTRIES_MAX || run.chargedBytes > state.memory.limitBytes / MEMO_SHARE)
+      forget(state, run);
+    if (subPlan.stable) run.memo.set(name, rows);
     return rows;
   };
   return answerOf(expr, fetch, scope);
 }
 
+/** Empties the memo. The last answer is not charged any longer, wherever it is kept. */
+function forget(state: ExecState, run: Run): void {
+  run.memo.clear();
+  state.memory.usedBytes -= run.chargedBytes;
+  run.chargedBytes = 0;
+}
+
+/** @throws 53200 when the answer alone is more than a statement may hold */
 function* collect(
   state: ExecState,
-  operator: Operator,
+  run: Run,
   readers: readonly Eval[],
   wanted: number,
 ): Task<readonly (readonly SqlValue[])[]> {
   const env = new Env(state);
+  const { operator } = run;
   const found: SqlValue[][] = [];
   yield* operator.open();
   while (found.length < wanted) {
@@ -112,7 +130,12 @@ function* collect(
     if (rows === undefined) break;
     for (let i = 0; i < rows.count && found.length < wanted; i++) {
       pointAt(env, rows, i);
-      found.push(yield* evaluateRow(env, () => readers.map((read) => read(env))));
+      const row = yield* evaluateRow(env, () => readers.map((read) => read(env)));
+      found.push(row);
+      let bytes = ROW_BYTES;
+      for (const value of row) bytes += heldBytes(value);
+      run.chargedBytes += bytes;
+      state.memory.charge(bytes);
     }
     if (state.spent(rows.count)) yield state.session.slice();
   }

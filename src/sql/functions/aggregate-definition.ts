@@ -3,7 +3,7 @@
 import type { AggregateEntry, AggregateImpl, CallTypes, EvalContext, SqlValue } from '../types/contracts.ts';
 
 export interface AggregateDefinition
-  extends Pick<AggregateEntry, 'strict' | 'orderInsensitive' | 'specialize' | 'compiled'> {
+  extends Pick<AggregateEntry, 'strict' | 'orderInsensitive' | 'keepsInput' | 'specialize' | 'compiled'> {
   /** `name(typname,…)`, as in pg_proc. */
   readonly signature: string;
 }
@@ -15,6 +15,8 @@ interface Life<S> {
   readonly strict?: boolean;
   /** Default true. */
   readonly orderInsensitive?: boolean;
+  /** Default false. */
+  readonly keepsInput?: boolean;
   start(types: CallTypes): S;
   step(state: S, ...args: SqlValue[]): S;
   final(state: S, ...direct: SqlValue[]): SqlValue;
@@ -44,6 +46,7 @@ export function aggregate<S>(signature: string, life: Life<S>): AggregateDefinit
     signature,
     strict: life.strict ?? true,
     orderInsensitive: life.orderInsensitive ?? true,
+    keepsInput: life.keepsInput ?? false,
     specialize: (types): AggregateImpl => opaque(life, types),
     ...(life.compiled === undefined ? {} : { compiled: life.compiled }),
   };

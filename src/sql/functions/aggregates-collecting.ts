@@ -43,6 +43,7 @@ function stringAggregate(type: 'text' | 'bytea'): AggregateDefinition {
   return aggregate<Joined>(`string_agg(${type},${type})`, {
     strict: false,
     orderInsensitive: false,
+    keepsInput: true,
     start: () => ({ parts: [] }),
     step: (state, value, delimiter) => {
       if (typeof value !== 'string' && !(value instanceof Uint8Array)) return state;
@@ -107,6 +108,7 @@ type Between = { call(low: SqlValue, high: SqlValue, share: number): SqlValue }[
 function orderedSet(signature: string, final: (state: Collected, direct: SqlValue) => SqlValue): AggregateDefinition {
   return aggregate<Collected>(signature, {
     orderInsensitive: false,
+    keepsInput: true,
     start: (types) => ({ element: resultElement(types), values: [] }),
     step: collect,
     final: (state, direct) => (direct === null ? null : final(state, direct ?? null)),
@@ -157,6 +159,7 @@ export const COLLECTING_AGGREGATES: readonly AggregateDefinition[] = [
   aggregate<Collected>('array_agg(anynonarray)', {
     strict: false,
     orderInsensitive: false,
+    keepsInput: true,
     start: (types) => ({ element: resultElement(types), values: [] }),
     step: collect,
     final: ({ element, values }) => (values.length === 0 ? null : new PgArray(element, values)),
@@ -164,6 +167,7 @@ export const COLLECTING_AGGREGATES: readonly AggregateDefinition[] = [
   aggregate<Collected>('array_agg(anyarray)', {
     strict: false,
     orderInsensitive: false,
+    keepsInput: true,
     start: (types) => ({ element: resultElement(types), values: [] }),
     step: (state, value) => {
       if (value === null) throw fail('null_value_not_allowed', 'cannot accumulate null arrays');
@@ -180,6 +184,7 @@ export const COLLECTING_AGGREGATES: readonly AggregateDefinition[] = [
   ...percentiles(),
   aggregate<Collected>('mode(anyelement)', {
     orderInsensitive: false,
+    keepsInput: true,
     start: () => ({ element: 0, values: [] }),
     step: collect,
     final: ({ values }) => mode(values),

@@ -278,9 +278,10 @@ export class TransactionBlock {
     } else for (const oid of oids) this.#setMode(oid, deferred);
     if (deferred) return;
     const isMeant = (oid: number): boolean => oids === undefined || oids.includes(oid);
-    const due = this.#deferred.filter((d) => [...this.#lineOf(d.constraint)].some(isMeant));
-    this.#deferred = this.#deferred.filter((d) => !due.includes(d));
-    for (const check of due) yield* check.run();
+    const isDue = (d: { readonly constraint: number }): boolean => [...this.#lineOf(d.constraint)].some(isMeant);
+    const due = this.#deferred.filter(isDue);
+    this.#deferred = this.#deferred.filter((d) => !isDue(d));
+    yield* this.#runAll(due);
   }
 
   *#runDeferred(): Task<void> {
@@ -288,7 +289,14 @@ export class TransactionBlock {
       const due = this.#deferred;
       this.#deferred = [];
       this.#session.nextCommand();
-      for (const check of due) yield* check.run();
+      yield* this.#runAll(due);
+    }
+  }
+
+  *#runAll(checks: readonly { run(): Task<void> }[]): Task<void> {
+    for (const check of checks) {
+      yield* check.run();
+      if (this.#session.sliceOver()) yield this.#session.slice();
     }
   }
 }

@@ -275,6 +275,8 @@ export interface AggregateEntry {
   readonly strict: boolean;
   /** The result does not depend on input order, and DISTINCT/ORDER BY change nothing but the set. */
   readonly orderInsensitive: boolean;
+  /** A state holds all that it was given, not a digest of it. */
+  readonly keepsInput: boolean;
   specialize(types: CallTypes): AggregateImpl;
   /** For the compiler: the accumulator it may generate instead; undefined = none. */
   readonly compiled?:

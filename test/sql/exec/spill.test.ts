@@ -70,6 +70,29 @@ const QUERIES: readonly (readonly [string, string])[] = [
     'With',
     `with recursive r(a, b) as (select a, b from t where a < 9000 union select a + 9000, b from r where a < 20000) select count(*), sum(a), sum(b) from r`,
   ],
+  [
+    'With',
+    `with recursive r(a, c) as (select a, c from t where a <= 20000 union select a % 20000 + 1, 'value ' || a % 20000 + 1 from r) select count(*), sum(a), min(c), max(c) from r`,
+  ],
+  [
+    'With',
+    `with recursive r(n) as (select 1 union select (n + 1) % 5000 from r) select count(*), sum(n), max(n) from r`,
+  ],
+  ['Aggregate', 'select count(distinct c), count(distinct b), sum(distinct b), count(*) from t'],
+  ['HashAggregate', 'select a % 3, count(distinct c), sum(distinct a), max(distinct c) from t group by 1 order by 1'],
+  ['HashAggregate', `select b, count(distinct c), string_agg(distinct c, '/') from t group by 1 order by 1 limit 2000`],
+  ['Aggregate', `select md5(string_agg(c, ',' order by b desc, a)) from t`],
+  ['Aggregate', 'select array_length(array_agg(distinct c || a % 2), 1), md5(array_agg(distinct c)::text) from t'],
+  ['Aggregate', 'select md5(array_agg(distinct b % 5000 order by b % 5000 desc)::text), count(distinct (b, c)) from t'],
+  [
+    'HashAggregate',
+    `select a % 11, md5(array_agg(c order by b, c)::text), percentile_disc(0.3) within group (order by c), mode() within group (order by b % 7)
+     from t group by 1 order by 1`,
+  ],
+  [
+    'HashAggregate',
+    `select c, array_agg(a order by b) filter (where a % 2 = 0), count(distinct b), sum(distinct a::float8) from t group by c order by c limit 100 offset 20000`,
+  ],
   ['Nested Loop', 'select count(*), sum(x.a), sum(y.a) from t x join t y on x.a > 29980 and y.a < x.b'],
   [
     'Nested Loop Left Join',
@@ -143,6 +166,30 @@ test('parts that are still too large are spread again', async () => {
   for (const [i, q] of queries.entries()) expect(await s.rows(q), q).toEqual(wide[i]);
 });
 
+test.each([
+  `with ins as (insert into w select a, c from t returning *) select count(*), sum(k), max(c) from ins`,
+  `with up as (update w set c = w.c || t.b from t where w.k = t.a returning w.k, w.c) select count(*), sum(k), max(c) from up`,
+  `with up as (insert into w select a, c from t on conflict (k) do update set c = excluded.c || '+' returning *) select count(*), min(c) from up`,
+  `with gone as (delete from w using t where w.k % 10007 = t.b returning w.*) select count(*), sum(k), max(c) from gone`,
+  `with ins as (insert into p select a, c from t returning *) select count(*), sum(k), max(c) from ins`,
+  `with up as (update p set k = (k + 7000) % 30000 returning *) select count(*), sum(k), max(c) from up`,
+])('what a change returns and remembers goes to disk: %s', async (statement) => {
+  const answers: string[][][] = [];
+  for (const memory of ['512MB', '64kB']) {
+    const s = await session();
+    await s.run('create table w (k int primary key, c text)');
+    await s.run('create table p (k int, c text) partition by range (k)');
+    for (let i = 0; i < 4; i++)
+      await s.run(`create table p${i} partition of p for values from (${i * 10000}) to (${i * 10000 + 10000})`);
+    if (!statement.includes('insert into w select a, c from t returning'))
+      await s.run('insert into w select a, c from t');
+    if (statement.includes('update p')) await s.run('insert into p select a, c from t');
+    await s.run(`set work_mem = '${memory}'`);
+    answers.push((await s.rows(statement)) as string[][]);
+  }
+  expect(answers[1]).toEqual(answers[0]);
+});
+
 test('many runs are merged in levels, and the sort stays stable', async () => {
   const s = await session();
   await s.run("set work_mem = '64kB'");
@@ -171,6 +218,9 @@ test('no temporary file stays behind, also after an error', async () => {
     'select 1 / (x.a - 25000) from t x join t y on x.c = y.c',
     'select 1 / (row_number() over (order by c) - 25000) from t',
     'select 1 / (count(*) - 1) from t group by c',
+    'select 1 / (count(distinct c) - 30000) from t',
+    'select count(distinct c), sum(distinct 1 / (a - 25000)) from t',
+    'with recursive r(n) as (select a from t union select n + 30000 + 1 / (n - 29000) from r where n <= 30000) select count(*) from r',
   ])
     expect((await s.failure(failing)).sqlstate, failing).toBe('22012');
   expect(instance.options.vfs.list('/').filter((f) => f.includes('-spill-'))).toEqual([]);
