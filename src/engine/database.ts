@@ -218,7 +218,7 @@ export class Database {
   }
 
   /** Makes spill files; set when the database is opened. */
-  newSpillFile: () => SpillFile = () => {
+  newSpillFile: (bufferBytes?: number) => SpillFile = () => {
     throw fail('feature_not_supported', 'this database has no place for temporary files');
   };
 

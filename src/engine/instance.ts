@@ -104,7 +104,7 @@ export class Instance {
     this.#onFile?.(path, name);
     removeSpillFiles(vfs, path);
     let spills = 0;
-    database.newSpillFile = () => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`);
+    database.newSpillFile = (bufferBytes) => new SpillFile(vfs, `${path}${SPILL_SUFFIX}${++spills}`, bufferBytes);
     this.#maintain(database);
     return database;
   }

@@ -12,12 +12,16 @@ export class SpillFile {
   readonly #vfs: Vfs;
   readonly #path: string;
   readonly #file: VfsFile;
-  #buffer = new Uint8Array(BUFFER_BYTES);
   #buffered = 0;
+  /** What was appended last, for {@link place}. */
+  buffer: Uint8Array;
+  view: DataView;
   /** Bytes written, buffered ones included. */
   length = 0;
 
-  constructor(vfs: Vfs, path: string) {
+  constructor(vfs: Vfs, path: string, bufferBytes: number = BUFFER_BYTES) {
+    this.buffer = new Uint8Array(bufferBytes);
+    this.view = new DataView(this.buffer.buffer);
     this.#vfs = vfs;
     this.#path = path;
     this.#file = vfs.open(path, 'new');
@@ -25,26 +29,40 @@ export class SpillFile {
 
   /** Appends bytes. @throws 53100 when the disk is full. */
   append(bytes: Uint8Array, start: number, length: number): void {
-    if (this.#buffered + length > BUFFER_BYTES) this.#flush();
-    if (length > BUFFER_BYTES) {
+    if (this.#buffered + length > this.buffer.length) this.#flush();
+    if (length > this.buffer.length) {
       this.#file.write(bytes, start, length, this.length);
       this.length += length;
       return;
     }
-    this.#buffer.set(bytes.subarray(start, start + length), this.#buffered);
+    this.buffer.set(bytes.subarray(start, start + length), this.#buffered);
     this.#buffered += length;
     this.length += length;
   }
 
+  /**
+   * Appends `length` bytes, at most those of `buffer`, that the caller writes into `buffer` before anything else happens.
+   *
+   * @returns where in the buffer. @throws 53100 when the disk is full.
+   */
+  place(length: number): number {
+    if (this.#buffered + length > this.buffer.length) this.#flush();
+    const at = this.#buffered;
+    this.#buffered += length;
+    this.length += length;
+    return at;
+  }
+
   #flush(): void {
-    if (this.#buffered > 0) this.#file.write(this.#buffer, 0, this.#buffered, this.length - this.#buffered);
+    if (this.#buffered > 0) this.#file.write(this.buffer, 0, this.#buffered, this.length - this.#buffered);
     this.#buffered = 0;
   }
 
   /** No more will be written: gives the buffer up. */
   seal(): void {
     this.#flush();
-    this.#buffer = new Uint8Array(0);
+    this.buffer = new Uint8Array(0);
+    this.view = new DataView(this.buffer.buffer);
   }
 
   /** Reads up to `length` bytes from `offset`; returns how many there were. */

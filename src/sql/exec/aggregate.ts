@@ -12,7 +12,12 @@ import type { AggregateCall, ColumnId, Expr } from '../plan/logical.ts';
 import { substitute } from '../plan/walk.ts';
 import type { AggregateImpl, Oid, SqlValue } from '../types/contracts.ts';
 import { heldBytes } from '../types/held-bytes.ts';
-import type { AggregateWork } from './codegen/aggregate-code.ts';
+import {
+  type AggregateBatch,
+  type AggregateWork,
+  type CompiledAggregate,
+  compileAggregateBatch,
+} from './codegen/aggregate-code.ts';
 import { callTypes, compileEval, type Scope } from './evaluate.ts';
 import { FusedAggregateOperator, type FusedInput, leafCode, pairCode, rowCode } from './fused-aggregate.ts';
 import { GatheredArguments, type Gathering, gatheringOf } from './gathered-arguments.ts';
@@ -138,12 +143,25 @@ export class AggregatePlan implements PlanNode {
     return new AggregateOperator(state, this, input, 'open');
   }
 
-  /** The rest of an aggregation that put rows aside. */
+  /** The interpreter, over rows that an aggregation put aside. */
   startRest(state: ExecState, parts: readonly SpilledRows[]): Operator {
     return new AggregateOperator(state, this, undefined, parts);
   }
 
+  /** Generated code over rows put aside; undefined = there is none. */
+  get partCode(): CompiledAggregate<AggregateBatch> | undefined {
+    this.#partCode ??= {
+      code: compileAggregateBatch(this.children[0]!.shape, {
+        groups: this.groupExprs,
+        groupShape: this.groupShape,
+        calls: this.#calls,
+      }),
+    };
+    return this.#partCode.code;
+  }
+
   #starts = 0;
+  #partCode: { readonly code: CompiledAggregate<AggregateBatch> | undefined } | undefined;
   #fused: { readonly input: FusedInput | undefined } | undefined;
 
   /** Generated code, for EXPLAIN. */
@@ -416,7 +434,7 @@ class AggregateOperator extends Operator {
   #putsAside(): boolean {
     if (this.#spilling !== undefined) return true;
     if (this.#table.count < SPILL_ROWS_MIN || !this.state.memory.exceeded || this.#depth >= DEPTH_MAX) return false;
-    this.#spilling = new Partitions(this, this.#plan.children[0]!.shape, this.#depth);
+    this.#spilling = new Partitions(this, this.#plan.children[0]!.shape, this.#depth, false);
     return true;
   }
 

@@ -5,15 +5,18 @@
  *   pairs    the join's probe accumulates; no pair is built                     codegen/join-code.ts
  *   rows     the input's batches, one after the other                           codegen/aggregate-code.ts
  *
- * Rows of groups that found no room are spread over parts on disk by their group keys; the interpreter aggregates those when
- * the groups in memory are put out. It also takes over, before anything is aggregated, where generated code cannot go on.
+ * Groups that found room go on to the end. Rows of others are spread over parts on disk by their group keys; when the groups in
+ * memory are put out, part after part is aggregated in the same way, as `rows`, and may itself be spread again:
+ *
+ *   round:  rows ─> groups in memory ─(full, group unknown)─> parts ─> later rounds
+ *
+ * The interpreter takes over, before anything is aggregated, where generated code cannot go on, and for parts that it cannot do.
  */
 import type { Task } from '../../base/task.ts';
 import { type LeafScan, NEED, NONE, RowBuffer } from '../../engine/record-port.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { numeric } from '../types/numeric.ts';
 import { divideNumeric } from '../types/numeric-arithmetic.ts';
-import { canonical } from '../types/wide-integer.ts';
 import type { AggregatePlan } from './aggregate.ts';
 import {
   type AggregateBatch,
@@ -24,17 +27,19 @@ import {
   compileAggregateLoop,
 } from './codegen/aggregate-code.ts';
 import type { FusedCall } from './codegen/aggregate-sink.ts';
-import { FusedGroups, type PutAside } from './codegen/fused-groups.ts';
+import { FusedGroups, type GroupKind, type PutAside } from './codegen/fused-groups.ts';
 import type { ProbeGroups } from './codegen/join-code.ts';
 import type { HashJoinOperator, HashJoinPlan } from './hash-join.ts';
 import { BATCH_ROWS, Operator, type PlanNode, startPlan } from './operator.ts';
 import type { ScanPlan } from './scan.ts';
-import { Partitions, type SpilledRows } from './spill.ts';
+import { DEPTH_MAX, Partitions, type SpilledRows } from './spill.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
 import { columnReader, type Eval } from './values.ts';
 
 /** Leaves between two looks at the clock. */
 const LEAVES = 16;
+/** Many parts: one that has to be spread again is written twice. */
+const PART_BITS = 6;
 /** Putting a group out is so much more work than reading a row. */
 const GROUP_UNITS = 4;
 
@@ -73,6 +78,12 @@ interface Feed {
   close(): void;
 }
 
+/** Rows put aside `depth` times. */
+interface Part {
+  readonly rows: SpilledRows;
+  readonly depth: number;
+}
+
 type AddRow = (bytes: Uint8Array, view: DataView, start: number) => void;
 
 export class FusedAggregateOperator extends Operator {
@@ -83,7 +94,14 @@ export class FusedAggregateOperator extends Operator {
   readonly #env: Env;
   readonly #groupReaders: readonly Eval[];
   #groups: FusedGroups | undefined;
+  /** Made by the code that filled the groups. */
+  #calls: readonly FusedCall[] = [];
+  #kind: GroupKind = 'none';
   #aside: Partitions | undefined;
+  /** Parts of earlier rounds that wait for theirs, and the rows of the one being aggregated. */
+  #waiting: Part[] = [];
+  #part: Part | undefined;
+  #partRows: RowBuffer | undefined;
   /** The interpreter: in place of this operator, or for the rows put aside. */
   #rest: Operator | undefined;
   #done = false;
@@ -103,18 +121,17 @@ export class FusedAggregateOperator extends Operator {
     this.loops++;
     this.#clear();
     this.#done = false;
-    this.#next = 0;
     yield* this.#feed.open();
   }
 
   *next(): Task<RowBuffer | undefined> {
     if (!this.#done) yield* this.#consume();
-    const groups = this.#groups;
     const out = this.#out;
     out.clear();
-    if (groups !== undefined) {
+    while (out.count === 0 && this.#groups !== undefined) {
+      const groups = this.#groups;
       while (this.#next < groups.count && out.count < BATCH_ROWS) this.#put(groups, this.#next++, out);
-      if (out.count === 0) this.#beginRest();
+      if (out.count === 0) yield* this.#nextRound();
     }
     if (out.count === 0 && this.#rest !== undefined) {
       const rows = yield* this.#rest.next();
@@ -128,19 +145,7 @@ export class FusedAggregateOperator extends Operator {
 
   *#consume(): Task<void> {
     const { code } = this.#fused;
-    const aside = this.#feed.putAside((bytes, view, start) => {
-      this.#aside ??= new Partitions(this, this.#plan.children[0]!.shape, 0);
-      this.#aside.add(bytes, view, start, groups.key);
-    });
-    const groups = new FusedGroups(
-      this.state,
-      code.calls.length,
-      code.kind,
-      this.#plan.groupShape,
-      this.#plan.rows,
-      aside,
-    );
-    this.#groups = groups;
+    const groups = this.#newGroups(code, this.#plan.rows, 0, this.#feed.putAside);
     if (!(yield* this.#feed.run(groups))) {
       groups.release();
       this.#groups = undefined;
@@ -149,13 +154,33 @@ export class FusedAggregateOperator extends Operator {
     this.#done = true;
   }
 
+  /** Begins a round: no groups yet, and a place for the rows of those that find no room. */
+  #newGroups(
+    code: CompiledAggregate<unknown>,
+    expected: number,
+    depth: number,
+    putAside: (add: AddRow) => PutAside,
+  ): FusedGroups {
+    const aside = putAside((bytes, view, start) => {
+      this.#aside ??= new Partitions(this, this.#plan.children[0]!.shape, depth, false, PART_BITS);
+      this.#aside.add(bytes, view, start, groups.key);
+    });
+    const { groupShape } = this.#plan;
+    const mayFill = depth < DEPTH_MAX;
+    const groups = new FusedGroups(this.state, code.calls.length, code.kind, groupShape, expected, aside, mayFill);
+    this.#groups = groups;
+    this.#calls = code.calls;
+    this.#kind = code.kind;
+    this.#next = 0;
+    return groups;
+  }
+
   #put(groups: FusedGroups, group: number, out: RowBuffer): void {
     const { writers } = this.#plan;
-    const { kind, calls } = this.#fused.code;
     out.start();
     let column = 0;
-    if (kind === 'integer') writers[column++]!(out, groups.isNull(group) ? null : groups.keys[group]!);
-    else if (kind === 'keyed') {
+    if (this.#kind === 'integer') writers[column++]!(out, groups.isNull(group) ? null : groups.keys[group]!);
+    else if (this.#kind === 'keyed') {
       const env = this.#env;
       const address = groups.rows.index[group]!;
       env.v0 = groups.rows.views[address >>> 13]!;
@@ -163,19 +188,47 @@ export class FusedAggregateOperator extends Operator {
       env.r0 = (address & 8191) << 3;
       for (const read of this.#groupReaders) writers[column++]!(out, read(env));
     }
-    for (const call of calls) writers[column++]!(out, result(call, groups, group));
+    for (const call of this.#calls) writers[column++]!(out, result(call, groups, group));
     out.finish();
   }
 
-  /** The groups in memory are out: on with the rows put aside. */
-  #beginRest(): void {
+  /** The groups in memory are out: on with a part of the rows put aside. */
+  *#nextRound(): Task<void> {
     this.#groups?.release();
     this.#groups = undefined;
-    if (this.#aside === undefined) return;
-    this.#aside.seal();
-    const parts: SpilledRows[] = this.#aside.parts.filter((part) => part.count > 0);
+    this.#endRound();
+    const code = this.#plan.partCode;
+    if (code === undefined) {
+      if (this.#waiting.length > 0)
+        this.#rest = this.#plan.startRest(
+          this.state,
+          this.#waiting.splice(0).map((part) => part.rows),
+        );
+      return;
+    }
+    this.#part = this.#waiting.pop();
+    if (this.#part !== undefined) yield* this.#consumePart(this.#part, code);
+  }
+
+  /** What a round put aside becomes parts that wait. */
+  #endRound(): void {
+    const depth = (this.#part?.depth ?? 0) + 1;
+    this.#part?.rows.close();
+    this.#part = undefined;
+    this.#aside?.seal();
+    for (const rows of this.#aside?.parts ?? []) if (rows.count > 0) this.#waiting.push({ rows, depth });
     this.#aside = undefined;
-    this.#rest = this.#plan.startRest(this.state, parts);
+  }
+
+  /** Aggregates one part: its groups are in no other. */
+  *#consumePart(part: Part, code: CompiledAggregate<AggregateBatch>): Task<void> {
+    this.#partRows ??= new RowBuffer(part.rows.shape.layout, this.state.memory);
+    const rows = this.#partRows;
+    const groups = this.#newGroups(code, part.rows.count, part.depth, ROW_ASIDE);
+    while (part.rows.batch(rows)) {
+      yield* runBatch(code.fn, rows, this.state, groups);
+      if (this.state.spent(rows.count)) yield this.state.session.slice();
+    }
   }
 
   #clear(): void {
@@ -183,6 +236,10 @@ export class FusedAggregateOperator extends Operator {
     this.#groups = undefined;
     this.#aside?.close();
     this.#aside = undefined;
+    this.#part?.rows.close();
+    this.#part = undefined;
+    for (const part of this.#waiting) part.rows.close();
+    this.#waiting = [];
     this.#rest?.close();
     this.#rest = undefined;
   }
@@ -190,7 +247,28 @@ export class FusedAggregateOperator extends Operator {
   close(): void {
     this.#clear();
     this.#feed.close();
+    this.#partRows?.release();
     this.#out.release();
+  }
+}
+
+/** For rows that are the input's as they lie. */
+const ROW_ASIDE =
+  (add: AddRow): PutAside =>
+  (v, b, r) =>
+    add(b, v, r);
+
+/** Aggregates a batch, waiting where a row must. */
+function* runBatch(code: AggregateBatch, rows: RowBuffer, state: ExecState, groups: FusedGroups): Task<void> {
+  for (let from = 0; from < rows.count; ) {
+    try {
+      code(rows, from, state, groups);
+      from = rows.count;
+    } catch (thrown) {
+      if (thrown !== SUSPEND) throw thrown;
+      from = groups.at;
+      yield* groups.env.finishWait();
+    }
   }
 }
 
@@ -295,24 +373,12 @@ class RowFeed implements Feed {
     for (;;) {
       const rows = yield* this.input.next();
       if (rows === undefined) return true;
-      for (let from = 0; from < rows.count; ) {
-        try {
-          this.#code(rows, from, state, groups);
-          from = rows.count;
-        } catch (thrown) {
-          if (thrown !== SUSPEND) throw thrown;
-          from = groups.at;
-          yield* groups.env.finishWait();
-        }
-      }
+      yield* runBatch(this.#code, rows, state, groups);
       if (state.spent(rows.count)) yield state.session.slice();
     }
   }
 
-  readonly putAside =
-    (add: AddRow): PutAside =>
-    (v, b, r) =>
-      add(b, v, r);
+  readonly putAside = ROW_ASIDE;
 
   close(): void {
     this.input.close();
@@ -382,11 +448,11 @@ function result(call: FusedCall, groups: FusedGroups, group: number): SqlValue {
       return groups.objects[call.slot]![group]!;
     case 'sum':
     case 'wsum': {
-      const sum = canonical(groups.sum(call.slot, group));
+      const sum = groups.sum(call.slot, group);
       return call.type === 1700 ? numeric(sum, call.scale) : sum;
     }
     case 'avg':
     case 'wavg':
-      return divideNumeric(numeric(canonical(groups.sum(call.slot, group)), call.scale), numeric(count, 0));
+      return divideNumeric(numeric(groups.sum(call.slot, group), call.scale), numeric(count, 0));
   }
 }

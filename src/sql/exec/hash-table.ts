@@ -20,6 +20,9 @@ const NO_SIZES = new Int32Array(0);
 const HASH_IN_TABLE = 0x3ffffff;
 const ENTRIES_MAX = 2 ** 27;
 
+/** Slots of a table with its first entry. */
+const SLOTS_MIN = 16;
+
 const WORDS = 4;
 const CHUNK = 1;
 const OFFSET = 2;
@@ -49,13 +52,17 @@ export class HashTable {
   /** Made with the first entry: many tables never get one. */
   #tables: (Int32Array | undefined)[] = NO_TABLES;
   #sizes = NO_SIZES;
+  #firstSlots = SLOTS_MIN;
   #entries = new Uint32Array(0);
   #chunks: Uint8Array[] = [];
   #free = CHUNK_BYTES;
   #charged = 0;
+  readonly #expected: number;
 
-  constructor(memory: RowMemory) {
+  /** @param expected - entries, as far as anybody knows: room that is there from the start need not be moved later. */
+  constructor(memory: RowMemory, expected = 0) {
     this.#memory = memory;
+    this.#expected = expected;
   }
 
   /** The entry of a key, or −1. */
@@ -73,15 +80,12 @@ export class HashTable {
 
   /** The entry of a key, made if it is new: then it equals the `count` before the call. */
   findOrAdd(key: Uint8Array, length: number): number {
-    if (this.#tables === NO_TABLES) {
-      this.#tables = new Array<Int32Array | undefined>(TABLES).fill(undefined);
-      this.#sizes = new Int32Array(TABLES);
-    }
+    if (this.#tables === NO_TABLES) this.#begin();
     const hash = hashBytes(key, 0, length);
     const number = hash >>> 26;
     let table = this.#tables[number];
     if (table === undefined) {
-      table = new Int32Array(16);
+      table = new Int32Array(this.#firstSlots);
       this.#tables[number] = table;
     }
     const mask = table.length - 1;
@@ -97,6 +101,18 @@ export class HashTable {
     this.#sizes[number] = size;
     if (size * 2 > table.length) this.#grow(number, table);
     return entry;
+  }
+
+  #begin(): void {
+    this.#tables = new Array<Int32Array | undefined>(TABLES).fill(undefined);
+    this.#sizes = new Int32Array(TABLES);
+    if (this.#expected <= SLOTS_MIN * TABLES) return;
+    // Some tables get more than their share, and a table is at most half full.
+    this.#firstSlots = 2 << (32 - Math.clz32(this.#expected / TABLES));
+    this.#charge(this.#firstSlots * TABLES * 4);
+    if (this.#entries.length > 0) return;
+    this.#entries = new Uint32Array(this.#expected * WORDS);
+    this.#charge(this.#entries.length * 4);
   }
 
   #same(entry: number, key: Uint8Array, length: number): boolean {

@@ -17,7 +17,9 @@ import type { ExecState } from './state.ts';
 
 const HEAD_BYTES = 8;
 const WINDOW_BYTES = 65536;
-const PARTITIONS = 16;
+const PARTITIONS_BITS = 4;
+/** Memory that the parts of one spreading take for writing. */
+const PARTITIONS_BYTES = 1 << 20;
 /** Parts of parts of parts: beyond, many equal keys are the likelier cause, and memory is used. */
 export const DEPTH_MAX = 6;
 /** What is held in memory has at least so many rows before it goes to disk, whatever else takes the statement's memory. */
@@ -34,9 +36,14 @@ export interface SpillOwner {
 }
 
 /** Makes a temporary file and counts it. */
-export function newSpillFile(owner: SpillOwner): SpillFile {
+export function newSpillFile(owner: SpillOwner, bufferBytes?: number): SpillFile {
   owner.spilledFiles++;
-  return owner.state.session.database.newSpillFile();
+  return owner.state.session.database.newSpillFile(bufferBytes);
+}
+
+function copyBytes(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
+  if (length < 128) for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
+  else to.set(from.subarray(start, start + length), at);
 }
 
 /** Reads a spill file in order through a window; `bytes` from `at` on hold what was asked for. */
@@ -87,6 +94,7 @@ export class SpilledRows {
   /** Its place among its siblings. */
   readonly number: number;
   readonly #owner: SpillOwner;
+  readonly #bufferBytes: number | undefined;
   /** Made with the first row: many parts never get one. */
   #file: SpillFile | undefined;
   #reader: SpillReader | undefined;
@@ -96,10 +104,11 @@ export class SpilledRows {
   keyLength = 0;
   rowAt = 0;
 
-  constructor(owner: SpillOwner, shape: Shape, number: number) {
+  constructor(owner: SpillOwner, shape: Shape, number: number, bufferBytes?: number) {
     this.#owner = owner;
     this.shape = shape;
     this.number = number;
+    this.#bufferBytes = bufferBytes;
   }
 
   add(bytes: Uint8Array, view: DataView, start: number, key: Uint8Array, keyAt: number, keyLength: number): void {
@@ -112,13 +121,23 @@ export class SpilledRows {
   }
 
   #put(bytes: Uint8Array, start: number, length: number, key: Uint8Array, keyAt: number, keyLength: number): void {
-    this.#file ??= newSpillFile(this.#owner);
-    headView.setUint32(0, keyLength, true);
-    headView.setUint32(4, length, true);
-    this.#file.append(head, 0, HEAD_BYTES);
-    if (keyLength > 0) this.#file.append(key, keyAt, keyLength);
-    if (length > 0) this.#file.append(bytes, start, length);
-    this.#owner.spilledBytes += HEAD_BYTES + keyLength + length;
+    this.#file ??= newSpillFile(this.#owner, this.#bufferBytes);
+    const file = this.#file;
+    const total = HEAD_BYTES + keyLength + length;
+    if (total <= file.buffer.length) {
+      const at = file.place(total);
+      file.view.setUint32(at, keyLength, true);
+      file.view.setUint32(at + 4, length, true);
+      copyBytes(key, keyAt, file.buffer, at + HEAD_BYTES, keyLength);
+      copyBytes(bytes, start, file.buffer, at + HEAD_BYTES + keyLength, length);
+    } else {
+      headView.setUint32(0, keyLength, true);
+      headView.setUint32(4, length, true);
+      file.append(head, 0, HEAD_BYTES);
+      file.append(key, keyAt, keyLength);
+      file.append(bytes, start, length);
+    }
+    this.#owner.spilledBytes += total;
     this.count++;
   }
 
@@ -176,15 +195,27 @@ export class SpilledRows {
 export class Partitions {
   readonly parts: readonly SpilledRows[];
   readonly #salt: number;
+  readonly #keepsKeys: boolean;
+  readonly #shift: number;
 
-  /** @param depth - of repeated partitioning: each depth uses other bits of the hash. */
-  constructor(owner: SpillOwner, shape: Shape, depth: number) {
-    this.parts = Array.from({ length: PARTITIONS }, (_, i) => new SpilledRows(owner, shape, i));
+  /**
+   * @param depth - of repeated partitioning: each depth uses other bits of the hash.
+   * @param keepsKeys - false: the key only chooses the part.
+   * @param bits - of the hash that choose the part.
+   */
+  constructor(owner: SpillOwner, shape: Shape, depth: number, keepsKeys = true, bits = PARTITIONS_BITS) {
+    this.#keepsKeys = keepsKeys;
+    this.#shift = 32 - bits;
+    this.parts = Array.from(
+      { length: 1 << bits },
+      (_, i) => new SpilledRows(owner, shape, i, PARTITIONS_BYTES >> bits),
+    );
     this.#salt = Math.imul(depth + 1, 0x9e3779b1);
   }
 
   add(bytes: Uint8Array, view: DataView, start: number, key: KeyWriter): void {
-    this.#partOf(key.bytes, 0, key.length).add(bytes, view, start, key.bytes, 0, key.length);
+    const part = this.#partOf(key.bytes, 0, key.length);
+    part.add(bytes, view, start, key.bytes, 0, this.#keepsKeys ? key.length : 0);
   }
 
   addKey(key: KeyWriter): void {
@@ -198,7 +229,7 @@ export class Partitions {
   }
 
   #partOf(key: Uint8Array, start: number, end: number): SpilledRows {
-    return this.parts[Math.imul(hashBytes(key, start, end) ^ this.#salt, 0x85ebca6b) >>> 28]!;
+    return this.parts[Math.imul(hashBytes(key, start, end) ^ this.#salt, 0x85ebca6b) >>> this.#shift]!;
   }
 
   seal(): void {

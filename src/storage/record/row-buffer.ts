@@ -185,7 +185,9 @@ export class RowBuffer {
     const length = this.layout.length(view, start);
     if (this.#free + length > this.bytes.length) this.#nextChunk(length);
     const at = this.#free;
-    this.bytes.set(bytes.subarray(start, start + length), at);
+    const target = this.bytes;
+    if (length < 64) for (let i = 0; i < length; i++) target[at + i] = bytes[start + i]!;
+    else target.set(bytes.subarray(start, start + length), at);
     this.at = at;
     this.#end = at + length;
     return this.finish();

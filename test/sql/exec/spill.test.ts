@@ -166,6 +166,21 @@ test('parts that are still too large are spread again', async () => {
   for (const [i, q] of queries.entries()) expect(await s.rows(q), q).toEqual(wide[i]);
 });
 
+test('groups of long values are spread, and their parts spread again', async () => {
+  const s = await session();
+  await s.run(
+    'create table long as select repeat(md5((g % 4000)::text), 300) k, g % 3 j, g from generate_series(1, 6000) g',
+  );
+  const query = 'select count(*), sum(n), sum(s) from (select k, j, count(*) n, sum(g) s from long group by k, j) q';
+  const answers: unknown[] = [];
+  for (const memory of ['512MB', '64kB']) {
+    await s.run(`set work_mem = '${memory}'`);
+    answers.push(await s.rows(query));
+  }
+  expect(answers[1]).toEqual(answers[0]);
+  expect((await onDisk(s, query)).get('HashAggregate') ?? 0).toBeGreaterThan(64);
+});
+
 test.each([
   `with ins as (insert into w select a, c from t returning *) select count(*), sum(k), max(c) from ins`,
   `with up as (update w set c = w.c || t.b from t where w.k = t.a returning w.k, w.c) select count(*), sum(k), max(c) from up`,

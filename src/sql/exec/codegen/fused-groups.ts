@@ -13,6 +13,7 @@
 import type { Task } from '../../../base/task.ts';
 import { KeyWriter, RowBuffer, readLongReference } from '../../../engine/record-port.ts';
 import type { SqlValue } from '../../types/contracts.ts';
+import { canonical } from '../../types/wide-integer.ts';
 import { HashTable } from '../hash-table.ts';
 import type { Shape } from '../shape.ts';
 import { SPILL_ROWS_MIN } from '../spill.ts';
@@ -59,11 +60,15 @@ export class FusedGroups {
   readonly #state: ExecState;
   readonly #hash: HashTable;
   readonly #wide: Map<number, bigint>[];
+  readonly #mayFill: boolean;
   #nullGroup = -1;
   #full = false;
   #charged = 0;
 
-  /** @param expected - groups, as far as anybody knows: room that is there from the start need not be moved later. */
+  /**
+   * @param expected - groups, as far as anybody knows: room that is there from the start need not be moved later.
+   * @param mayFill - false: groups are added whatever the memory.
+   */
   constructor(
     state: ExecState,
     calls: number,
@@ -71,17 +76,19 @@ export class FusedGroups {
     groupShape: Shape,
     expected: number,
     putAside: PutAside,
+    mayFill: boolean,
   ) {
     const bytes = GROUP_BYTES + CALL_BYTES * calls;
     const affordable = Math.min(expected, EXPECTED_MAX, state.memory.limitBytes / (4 * bytes));
     const size = kind === 'none' ? 1 : Math.max(64, 1 << (32 - Math.clz32(affordable)));
     this.#state = state;
+    this.#mayFill = mayFill;
     this.env = new Env(state);
     this.values = Array.from({ length: calls }, () => new Float64Array(size));
     this.counts = Array.from({ length: calls }, () => new Float64Array(size));
     this.objects = Array.from({ length: calls }, () => []);
     this.#wide = Array.from({ length: calls }, () => new Map());
-    this.#hash = new HashTable(state.memory);
+    this.#hash = new HashTable(state.memory, kind === 'keyed' ? size : 0);
     this.rows = new RowBuffer(groupShape.layout, state.memory);
     this.putAside = putAside;
     if (kind !== 'none') {
@@ -94,7 +101,7 @@ export class FusedGroups {
 
   /** True when no group may be added: from the first time on, or a group could be here and among the rows put aside. */
   isFull(): boolean {
-    if (!this.#full) this.#full = this.count >= SPILL_ROWS_MIN && this.#state.memory.exceeded;
+    if (!this.#full) this.#full = this.#mayFill && this.count >= SPILL_ROWS_MIN && this.#state.memory.exceeded;
     return this.#full;
   }
 
@@ -190,8 +197,11 @@ export class FusedGroups {
   }
 
   /** The whole sum of a call in a group. */
-  sum(call: number, group: number): bigint {
-    return (this.#wide[call]!.get(group) ?? 0n) + BigInt(this.values[call]![group]!);
+  sum(call: number, group: number): number | bigint {
+    const wide = this.#wide[call]!;
+    const rest = this.values[call]![group]!;
+    const high = wide.size === 0 ? undefined : wide.get(group);
+    return high === undefined ? rest : canonical(high + BigInt(rest));
   }
 
   release(): void {
