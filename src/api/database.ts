@@ -26,6 +26,10 @@ import { Statement } from './statement.ts';
 export interface OpenOptions {
   /** Bytes of the page cache; 128 MiB by default. */
   readonly cacheBytes?: number;
+  /** Bytes of old versions of rows kept in memory while snapshots or rollbacks may need them; 256 MiB by default. */
+  readonly versionBytes?: number;
+  /** Bytes of old versions that go to a temporary file beyond that; 8 GiB by default. When both are full, changes fail with 53400. */
+  readonly versionSpillBytes?: number;
   /** Page size of a new file: 4096, 8192 (default), 16384 or 32768. */
   readonly pageBytes?: number;
   /**
@@ -182,12 +186,14 @@ export class ExtentDB implements Queryable {
   /** @internal Use `open`. */
   static async open(path: string, prng: Prng, options: OpenOptions): Promise<ExtentDB> {
     try {
-      const { cacheBytes, pageBytes, shrink } = options;
+      const { cacheBytes, versionBytes, versionSpillBytes, pageBytes, shrink } = options;
       const instance = await Instance.openFile(path, {
         vfs: new NodeVfs(),
         clock: new SystemClock(),
         prng,
         ...(cacheBytes === undefined ? {} : { cacheBytes }),
+        ...(versionBytes === undefined ? {} : { versionBytes }),
+        ...(versionSpillBytes === undefined ? {} : { versionSpillBytes }),
         ...(pageBytes === undefined ? {} : { pageBytes }),
         shrink,
       });

@@ -21,6 +21,9 @@ export interface InstanceOptions {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly cacheBytes?: number;
+  /** Room for old versions of rows per database: in memory, and beyond in a temporary file. */
+  readonly versionBytes?: number;
+  readonly versionSpillBytes?: number;
   readonly pageBytes?: number;
   /** When free space goes back to the file system; default `realtime` where holes can be punched, else `on`. */
   readonly shrink?: ShrinkMode | undefined;
@@ -85,7 +88,7 @@ export class Instance {
 
   async #start(name: string, given: string, create: boolean): Promise<Database> {
     const path = this.options.vfs.canonical(given);
-    const { vfs, clock, prng, cacheBytes, pageBytes } = this.options;
+    const { vfs, clock, prng, cacheBytes, versionBytes, versionSpillBytes, pageBytes } = this.options;
     const file = await runTask(
       openDatabaseFile({
         vfs,
@@ -94,6 +97,8 @@ export class Instance {
         path,
         create,
         ...(cacheBytes === undefined ? {} : { cacheBytes }),
+        ...(versionBytes === undefined ? {} : { versionBytes }),
+        ...(versionSpillBytes === undefined ? {} : { versionSpillBytes }),
         ...(pageBytes === undefined ? {} : { pageBytes }),
         shrink: this.options.shrink,
       }),

@@ -54,6 +54,8 @@ export class Scheduler {
   readonly clock: Clock;
   readonly #steps: StepWatch | undefined;
   #sliceEnds = 0;
+  /** Stretches between two turns. */
+  stretches = 0;
   /** Stretches that lasted longer than allowed, and the longest. */
   overruns = 0;
   longestMs = 0;
@@ -131,6 +133,7 @@ export class Scheduler {
 
   #watch(began: number): void {
     const lasted = this.clock.monotonicMs() - began;
+    this.stretches++;
     if (lasted > this.longestMs) this.longestMs = lasted;
     if (lasted > STRETCH_MS_MAX) this.overruns++;
   }

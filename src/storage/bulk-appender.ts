@@ -135,6 +135,7 @@ export class BulkWriter implements BulkAppender {
     if (this.#run === undefined) {
       rebuildPage(this.#page, this.#view, 0, this.#rows, partPrefix(this.#page, this.#view, 0, this.#rows));
     }
+    core.versions.prepareRun(this.#txn.newest);
     transactions.assignId(this.#txn);
     writeU64(this.#view, PAGE_NEWEST_AT, this.#txn.id);
     const lsn = core.group.begin();
@@ -214,6 +215,7 @@ export function undoRun(parts: StoreParts, txn: Txn): number {
   const run = txn.runs[txn.runs.length - 1];
   if (run === undefined) throw fail('internal_error', 'transaction has no run to undo');
   if (core.reserveEmergency() === NEED) return NEED;
+  core.versions.prepareRemoval(txn.newest);
   const tree = core.tree(run.tree);
   const from = run.undoneFrom ?? run.last;
   const frame = btree.leafBefore(tree, from, run.undoneFrom === undefined);

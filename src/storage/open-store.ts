@@ -50,8 +50,10 @@ export interface StoreOptions {
   readonly pageBytes?: number;
   /** Default 128 MiB. */
   readonly cacheBytes?: number;
-  /** Room for before-images; default 256 MiB. */
+  /** Room for before-images in memory; default 256 MiB. */
   readonly versionBytes?: number;
+  /** Room for those that memory has none for, in a temporary file beside the database; default 8 GiB. */
+  readonly versionSpillBytes?: number;
   /** Make the file when it is missing; default true. */
   readonly create?: boolean;
   readonly readOnly?: boolean;
@@ -62,6 +64,9 @@ export interface StoreOptions {
 
 const CACHE_BYTES_DEFAULT = 128 << 20;
 const VERSION_BYTES_DEFAULT = 256 << 20;
+const VERSION_SPILL_BYTES_DEFAULT = 8 * 2 ** 30;
+/** The temporary file of the version store is the database's name with this. */
+const VERSION_SUFFIX = '-versions.tmp';
 
 /** Opens a database file, making it if need be. @throws 58P01, 55006, XX001, 53100 and what the file system says. */
 export function openStore(options: StoreOptions): Promise<FileStore> {
@@ -120,14 +125,28 @@ function* openFile(options: StoreOptions, file: VfsFile, lock: VfsLock): Task<Fi
   const logDirectory = `${path}-log`;
   const generations = ownGenerations(options, header, logDirectory);
   const log = new Log(vfs, clock, logDirectory, header.fileId);
+  const versions = makeVersions(options);
   try {
-    return yield* openWithLog(options, file, lock, header, generations, log);
+    return yield* openWithLog(options, file, lock, header, generations, log, versions);
   } catch (error) {
+    versions.close();
     // Until it is open, the log does not know the generations that recovery reads.
     if (log.generation === 0) for (const generation of generations) generation.file.close();
     log.close();
     throw error;
   }
+}
+
+/** The version store; what a crash left of its temporary file goes. */
+function makeVersions({ vfs, path, readOnly, versionBytes, versionSpillBytes }: StoreOptions): VersionStore {
+  const spillPath = `${path}${VERSION_SUFFIX}`;
+  if (readOnly !== true && vfs.exists(spillPath)) vfs.unlink(spillPath);
+  return new VersionStore(
+    versionBytes ?? VERSION_BYTES_DEFAULT,
+    vfs,
+    spillPath,
+    versionSpillBytes ?? VERSION_SPILL_BYTES_DEFAULT,
+  );
 }
 
 function* openWithLog(
@@ -137,6 +156,7 @@ function* openWithLog(
   header: FileHeader,
   generations: Generation[],
   log: Log,
+  versions: VersionStore,
 ): Task<FileStore> {
   const { clock } = options;
   const cache = new PageCache(
@@ -147,7 +167,6 @@ function* openWithLog(
     header.pageBytes,
     options.cacheBytes ?? CACHE_BYTES_DEFAULT,
   );
-  const versions = new VersionStore(options.versionBytes ?? VERSION_BYTES_DEFAULT);
   const core = new Core(clock, file, header, cache, log, versions, options.allocator);
   core.readOnly = options.readOnly === true;
   core.nextTree = header.nextTree;
@@ -285,6 +304,7 @@ function finish(parts: StoreParts, lock: VfsLock): void {
       log.remove();
     } else log.close();
   } finally {
+    core.versions.close();
     file.close();
     lock.release();
   }

@@ -34,6 +34,8 @@ import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
 
 /** Entries that one step frees at most: well below a millisecond. */
 const ENTRIES_PER_STEP = 512;
+/** Cleaning behind a delete looks at its page too: as much work as so many entries more. */
+const DELETE_ENTRIES = 3;
 /** Hints and sparse leaves remembered; when there are more, their tree is swept. */
 const HINTS_MAX = 4096;
 const NO_CHUNKS = -2;
@@ -78,21 +80,34 @@ export class Purge {
     else this.#sweeps.set(tree, FIRST_KEY);
   }
 
-  /** The version store is full: cleans it; when that does not help, says who holds the horizon. An attempt. */
+  /**
+   * The version store has no more memory: cleans it, or else moves old versions to disk. An attempt.
+   *
+   * @throws 53400 when the temporary file may grow no more: it says who holds the horizon; 53100, 58030 of the file
+   */
   versionRoom(): number {
-    if (this.#transactions.cleanable() !== undefined) {
-      const step = this.step();
-      if (step === NEED) return NEED;
-      return this.#core.versions.hasRoom() ? OK : this.#core.want(sliceRequest(this.#core));
-    }
-    const holder = this.#transactions.horizonHolder;
+    const { versions } = this.#core;
+    const cleans = this.#transactions.cleanable() !== undefined;
+    if (cleans && this.step() === NEED) return NEED;
+    if (versions.hasRoom()) return OK;
+    // What is on disk already is the oldest, and cleaned first: that alone makes no room in memory.
+    if (cleans && versions.spilledBytes === 0) return this.#core.want(sliceRequest(this.#core));
+    if (versions.makeRoom()) return OK;
+    if (cleans) return this.#core.want(sliceRequest(this.#core));
+    const limit = (versions.limitBytes + versions.spillLimitBytes) >> 20;
     throw fail('configuration_limit_exceeded', 'version store is full', {
-      detail:
-        holder === undefined
-          ? undefined
-          : `The session with process id ${holder} holds the oldest snapshot or transaction.`,
-      hint: 'End long transactions, or raise the size of the version store.',
+      detail: this.#holder(limit),
+      hint: 'End long transactions, or raise the limit of the version store.',
     });
+  }
+
+  #holder(limitMiB: number): string {
+    const full = `Old versions of rows take all of ${limitMiB} MiB in memory and on disk.`;
+    const holder = this.#transactions.horizonHolder;
+    if (holder === undefined) return full;
+    const since = new Date(holder.sinceMicros / 1000).toISOString();
+    const what = holder.isSnapshot ? 'snapshot' : 'transaction';
+    return `${full} The session with process id ${holder.owner} holds the oldest ${what}, since ${since}.`;
   }
 
   /** Does a bounded piece of work: OK = there was some, NONE = nothing to do now, NEED. */
@@ -204,18 +219,21 @@ export class Purge {
     for (let n = 0; n < ENTRIES_PER_STEP && txn.newest !== 0; n++) {
       const entry = txn.newest;
       const kind = versions.kindOf(entry);
+      versions.prepareRemoval(entry);
       if (kind === VERSION_DELETE) {
         const length = versions.keyBytesOf(entry);
         const at = versions.keyAt(entry);
         const key = this.#deleted;
         for (let i = 0; i < length; i++) key[i] = versions.bytesOf(entry)[at + i]!;
         if (this.#purgeAt(versions.treeOf(entry), key, length) === NEED) return NEED;
+        versions.prepareRemoval(entry);
       } else if (kind === VERSION_RUN) {
         const run = txn.runs.pop();
         if (run !== undefined) this.#versions.runs.remove(run);
       }
       txn.newest = versions.previousOf(entry);
       versions.remove(entry);
+      n += kind === VERSION_DELETE ? DELETE_ENTRIES : 0;
     }
     if (txn.newest === 0) this.#transactions.cleaned(txn);
     return OK;

@@ -9,7 +9,7 @@
  * The version store ends up as it was when the power failed, as far as open transactions go; so recovery needs no undo of
  * its own. A compensation takes its row's newest entry away, exactly as the rollback that wrote it did.
  */
-import { fail } from '../base/errors.ts';
+import { ExtentError, fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import { BulkRun, type BulkRuns } from './bulk-runs.ts';
 import { ROW_NO_KEY_UPDATE, ROW_UPDATE } from './contracts.ts';
@@ -145,6 +145,8 @@ export class Recovery {
     const mode = kind === VERSION_UPDATE && !keyChanged ? ROW_NO_KEY_UPDATE : ROW_UPDATE;
     const moved =
       movedBytes === 0 ? undefined : bytes.slice(beforeAt + beforeBytes, beforeAt + beforeBytes + movedBytes);
+    this.#makeRoom();
+    this.#core.versions.prepare(view.getUint32(at + ROW_TREE_AT, true), this.#key, keyBytes, txn.newest);
     txn.newest = this.#core.versions.add(
       kind,
       mode,
@@ -160,6 +162,17 @@ export class Recovery {
       beforeBytes,
       moved,
     );
+  }
+
+  /** A transaction that was open may have more versions than memory has room for: where the disk has none either, it goes on. */
+  #makeRoom(): void {
+    const { versions } = this.#core;
+    if (versions.hasRoom()) return;
+    try {
+      versions.makeRoom();
+    } catch (error) {
+      if (!(error instanceof ExtentError) || error.code !== 'disk_full') throw error;
+    }
   }
 
   #run(group: GroupAt, at: number): void {
@@ -200,6 +213,7 @@ export class Recovery {
     const txn: Txn | undefined = this.#transactions.openById(id);
     if (txn === undefined || txn.newest === 0) return;
     const entry = txn.newest;
+    this.#core.versions.prepareRemoval(entry);
     if (this.#core.versions.kindOf(entry) === VERSION_RUN) {
       const run = txn.runs.pop();
       if (run !== undefined) this.#runs.remove(run);

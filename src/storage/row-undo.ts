@@ -33,6 +33,7 @@ export class RowUndo {
     if (this.#core.reserveEmergency() === NEED) return NEED;
     const versions = this.#core.versions;
     const entry = t.newest;
+    versions.prepareRemoval(entry);
     const tree = this.#core.tree(versions.treeOf(entry));
     const source = versions.bytesOf(entry);
     const keyBytes = versions.keyBytesOf(entry);

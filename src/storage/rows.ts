@@ -114,6 +114,7 @@ export class Rows {
         if (this.#makeRoom(tree, frame, key, keyBytes, wanted) === NEED) return NEED;
         continue;
       }
+      this.#core.versions.prepare(tree.id, key, keyBytes, t.newest);
       this.#applyInsert(t, tree, frame, found, key, keyBytes, record, start, length);
       return OK;
     }
@@ -142,6 +143,7 @@ export class Rows {
         if (this.#makeRoom(tree, frame, key, keyBytes, wanted) === NEED) return NEED;
         continue;
       }
+      this.#core.versions.prepare(tree.id, key, keyBytes, t.newest);
       this.#applyUpdate(t, tree, frame, slot, key, keyBytes, record, start, length, mode);
       return OK;
     }
@@ -155,6 +157,7 @@ export class Rows {
     const view = this.#core.cache.views[frame]!;
     const slot = searchPage(bytes, view, key, keyBytes);
     if (this.#writable(t, tree, view, slot, key, keyBytes, ROW_UPDATE) === NEED) return NEED;
+    this.#core.versions.prepare(tree.id, key, keyBytes, t.newest);
     this.#transactions.assignId(t);
     const at = nodeAt(view, slot);
     const length = view.getUint16(at + NODE_RECORD_BYTES_AT, true);

@@ -33,8 +33,9 @@ import type { RowReads } from './row-reads.ts';
 import type { RowVersions } from './row-versions.ts';
 import type { Rows } from './rows.ts';
 import { Txn } from './transaction.ts';
-import { sliceRequest, type Transactions } from './transactions.ts';
+import { type HorizonHolder, sliceRequest, type Transactions } from './transactions.ts';
 import type { TreeCatalog } from './tree-catalog.ts';
+import type { VersionStore } from './version-store.ts';
 
 /** Log bytes after which background work runs a checkpoint; bounds the time of recovery. */
 const CHECKPOINT_BYTES = 64 << 20;
@@ -217,6 +218,17 @@ export class FileStore implements Store {
 
   checkpoint(): Task<void> {
     return this.parts.checkpoint.run();
+  }
+
+  /** What old versions of rows take, and who holds the horizon; for views. */
+  versionFacts(): { readonly versions: VersionStore; readonly horizon: HorizonHolder | undefined } {
+    const { core, transactions } = this.parts;
+    return { versions: core.versions, horizon: transactions.horizonHolder };
+  }
+
+  /** The oldest transaction that a session's snapshots do not take for finished; undefined = it has none. */
+  oldestSeenBy(owner: number): number | undefined {
+    return this.parts.transactions.oldestSeenBy(owner);
   }
 
   /**

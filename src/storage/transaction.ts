@@ -52,6 +52,8 @@ export class Txn implements Transaction {
   lockTimeoutMs = 0;
   durable = true;
   readonly owner: number;
+  /** When it began, in microseconds since 1970. */
+  readonly sinceMicros: number;
   readonly locks: Hold[] = [];
   waiting: Waiter | undefined;
   state = TXN_ACTIVE;
@@ -70,9 +72,10 @@ export class Txn implements Transaction {
   #marks: Mark[] = [];
   readonly #table: Transactions;
 
-  constructor(table: Transactions, owner: number) {
+  constructor(table: Transactions, owner: number, sinceMicros: number) {
     this.#table = table;
     this.owner = owner;
+    this.sinceMicros = sinceMicros;
   }
 
   snapshot(): Snapshot {

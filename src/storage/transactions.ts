@@ -41,6 +41,21 @@ function unset(): never {
 
 const UNSET: TransactionHooks = { undoNewest: unset, prepareTrees: unset, settleTrees: unset, abandonTrees: unset };
 
+/** Whose snapshot, or open transaction, keeps old versions. */
+export interface HorizonHolder {
+  /** Process id of its session; 0 = the database itself. */
+  readonly owner: number;
+  readonly isSnapshot: boolean;
+  /** When its transaction began, in microseconds since 1970. */
+  readonly sinceMicros: number;
+  /** The oldest transaction whose changes it does not take for finished. */
+  readonly oldestOpen: number;
+}
+
+function holderOf({ owner, sinceMicros }: Txn, isSnapshot: boolean, oldestOpen: number): HorizonHolder {
+  return { owner, isSnapshot, sinceMicros, oldestOpen };
+}
+
 export class Transactions {
   readonly locks: Locks;
   /** Set once, when the parts are put together. */
@@ -70,7 +85,7 @@ export class Transactions {
 
   begin(owner: number): Txn {
     this.begun++;
-    return new Txn(this, owner);
+    return new Txn(this, owner, this.#core.clock.wallMicros());
   }
 
   /** Gives a transaction its id, at its first write. */
@@ -85,7 +100,7 @@ export class Transactions {
   revive(id: number, lsn: number): Txn {
     let txn = this.#open.get(id);
     if (txn === undefined) {
-      txn = new Txn(this, 0);
+      txn = new Txn(this, 0, this.#core.clock.wallMicros());
       txn.id = id;
       txn.firstLsn = lsn;
       this.#open.set(id, txn);
@@ -147,10 +162,11 @@ export class Transactions {
     return this.#oldestSnap?.commitSeq ?? this.#commitSeq;
   }
 
-  /** Process id of the session whose snapshot or transaction keeps versions from going; undefined when none does. */
-  get horizonHolder(): number | undefined {
-    if (this.#oldestSnap !== undefined) return this.#oldestSnap.transaction.owner;
-    for (const txn of this.#open.values()) return txn.owner;
+  /** Who keeps versions from going; undefined when nobody does. */
+  get horizonHolder(): HorizonHolder | undefined {
+    const snapshot = this.#oldestSnap;
+    if (snapshot !== undefined) return holderOf(snapshot.transaction, true, snapshot.oldestOpen);
+    for (const txn of this.#open.values()) return holderOf(txn, false, txn.id);
     return undefined;
   }
 
@@ -219,6 +235,13 @@ export class Transactions {
     }
   }
 
+  /** The oldest transaction that a session's snapshots do not take for finished, or its own; undefined = it has none. */
+  oldestSeenBy(owner: number): number | undefined {
+    for (let snap = this.#oldestSnap; snap !== undefined; snap = snap.newer)
+      if (snap.transaction.owner === owner) return snap.oldestOpen;
+    return undefined;
+  }
+
   get tail(): number {
     return this.#core.log.tail;
   }
@@ -227,6 +250,7 @@ export class Transactions {
   dropEntries(txn: Txn): void {
     while (txn.newest !== 0) {
       const entry = txn.newest;
+      this.#core.versions.prepareRemoval(entry);
       txn.newest = this.#core.versions.previousOf(entry);
       this.#core.versions.remove(entry);
     }
@@ -283,6 +307,7 @@ export class Transactions {
     }
     let at = txn.newest;
     for (let n = 0; n < CHAIN_STEPS_MAX && at !== 0; n++) {
+      if (!versions.isAtHand(at)) return false;
       const before = versions.previousOf(at);
       if (before === entry) {
         versions.setPrevious(at, previous);

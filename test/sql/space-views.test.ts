@@ -462,7 +462,9 @@ test('the schemas are there in every database, with what they hold, and nobody c
     ['file_space'],
     ['log_holders'],
     ['maintenance'],
+    ['scheduler'],
     ['space'],
+    ['version_store'],
   ]);
   const functions = `select n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where p.proname ~ '^(dm_db|extent_|pgstat(tuple|index)|pg_freespace)' order by 2, p.pronargs`;

@@ -23,6 +23,7 @@ export interface StoreShape {
   readonly pageBytes?: number;
   readonly cacheBytes?: number;
   readonly versionBytes?: number;
+  readonly versionSpillBytes?: number;
 }
 
 export function openTestStore(shape: StoreShape = {}): FileStore {
@@ -35,6 +36,7 @@ export function openTestStore(shape: StoreShape = {}): FileStore {
       pageBytes: shape.pageBytes ?? 4096,
       cacheBytes: shape.cacheBytes ?? 4 << 20,
       versionBytes: shape.versionBytes ?? 64 << 20,
+      versionSpillBytes: shape.versionSpillBytes ?? 0,
     }),
   ).store;
 }

@@ -2,7 +2,7 @@
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
-import { Instance } from '../../src/engine/instance.ts';
+import { Instance, type InstanceOptions } from '../../src/engine/instance.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { Shape } from '../../src/sql/exec/shape.ts';
 import type { Env } from '../../src/sql/exec/state.ts';
@@ -121,10 +121,11 @@ export class TestSession {
   }
 }
 
-export async function memoryInstance(): Promise<Instance> {
+export async function memoryInstance(options: Partial<InstanceOptions> = {}): Promise<Instance> {
   return Instance.openFile('/test.extent', {
     vfs: new MemoryVfs(),
     clock: new SystemClock(),
     prng: new Prng(1),
+    ...options,
   });
 }

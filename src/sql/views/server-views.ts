@@ -151,6 +151,7 @@ export function serverViews(): [string, RowMaker][] {
               wait_event: activity.wait?.event ?? null,
               state: activity.state,
               query: activity.query.slice(0, QUERY_MAX),
+              backend_xmin: database.file.store.oldestSeenBy(s.processId) ?? null,
               backend_type: 'client backend',
             };
           }

@@ -8,6 +8,7 @@ import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
 import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
+import { ENGINE_RELATIONS, engineViews } from './engine-views.ts';
 import { HISTORY_RELATIONS, historyViews } from './history-view.ts';
 import { informationSchema } from './information-schema.ts';
 import { LOG_RELATIONS, logViews } from './log-views.ts';
@@ -35,6 +36,7 @@ export function allViews(): readonly ViewDefinition[] {
       ...progressViews(),
       ...stepViews(),
       ...logViews(),
+      ...engineViews(),
     ]);
     const gatherers = new Map([...spaceViews(), ...historyViews()]);
     views = [
@@ -44,6 +46,7 @@ export function allViews(): readonly ViewDefinition[] {
       ...HISTORY_RELATIONS,
       ...STEP_RELATIONS,
       ...LOG_RELATIONS,
+      ...ENGINE_RELATIONS,
     ].map((line) => definitionOf(line, makers, gatherers));
     byName = new Map(views.map((v) => [`${v.schema}.${v.name}`, v]));
     byOid = new Map(views.map((v) => [v.oid, v]));
