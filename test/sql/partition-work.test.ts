@@ -95,6 +95,8 @@ describe('REORGANIZE', () => {
     await s.run('alter index m_v on m set (allow_page_locks = on)');
     await s.run('alter index m_v on m disable');
     expect((await s.failure('alter index m_v on m reorganize')).sqlstate).toBe('55000');
+    // What the disabled parts held goes first, or it could become free in the middle of a part that is built.
+    settle(instance);
     await s.run('alter index m_v on m rebuild');
     expect((await order()).map((p) => p.fragmentation)).toEqual([0, 0, 0]);
     await s.run('vacuum m; analyze m; reindex index m_v; cluster m using m_pkey; vacuum full m');

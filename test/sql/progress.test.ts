@@ -24,8 +24,8 @@ beforeEach(async () => {
 
 const LINES = Array.from({ length: 3000 }, (_, i) => `${200_000 + i}\tnew\t${i}\n`);
 
-/** Runs a statement to its end; between its steps another session looks. */
-async function watched(text: string, look: (other: TestSession) => Promise<void>): Promise<void> {
+/** Runs a statement to its end, each step of which takes `stepMs`; between its steps another session looks. */
+async function watched(text: string, look: (other: TestSession) => Promise<void>, stepMs = 1): Promise<void> {
   const other = new TestSession(instance);
   const lines = [...LINES];
   const sink = {
@@ -42,7 +42,7 @@ async function watched(text: string, look: (other: TestSession) => Promise<void>
   const task = new TestSession(instance).sql.simple(text, sink);
   for (let step = task.next(), n = 0; step.done !== true; step = task.next(), n++) {
     step.value.answerNow();
-    clock.advance(1);
+    clock.advance(stepMs);
     if (n % 5 === 0) await look(other);
   }
 }
@@ -63,19 +63,24 @@ test.each([
   ],
 ])('R39: %s', async (text, view, column, command) => {
   const seen: number[] = [];
-  await watched(text, async (other) => {
-    for (const [done, isTable] of await other.rows(`select ${column}, relid = 't'::regclass from ${view}`)) {
-      seen.push(Number(done));
-      expect(isTable).toBe('t');
-      const [request] = await other.rows(
-        `select command, percent_complete, estimated_completion_time >= 0, status from sys.dm_exec_requests where session_id <> pg_backend_pid()`,
-      );
-      expect(request?.[0]).toBe(command);
-      expect(Number(request?.[1])).toBeGreaterThanOrEqual(0);
-      expect(Number(request?.[1])).toBeLessThanOrEqual(100);
-      expect(request?.slice(2)).toEqual(['t', 'running']);
-    }
-  });
+  await watched(
+    text,
+    async (other) => {
+      for (const [done, isTable] of await other.rows(`select ${column}, relid = 't'::regclass from ${view}`)) {
+        seen.push(Number(done));
+        expect(isTable).toBe('t');
+        const [request] = await other.rows(
+          `select command, percent_complete, estimated_completion_time >= 0, status from sys.dm_exec_requests where session_id <> pg_backend_pid()`,
+        );
+        expect(request?.[0]).toBe(command);
+        expect(Number(request?.[1])).toBeGreaterThanOrEqual(0);
+        expect(Number(request?.[1])).toBeLessThanOrEqual(100);
+        expect(request?.slice(2)).toEqual(['t', 'running']);
+      }
+    },
+    // A build gives way once its slice is over.
+    view === 'pg_stat_progress_create_index' ? 3 : 1,
+  );
   expect(seen.length).toBeGreaterThan(0);
   expect([...seen].sort((a, b) => a - b)).toEqual(seen);
   expect(seen.at(-1)).toBeGreaterThan(0);

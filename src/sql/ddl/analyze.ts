@@ -11,6 +11,7 @@ import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engi
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
+import { sortInSlices } from '../exec/sort-in-slices.ts';
 import { Env } from '../exec/state.ts';
 import { columnReader, typeEntry } from '../exec/values.ts';
 import { leavesOf } from '../partitions/bounds.ts';
@@ -19,6 +20,9 @@ import { readTable } from './build-index.ts';
 import { indexFacts, sqlName, tableFacts } from './command-facts.ts';
 import type { Definer } from './definer.ts';
 import { info, isOn, vacuumFull } from './rebuild-statements.ts';
+
+/** Sampled values between two looks at the clock. */
+const LOOK_VALUES = 256;
 
 const SAMPLE_ROWS = 30_000;
 const COMMON_VALUES = 100;
@@ -160,7 +164,7 @@ function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<{ rows
   const before = d.catalog.statisticsOf(table.oid);
   const columns: ColumnStatistics[] = [];
   for (let c = 0; c < live.length; c++) {
-    columns.push(columnStatistics(d, live[c]!.number, live[c]!.type, samples[c]!));
+    columns.push(yield* columnStatistics(d, live[c]!.number, live[c]!.type, samples[c]!));
     yield d.engine.slice();
   }
   const statistics: StatisticsObject = {
@@ -178,12 +182,19 @@ function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<{ rows
   return { rows, sampled: samples[0]?.length ?? 0 };
 }
 
-function columnStatistics(d: Definer, number: number, type: number, sample: readonly SqlValue[]): ColumnStatistics {
+function* columnStatistics(
+  d: Definer,
+  number: number,
+  type: number,
+  sample: readonly SqlValue[],
+): Task<ColumnStatistics> {
   const entry = typeEntry(type);
   const counts = new Map<string, { value: SqlValue; count: number }>();
   let nulls = 0;
   let bytes = 0;
+  let looked = 0;
   for (const value of sample) {
+    if (++looked % LOOK_VALUES === 0 && d.engine.sliceOver()) yield d.engine.slice();
     if (value === null) {
       nulls++;
       continue;
@@ -198,9 +209,11 @@ function columnStatistics(d: Definer, number: number, type: number, sample: read
   const distinct = counts.size;
   // As PostgreSQL: when nearly every sampled value is new, the number grows with the table.
   const scaled = present > 0 && distinct > present * 0.1 ? -(distinct / Math.max(1, present)) : distinct;
-  const entries = [...counts.entries()]
-    .filter(([text]) => text.length <= KEPT_TEXT_BYTES)
-    .sort((a, b) => b[1].count - a[1].count);
+  const entries = yield* sortInSlices(
+    d.engine,
+    [...counts.entries()].filter(([text]) => text.length <= KEPT_TEXT_BYTES),
+    (a, b) => b[1].count - a[1].count,
+  );
   // A few values that are the whole column are all worth keeping; else those that stand out.
   const complete = scaled >= 0 && entries.length === distinct && distinct <= COMMON_VALUES;
   const common = complete
@@ -208,9 +221,9 @@ function columnStatistics(d: Definer, number: number, type: number, sample: read
     : entries
         .filter(([, e]) => e.count > 1 && e.count > (present / Math.max(1, distinct)) * 1.25)
         .slice(0, COMMON_VALUES);
-  const rest = entries.slice(common.length).flatMap(([, e]) => new Array<SqlValue>(e.count).fill(e.value));
+  const uncommon = entries.slice(common.length).flatMap(([, e]) => new Array<SqlValue>(e.count).fill(e.value));
   const { compare } = entry;
-  if (compare !== undefined) rest.sort(compare);
+  const rest = compare === undefined ? uncommon : yield* sortInSlices(d.engine, uncommon, compare);
   const bounds = Math.min(HISTOGRAM_BOUNDS, rest.length);
   const histogram =
     compare === undefined || bounds < 2

@@ -137,7 +137,8 @@ export class ForeignKeyWork {
         action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
       if (kind === 'no action' && this.#state.services.defer(action.constraint.oid, run)) continue;
       yield* run();
-      if (this.#state.spent(CHECK_UNITS)) yield this.#state.session.slice();
+      // It was a statement of its own, however much that had to do.
+      if (this.#state.session.sliceOver()) yield this.#state.session.slice();
     }
     for (const check of parents) {
       const run = (): Task<void> => checkParent(this.#state, check);

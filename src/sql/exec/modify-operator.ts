@@ -51,6 +51,8 @@ import { Env, type ExecState } from './state.ts';
 import { settleDoubts } from './unique-checks.ts';
 import { looseArbiter, uniqueViolation } from './violations.ts';
 
+/** Changing a row, with its indexes and its log, is as much work as reading so many. */
+const CHANGE_UNITS = 32;
 /** A batch of at least this many rows is worth building leaves for. */
 const BULK_ROWS = 32;
 
@@ -203,7 +205,7 @@ export class ModifyOperator extends ChangeOperator {
       this.#bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
     if (this.#bulk !== undefined) {
       yield* this.#append(rows, this.#bulk);
-      if (this.state.spent(rows.count * 2)) yield session.slice();
+      if (this.state.spent(rows.count * 4)) yield session.slice();
       return;
     }
     yield* this.#out.settle();
@@ -213,7 +215,7 @@ export class ModifyOperator extends ChangeOperator {
       this.#old.clear();
       if (options.kind !== 'insert') yield* this.#change(rows, i, options);
       else if (this.#built >= 0 || !this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
-      if (this.state.spent(4)) yield session.slice();
+      if (this.state.spent(CHANGE_UNITS)) yield session.slice();
     }
   }
 

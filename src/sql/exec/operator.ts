@@ -157,12 +157,18 @@ export function takeRows(env: Env, rows: RowBuffer, first: number, take: () => v
   return row;
 }
 
-/** Calls `take` for every row of a buffer, waiting where a row must; see {@link takeRows}. */
+/** Rows whose expressions may be dear, between two looks at the clock. */
+const LOOK_ROWS = 64;
+
+/** Calls `take` for every row of a buffer, waiting where a row must, and giving way; see {@link takeRows}. */
 export function* eachRow(env: Env, rows: RowBuffer, take: () => void): Task<void> {
-  let row = takeRows(env, rows, 0, take);
-  while (row < rows.count) {
-    yield* env.finishWait();
-    row = takeRows(env, rows, row, take);
+  const { session } = env.state;
+  for (let row = 0; ; ) {
+    const end = Math.min(row + LOOK_ROWS, rows.count);
+    row = takeRows(env, rows, row, take, end);
+    if (row < end) yield* env.finishWait();
+    else if (row === rows.count) return;
+    else if (session.sliceOver()) yield session.slice();
   }
 }
 

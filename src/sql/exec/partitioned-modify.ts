@@ -23,6 +23,9 @@ import { RowCursor, RowStore } from './row-store.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 
+/** Making a row and finding its partition, in rows read. */
+const ROUTE_UNITS = 8;
+
 /** The place of an input whose rows are handed to the operator above by hand. */
 export class HandedRowsPlan implements PlanNode {
   readonly shape: Shape;
@@ -196,6 +199,7 @@ class PartitionedModifyOperator extends ChangeOperator {
         const leaf = this.#leaves[number] ?? (yield* this.#openLeaf(number));
         pointAt(this.#env, source, row);
         leaf.rows.appendRow(this.#env.b0, this.#env.v0, this.#env.r0);
+        if (this.state.spent(ROUTE_UNITS)) yield this.state.session.slice();
       }
       for (let number = 0; number < this.#leaves.length; number++) yield* this.#flush(number);
       this.#last = -1;

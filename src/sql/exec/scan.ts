@@ -38,6 +38,9 @@ import type { Shape } from './shape.ts';
 import { Env, type ExecState, newRow, SUSPEND } from './state.ts';
 import type { Eval } from './values.ts';
 
+/** Looking a range up, in rows read. */
+const RANGE_UNITS = 8;
+
 export interface RangeBound {
   readonly expr: Expr;
   readonly inclusive: boolean;
@@ -287,6 +290,7 @@ class ScanOperator extends Operator {
       }
       if (status === NONE) {
         this.#closeScan();
+        if (this.state.spent(RANGE_UNITS)) yield this.state.session.slice();
         continue;
       }
       if (this.#loop !== undefined) {

@@ -138,6 +138,9 @@ export interface StatementServices {
   defer(constraint: Oid, check: () => Task<void>): boolean;
 }
 
+/** Work between two looks at the clock: a look takes as long as a row or two, a row's expressions may take as long as many rows. */
+const UNITS_PER_LOOK = 512;
+
 /** One execution of a statement: its parameters, the outer rows of correlated sub-queries, and what it runs in. */
 export class ExecState {
   readonly session: Session;
@@ -179,7 +182,7 @@ export class ExecState {
   /** Counts work; true when the slice is over and the caller should yield {@link Session.slice}. A unit is about a row. */
   spent(units: number): boolean {
     this.#units += units;
-    if (this.#units < 4096) return false;
+    if (this.#units < UNITS_PER_LOOK) return false;
     this.#units = 0;
     return this.session.sliceOver();
   }

@@ -171,25 +171,36 @@ function quantified(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly 
   const left = expr.left.map((e) => compileEval(e, scope));
   const compare = expr.operators.map(operatorImpl);
   const all = expr.mode === 'all';
+  const one = (env: Env, values: readonly SqlValue[], row: readonly SqlValue[]): boolean | null => {
+    let result: boolean | null = true;
+    for (let c = 0; c < compare.length; c++) {
+      const a = values[c]!;
+      const b = row[c]!;
+      const equal = a === null || b === null ? null : compare[c]!(env.state.context, a, b) === true;
+      if (equal === false) return false;
+      if (equal === null) result = null;
+    }
+    return result;
+  };
+  function* search(
+    env: Env,
+    values: readonly SqlValue[],
+    rows: readonly (readonly SqlValue[])[],
+  ): Task<boolean | 'unknown'> {
+    const { state } = env;
+    let unknown = false;
+    for (let i = 0; i < rows.length; i++) {
+      const result = one(env, values, rows[i]!);
+      if (result === null) unknown = true;
+      else if (result !== all) return !all;
+      if ((i & 127) === 127 && state.spent(128)) yield state.session.slice();
+    }
+    return unknown ? 'unknown' : all;
+  }
   return (env) => {
     const values = left.map((l) => l(env));
     const rows = fetch(env);
-    let unknown = false;
-    for (const row of rows) {
-      let result: boolean | null = true;
-      for (let c = 0; c < compare.length; c++) {
-        const a = values[c]!;
-        const b = row[c]!;
-        const one = a === null || b === null ? null : compare[c]!(env.state.context, a, b) === true;
-        if (one === false) {
-          result = false;
-          break;
-        }
-        if (one === null) result = null;
-      }
-      if (result === null) unknown = true;
-      else if (result !== all) return !all;
-    }
-    return unknown ? null : all;
+    const found = env.wait(() => search(env, values, rows));
+    return found === 'unknown' ? null : found;
   };
 }

@@ -12,7 +12,8 @@ import { inputsOf } from '../plan/walk.ts';
 import { lockTables, Portal } from './portal.ts';
 import { CountingSink, type ResultSink } from './results.ts';
 import { sendRows, textColumn } from './rows-out.ts';
-import { isPlannable, type SqlSession } from './sql-session.ts';
+import type { SqlSession } from './sql-session.ts';
+import { isPlannable } from './statement-kinds.ts';
 
 /** Room for the values that conditions are compared with. */
 const STATE_BYTES = 1 << 20;

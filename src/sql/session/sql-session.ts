@@ -44,8 +44,12 @@ import { lockTables, lockTablesNow, Portal } from './portal.ts';
 import { CountingSink, type Notice, type ResultColumn, type ResultSink } from './results.ts';
 import { EPOCH_MICROS, SessionContext } from './session-context.ts';
 import { Settings } from './settings.ts';
+import { endsFailedBlock, isPlannable, sameColumns, tagOf } from './statement-kinds.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import { runUtility, utilityColumns } from './utility.ts';
+
+/** Characters of a text whose reading and planning are worth being taken apart. */
+const LONG_TEXT = 16_384;
 
 /** A statement prepared under a name: by Parse, or by PREPARE. */
 export interface Prepared {
@@ -140,6 +144,7 @@ export class SqlSession {
     let lexer = this.#lexer;
     lexer.scan(text);
     this.#tellCuts();
+    if (text.length > LONG_TEXT) yield this.engine.slice();
     const ranges = splitStatements(lexer);
     if (ranges.length === 0) {
       sink.empty();
@@ -162,7 +167,8 @@ export class SqlSession {
   }
 
   *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
-    const prepared = this.#prepare(text, lexer, range, []);
+    const prepared =
+      text.length > LONG_TEXT ? yield* this.#prepareInSteps(text, lexer, range) : this.#prepare(text, lexer, range, []);
     if (prepared.planned !== undefined && prepared.parameterCount > 0)
       throw fail('undefined_parameter', 'there is no parameter $1');
     yield* this.runStatement(prepared, [], sink);
@@ -195,26 +201,55 @@ export class SqlSession {
   /** Lexes, parses, binds and plans the statement in a range of the scanned text; plans come from the cache where they can. */
   #prepare(text: string, lexer: Lexer, range: StatementRange, declaredTypes: readonly Oid[]): Prepared {
     const normalized = normalize(lexer, range.from, range.to);
-    const key =
-      normalized === null
-        ? undefined
-        : `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
-    if (key !== undefined) {
-      if (this.block.state === 'failed') this.block.enter();
-      const cached = this.#cache.get(key, this.engine);
-      if (cached !== undefined) {
-        return {
-          text,
-          statement: undefined,
-          planned: cached,
-          literals: normalized!.values,
-          declaredTypes,
-          parameterCount: cached.bound.clientParameters,
-          bySql: false,
-        };
-      }
-    }
+    return (
+      this.#fromCache(text, normalized, declaredTypes) ??
+      this.#plan(text, lexer, range, normalized, declaredTypes, parseStatement(lexer, range, normalized))
+    );
+  }
+
+  /** As {@link #prepare}, for texts whose every step may take long: others have their turn in between. */
+  *#prepareInSteps(text: string, lexer: Lexer, range: StatementRange): Task<Prepared> {
+    const normalized = normalize(lexer, range.from, range.to);
+    if (this.engine.sliceOver()) yield this.engine.slice();
+    const cached = this.#fromCache(text, normalized, []);
+    if (cached !== undefined) return cached;
     const parsed = parseStatement(lexer, range, normalized);
+    if (this.engine.sliceOver()) yield this.engine.slice();
+    return this.#plan(text, lexer, range, normalized, [], parsed);
+  }
+
+  #cacheKey(normalized: NormalizedStatement, declaredTypes: readonly Oid[]): string {
+    return `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
+  }
+
+  #fromCache(
+    text: string,
+    normalized: NormalizedStatement | null,
+    declaredTypes: readonly Oid[],
+  ): Prepared | undefined {
+    if (normalized === null) return undefined;
+    if (this.block.state === 'failed') this.block.enter();
+    const cached = this.#cache.get(this.#cacheKey(normalized, declaredTypes), this.engine);
+    if (cached === undefined) return undefined;
+    return {
+      text,
+      statement: undefined,
+      planned: cached,
+      literals: normalized.values,
+      declaredTypes,
+      parameterCount: cached.bound.clientParameters,
+      bySql: false,
+    };
+  }
+
+  #plan(
+    text: string,
+    lexer: Lexer,
+    range: StatementRange,
+    normalized: NormalizedStatement | null,
+    declaredTypes: readonly Oid[],
+    parsed: ReturnType<typeof parseStatement>,
+  ): Prepared {
     const { statement } = parsed;
     if (!isPlannable(statement))
       return {
@@ -239,8 +274,8 @@ export class SqlSession {
       declaredTypes,
       values,
     );
-    if (key !== undefined && parsed.sharable && planned.bound.cacheable && this.engine.sharesPlans)
-      this.#cache.put(key, planned);
+    if (normalized !== null && parsed.sharable && planned.bound.cacheable && this.engine.sharesPlans)
+      this.#cache.put(this.#cacheKey(normalized, declaredTypes), planned);
     return {
       text,
       statement,
@@ -755,32 +790,8 @@ function shows(minimum: string, severity: Notice['severity']): boolean {
   return severity === 'INFO' || SEVERITIES.indexOf(severity.toLowerCase()) >= SEVERITIES.indexOf(minimum);
 }
 
-export function isPlannable(statement: Statement): statement is PlannableStatement {
-  return (
-    statement.kind === 'query' ||
-    statement.kind === 'insert' ||
-    statement.kind === 'update' ||
-    statement.kind === 'delete'
-  );
-}
-
 function plannableOf(prepared: Prepared): PlannableStatement {
   if (prepared.statement === undefined || !isPlannable(prepared.statement))
     throw fail('internal_error', 'a prepared statement lost its tree');
   return prepared.statement;
-}
-
-/** Statements that are carried out in a failed block. */
-function endsFailedBlock(statement: Statement): boolean {
-  return statement.kind === 'commit' || statement.kind === 'rollback' || statement.kind === 'rollbackTo';
-}
-
-function tagOf(portal: Portal): string {
-  const { command } = portal.planned;
-  if (command === 'SELECT') return `SELECT ${portal.delivered}`;
-  return command === 'INSERT' ? `INSERT 0 ${portal.affected}` : `${command} ${portal.affected}`;
-}
-
-function sameColumns(a: readonly ResultColumn[], b: readonly ResultColumn[]): boolean {
-  return a.length === b.length && a.every((c, i) => c.name === b[i]!.name && c.type === b[i]!.type);
 }

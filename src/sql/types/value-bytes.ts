@@ -111,13 +111,13 @@ export function encodeKind(kind: PhysicalKind, value: NonNullValue, scale = 0): 
   return bytes;
 }
 
-function encodeInteger(kind: PhysicalKind, view: DataView, value: WideInteger): void {
-  if (kind === KIND_I64) writeInt64(view, 0, value, true);
-  else if (kind === KIND_I32) view.setInt32(0, dateToInt32(Number(value)), true);
-  else if (kind === KIND_U32) view.setUint32(0, Number(value), true);
-  else if (kind === KIND_I16) view.setInt16(0, Number(value), true);
-  else if (kind === KIND_F64) view.setFloat64(0, Number(value), true);
-  else if (kind === KIND_F32) view.setFloat32(0, Number(value), true);
+function encodeInteger(kind: PhysicalKind, view: DataView, value: WideInteger, at = 0): void {
+  if (kind === KIND_I64) writeInt64(view, at, value, true);
+  else if (kind === KIND_I32) view.setInt32(at, dateToInt32(Number(value)), true);
+  else if (kind === KIND_U32) view.setUint32(at, Number(value), true);
+  else if (kind === KIND_I16) view.setInt16(at, Number(value), true);
+  else if (kind === KIND_F64) view.setFloat64(at, Number(value), true);
+  else if (kind === KIND_F32) view.setFloat32(at, Number(value), true);
   else broken(`physical kind ${kind} holds no number`);
 }
 
@@ -297,16 +297,48 @@ function elementKind(type: Oid): PhysicalKind {
   return kind;
 }
 
+/** Elements one behind the other: of fixed size, or each behind its length. */
+function elementBytes(kind: PhysicalKind, values: readonly SqlValue[], header: number): Uint8Array {
+  const size = isVariable(kind) ? 0 : fixedBytes(kind);
+  let bytes = new Uint8Array(header + values.length * (size === 0 ? 16 : size));
+  let view = new DataView(bytes.buffer);
+  let at = header;
+  const makeRoom = (more: number): void => {
+    if (at + more <= bytes.length) return;
+    const larger = new Uint8Array(Math.max(at + more, bytes.length * 2));
+    larger.set(bytes);
+    bytes = larger;
+    view = new DataView(larger.buffer);
+  };
+  for (const value of values) {
+    if (value === null) continue;
+    if (size > 0) {
+      if (typeof value === 'number' || typeof value === 'bigint') encodeInteger(kind, view, value, at);
+      else bytes.set(encodeKind(kind, value), at);
+      at += size;
+    } else if (typeof value === 'string') {
+      // A code unit takes three bytes of UTF-8 at most; two of them that are one character take four.
+      makeRoom(4 + value.length * 3);
+      const { written } = encoder.encodeInto(value, bytes.subarray(at + 4));
+      view.setUint32(at, written, true);
+      at += 4 + written;
+    } else {
+      const part = encodeKind(kind, value);
+      makeRoom(4 + part.length);
+      view.setUint32(at, part.length, true);
+      bytes.set(part, at + 4);
+      at += 4 + part.length;
+    }
+  }
+  return bytes.subarray(0, at);
+}
+
 function encodeArray(value: PgArray): Uint8Array {
   const kind = elementKind(value.elementType);
   const count = value.values.length;
   const hasNulls = value.values.includes(null);
-  const parts = value.values.map((element) => (element === null ? undefined : encodeKind(kind, element)));
-  const prefix = isVariable(kind) ? 4 : 0;
   const header = 8 + value.dims.length * 8 + (hasNulls ? (count + 7) >> 3 : 0);
-  let size = header;
-  for (const part of parts) if (part !== undefined) size += prefix + part.length;
-  const bytes = new Uint8Array(size);
+  const bytes = elementBytes(kind, value.values, header).slice();
   const view = new DataView(bytes.buffer);
   bytes.set([value.dims.length, hasNulls ? 1 : 0, kind, 0]);
   view.setUint32(4, value.elementType, true);
@@ -315,16 +347,9 @@ function encodeArray(value: PgArray): Uint8Array {
     view.setInt32(12 + d * 8, value.lowerBounds[d] ?? 1, true);
   });
   const bitmap = 8 + value.dims.length * 8;
-  let at = header;
-  parts.forEach((part, i) => {
-    if (part === undefined) {
-      bytes[bitmap + (i >> 3)] = (bytes[bitmap + (i >> 3)] ?? 0) | (1 << (i & 7));
-      return;
-    }
-    if (prefix > 0) view.setUint32(at, part.length, true);
-    bytes.set(part, at + prefix);
-    at += prefix + part.length;
-  });
+  if (hasNulls)
+    for (let i = 0; i < count; i++)
+      if (value.values[i] === null) bytes[bitmap + (i >> 3)] = (bytes[bitmap + (i >> 3)] ?? 0) | (1 << (i & 7));
   return bytes;
 }
 
