@@ -11,7 +11,7 @@
 import type { Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import { sampledFill, usedShare } from '../space/physical-stats.ts';
-import { TREE_LIVE } from '../storage/layout.ts';
+import { TREE_DROPPED, TREE_LIVE } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import { extentUses, sparseExtents } from './drain-extents.ts';
 
@@ -38,21 +38,27 @@ export function* estimateReorganize(
 ): Task<ReorganizeEstimate | undefined> {
   const { core } = file.store.parts;
   const tree = core.trees.get(treeId);
-  if (tree === undefined || tree.root === 0) return undefined;
-  const lobPagesMoved = lobCompaction ? yield* longPages(file, tree) : 0;
-  const { stats, content } = yield* sampledFill(file.store.parts, tree, SAMPLES);
-  const level = stats.levels[0];
-  const leaves = level?.pages ?? 0;
-  // Leaves that are fuller than the fill factor stay as they are.
-  const needed = Math.ceil(leaves * Math.min(1, (100 * usedShare(content, core.pageBytes)) / tree.fillPercent));
-  const removed = Math.max(0, leaves - Math.max(1, needed));
-  const share = leaves === 0 ? 0 : (level?.outOfOrder ?? 0) / leaves;
-  return {
-    scanned: leaves - removed,
-    moved: Math.min(pagesMax, Math.round((leaves - removed) * share)),
-    removed: Math.min(pagesMax, removed),
-    lobPagesMoved: Math.min(pagesMax, lobPagesMoved),
-  };
+  if (tree === undefined || tree.state === TREE_DROPPED || tree.root === 0) return undefined;
+  // Whoever drops it meanwhile leaves its pages until the end.
+  tree.users++;
+  try {
+    const lobPagesMoved = lobCompaction ? yield* longPages(file, tree) : 0;
+    const { stats, content } = yield* sampledFill(file.store.parts, tree, SAMPLES);
+    const level = stats.levels[0];
+    const leaves = level?.pages ?? 0;
+    // Leaves that are fuller than the fill factor stay as they are.
+    const needed = Math.ceil(leaves * Math.min(1, (100 * usedShare(content, core.pageBytes)) / tree.fillPercent));
+    const removed = Math.max(0, leaves - Math.max(1, needed));
+    const share = leaves === 0 ? 0 : (level?.outOfOrder ?? 0) / leaves;
+    return {
+      scanned: leaves - removed,
+      moved: Math.min(pagesMax, Math.round((leaves - removed) * share)),
+      removed: Math.min(pagesMax, removed),
+      lobPagesMoved: Math.min(pagesMax, lobPagesMoved),
+    };
+  } finally {
+    tree.users--;
+  }
 }
 
 function* longPages(file: DatabaseFile, tree: Tree): Task<number> {

@@ -64,7 +64,8 @@ export class PlannedSpace {
     const owned = yield* listExtents(open, tree, 'owned');
     const available = yield* listExtents(open, tree, 'available');
     planned.#extents = extentsOf(owned, available);
-    while (!planned.#readReserve(open, space)) yield open.parts.core.need;
+    // A tree that was dropped meanwhile has no reserve any more.
+    while (open.map.of(tree) === space && !planned.#readReserve(open, space)) yield open.parts.core.need;
     return planned;
   }
 

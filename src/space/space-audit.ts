@@ -45,16 +45,15 @@ export function* listExtents({ parts, map }: OpenSpace, tree: Tree, which: Exten
   const extents = which === 'owned' ? (owned ?? space.available) : space.available;
   for (let from = 0; ; ) {
     const status = extents.find(from);
-    if (status === NEED) yield parts.core.need;
-    else if (status === NONE) return list;
-    else {
+    if (status === NONE) return list;
+    if (status !== NEED) {
       list.push(extents.first, extents.pages, extents.state);
       from = extents.last + 1;
       if (list.length % (EXTENTS_PER_SLICE * EXTENT_FIELDS) !== 0) continue;
-      yield sliceRequest(parts.core);
-      // A tree that was dropped meanwhile has no more.
-      if (map.of(tree) !== space) return list;
     }
+    yield status === NEED ? parts.core.need : sliceRequest(parts.core);
+    // A tree that was dropped meanwhile has no more.
+    if (map.of(tree) !== space) return list;
   }
 }
 

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow, type Task } from '../../src/base/task.ts';
 import { DefragmentPass, PASS_BEGIN } from '../../src/defrag/defragment-pass.ts';
+import { estimateReorganize } from '../../src/defrag/estimate.ts';
+import { planReorganize } from '../../src/defrag/plan.ts';
 import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
@@ -35,13 +37,15 @@ function worn(): { file: DatabaseFile; tree: TextTree } {
 function runWith(file: DatabaseFile, task: Task<unknown>, at: number, act: () => void): boolean {
   const { log, cache } = file.store.parts.core;
   let steps = 0;
+  const forget = (): void => {
+    log.flushNow();
+    while (cache.writeDirty(1000) > 0);
+    cache.evictClean();
+  };
+  if (at <= 6) forget();
   for (let step = task.next(); step.done !== true; step = task.next()) {
     // The steps just before it find nothing in the cache, so what it comes between is an attempt and the next one.
-    if (steps >= at - 6 && steps <= at) {
-      log.flushNow();
-      while (cache.writeDirty(1000) > 0);
-      cache.evictClean();
-    }
+    if (steps >= at - 6 && steps <= at) forget();
     step.value.answerNow();
     if (steps++ === at) act();
   }
@@ -64,6 +68,8 @@ test.each([
         () => {},
       ).run(),
   ],
+  ['plan', (file: DatabaseFile, tree: TextTree) => planReorganize(file, tree.tree, { lobCompaction: true })],
+  ['estimate', (file: DatabaseFile, tree: TextTree) => estimateReorganize(file, tree.tree, { lobCompaction: true })],
 ] as const)('%s', { timeout: 100_000 }, (_, work) => {
   for (let at = 0, acted = true; acted; at++) {
     const { file, tree } = worn();
