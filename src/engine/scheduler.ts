@@ -78,7 +78,10 @@ export class Scheduler {
       start: (resume) => {
         let given = false;
         this.clock.soon(() => {
-          if (!given) resume();
+          if (given) return;
+          // Whoever drives the task, it has a slice of its own from here.
+          this.beginStretch();
+          resume();
         });
         return () => {
           given = true;
