@@ -239,7 +239,7 @@ describe('what is refused', () => {
     for (const cut of cuts) {
       const cutDisk = durable.afterPowerCut(prng);
       cutDisk.cutAt(cut, prng);
-      await expect(compact(cutDisk), `cut at ${cut} of ${steps}`).rejects.toBeInstanceOf(PowerCut);
+      await expect(compact(cutDisk).catch(rootCause), `cut at ${cut} of ${steps}`).resolves.toBeInstanceOf(PowerCut);
       const vfs = cutDisk.afterPowerCut(prng);
       expect(bytesOf(vfs, SOURCE).equals(bytes)).toBe(true);
       if (vfs.exists(TARGET)) found++;
@@ -251,3 +251,8 @@ describe('what is refused', () => {
     expect(found).toBeLessThan(cuts.length);
   });
 });
+
+/** What lies under an error: a log that could not be written says so in words of its own. */
+function rootCause(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootCause(error.cause) : error;
+}

@@ -52,7 +52,7 @@ import { settleDoubts } from './unique-checks.ts';
 import { looseArbiter, uniqueViolation } from './violations.ts';
 
 /** Changing a row, with its indexes and its log, is as much work as reading so many. */
-const CHANGE_UNITS = 4;
+const CHANGE_UNITS = 32;
 /** A batch of at least this many rows is worth building leaves for. */
 const BULK_ROWS = 32;
 
