@@ -78,10 +78,7 @@ export class Scheduler {
       start: (resume) => {
         let given = false;
         this.clock.soon(() => {
-          if (given) return;
-          // Whoever drives the task, it has a slice of its own from here.
-          this.beginStretch();
-          resume();
+          if (!given) resume();
         });
         return () => {
           given = true;

@@ -303,7 +303,9 @@ async function beside(database: Database, look: () => Promise<void>): Promise<vo
 
 test('M21: online defragmentation makes no progress while a backup runs, says so, and goes on afterwards; REORGANIZE goes on', () =>
   withShop(async (instance, s) => {
-    await s.run('delete from t where id % 3 <> 0');
+    // Enough to copy that the backup is looked at many times.
+    await s.run(`delete from t where id % 3 <> 0; create table filler (v text);
+      insert into filler select repeat('x', 1500) from generate_series(1, 8000)`);
     const database = instance.single;
     const visited: number[] = [];
     const phases = new Set<string | null | undefined>();

@@ -25,7 +25,7 @@ import { StretchMeter } from './stretch-meter.ts';
 
 const ROWS = 30_000;
 /** Below {@link ROWS}: what does not give way at all is found out. A run of 4,096 rows is sorted in one go: 49,152 comparisons. */
-const UNITS_MAX = 25_000;
+const UNITS_MAX = 15_000;
 const COMPARE_UNITS = 0.25;
 const GROUP_UNITS = 20;
 

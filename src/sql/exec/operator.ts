@@ -162,13 +162,13 @@ const LOOK_ROWS = 64;
 
 /** Calls `take` for every row of a buffer, waiting where a row must, and giving way; see {@link takeRows}. */
 export function* eachRow(env: Env, rows: RowBuffer, take: () => void): Task<void> {
-  const { state } = env;
+  const { session } = env.state;
   for (let row = 0; ; ) {
     const end = Math.min(row + LOOK_ROWS, rows.count);
     row = takeRows(env, rows, row, take, end);
     if (row < end) yield* env.finishWait();
     else if (row === rows.count) return;
-    else if (state.spent(LOOK_ROWS)) yield state.session.slice();
+    else if (session.sliceOver()) yield session.slice();
   }
 }
 

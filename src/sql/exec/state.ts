@@ -139,7 +139,7 @@ export interface StatementServices {
 }
 
 /** Work between two looks at the clock: a look takes as long as a row or two, a row's expressions may take as long as many rows. */
-const UNITS_PER_LOOK = 4096;
+const UNITS_PER_LOOK = 512;
 
 /** One execution of a statement: its parameters, the outer rows of correlated sub-queries, and what it runs in. */
 export class ExecState {
