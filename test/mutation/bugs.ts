@@ -264,7 +264,7 @@ export const BUGS: readonly Bug[] = [
       edit(
         'space/upward.ts',
         '    if (upper === undefined) this.#map.root.add(first, last);\n    else if',
-        '    if (upper !== undefined && ',
+        '    if (upper === undefined) return;\n    if',
       ),
     ],
     rigs: [SPACE],
