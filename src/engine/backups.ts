@@ -7,7 +7,7 @@ import type { Task } from '../base/task.ts';
 import { type BackupPhase, type BackupReport, backUp } from '../space/backup-file.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import type { CommandOutcome } from './history.ts';
-import type { Maintenance } from './maintenance.ts';
+import type { Maintenance, TrackedWork } from './maintenance.ts';
 import { cancelledByUser, Running, type Scheduler } from './scheduler.ts';
 
 export type { BackupReport } from '../space/backup-file.ts';
@@ -61,20 +61,26 @@ export class Backups {
   }
 
   /** @throws 58P02, 22023, 53100, 57P03, XX001: see `backUp` */
-  run(request: BackupRequest): Task<BackupReport> {
-    return this.#record(request, this.#shown(request), ({ bytes, logBytes, lsn }) => ({
-      status: 'done',
-      info: { path: request.target, bytes, log_bytes: logBytes, log_position: lsn },
-    }));
-  }
-
-  *#shown({ target, owner, onProgress }: BackupRequest): Task<BackupReport> {
+  *run(request: BackupRequest): Task<BackupReport> {
+    const { target, owner } = request;
+    // It is shown until its end is written down too, so that its percentage never falls.
     const work = this.#maintenance.follow({ tree: 0, table: 0, index: 0, name: '', owner }, BACKUP_COMMAND, {
       phase: 'initializing',
       unit: 'bytes',
       workTotal: 0,
       treesTotal: 1,
     });
+    try {
+      return yield* this.#record(request, this.#copied(request, work), ({ bytes, logBytes, lsn }) => ({
+        status: 'done',
+        info: { path: target, bytes, log_bytes: logBytes, log_position: lsn },
+      }));
+    } finally {
+      work.end();
+    }
+  }
+
+  *#copied({ target, owner, onProgress }: BackupRequest, work: TrackedWork): Task<BackupReport> {
     this.#running++;
     try {
       return yield* backUp(this.#file, {
@@ -87,7 +93,6 @@ export class Backups {
         },
       });
     } finally {
-      work.end();
       if (--this.#running === 0) this.onIdle();
     }
   }
