@@ -173,12 +173,8 @@ class Rewriter {
     const schema = now === undefined ? undefined : this.#now.object(now.schema);
     if (before === undefined || now === undefined || schema === undefined)
       return { end: nameEnd, text: sql.slice(at, nameEnd) };
-    const isMoved = now.name !== before.name || now.schema !== before.schema;
-    const name = isMoved
-      ? `${quoteIdentifier(schema.name)}.${quoteIdentifier(now.name)}`
-      : this.#isSchemaRenamed(now.schema)
-        ? `${quoteIdentifier(schema.name)}.${quoteIdentifier(now.name)}`
-        : sql.slice(at, nameEnd);
+    const isRenamed = now.name !== before.name || now.schema !== before.schema || this.#isSchemaRenamed(now.schema);
+    const name = isRenamed ? `${quoteIdentifier(schema.name)}.${quoteIdentifier(now.name)}` : sql.slice(at, nameEnd);
     const shown = alias?.name.text ?? before.name;
     const list = this.#way === 'list' ? this.#oldNames(relation, alias?.columns.map((c) => c.text) ?? []) : undefined;
     if (list !== undefined) {
