@@ -109,7 +109,7 @@ class NodeFile implements VfsFile {
       const zeros = new Uint8Array(1 << 16);
       // Without a host call only the part behind the end can be backed: by writing zeros there.
       for (let at = Math.max(offset, fs.fstatSync(this.#fd).size); at < offset + length; at += zeros.length) {
-        fs.writeSync(this.#fd, zeros, 0, Math.min(zeros.length, offset + length - at), at);
+        this.write(zeros, 0, Math.min(zeros.length, offset + length - at), at);
       }
     });
   }

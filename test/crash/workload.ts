@@ -5,17 +5,25 @@
  *   model     per tree: key → value of all acknowledged commits; one commit may be undecided: its power went off while it
  *             waited for its acknowledgement, so all of it or none of it must be there
  *   round     open (recover), compare, check structure, work until the power goes off; a cut may come during recovery too
+ *   besides   while a transaction is open, checkpoints, background work and another transaction that commits, first of all on
+ *             rows that the open one has changed and given up again
+ *   disk      what reaches it out of order is a violation (`ordered-vfs.ts`), and so is a hole that recovery fills
  */
 import { ManualClock } from '../../src/base/clock.ts';
+import { ExtentError } from '../../src/base/errors.ts';
 import type { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
 import { DefragmentPass, PASS_BEGIN } from '../../src/defrag/defragment-pass.ts';
 import { Reorganizer } from '../../src/defrag/reorganize.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
+import { EXTENT_FIELDS } from '../../src/space/space-audit.ts';
 import { checkStore } from '../../src/storage/check.ts';
 import { NEED, OK, type SpaceHints, type Transaction, type TreeId } from '../../src/storage/contracts.ts';
+import { EXTENT_TRIMMED, EXTENT_TRIMMING } from '../../src/storage/layout.ts';
 import type { FileStore } from '../../src/storage/store.ts';
+import { holesOf } from '../support/holes.ts';
+import { OrderedVfs } from '../support/ordered-vfs.ts';
 
 const PATH = 'db/crash.extent';
 const PAGE_BYTES = 4096;
@@ -35,6 +43,23 @@ function copyState(state: State): State {
   return { tables, longs: new Map(state.longs) };
 }
 
+interface RowAt {
+  readonly tree: TreeId;
+  readonly key: string;
+}
+
+/** Rows that one state has and the other has not, or with another value, in trees that both have. */
+function differentRows(a: State, b: State): RowAt[] {
+  const rows: RowAt[] = [];
+  for (const [tree, table] of a.tables) {
+    const other = b.tables.get(tree);
+    if (other === undefined) continue;
+    for (const key of new Set([...table.keys(), ...other.keys()]))
+      if (table.get(key) !== other.get(key)) rows.push({ tree, key });
+  }
+  return rows;
+}
+
 /** Thrown when what recovery left is not what was acknowledged. */
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -43,6 +68,7 @@ export class Violation extends Error {
 export class CrashWorkload {
   readonly #prng: Prng;
   #disk = new MemoryVfs();
+  #order = new OrderedVfs(this.#disk, PAGE_BYTES);
   #file: DatabaseFile | undefined;
   #state: State = { tables: new Map(), longs: new Map() };
   /** What holds if the commit in flight made it. */
@@ -71,14 +97,16 @@ export class CrashWorkload {
   }
 
   #crash(): void {
+    if (this.#order.broken.length > 0) throw new Violation(`order: ${this.#order.broken.slice(0, 5).join('; ')}`);
     this.#disk = this.#disk.afterPowerCut(this.#prng);
     this.cuts++;
   }
 
   #open(): FileStore {
+    this.#order = new OrderedVfs(this.#disk, PAGE_BYTES);
     const opened = runNow(
       openDatabaseFile({
-        vfs: this.#disk,
+        vfs: this.#order,
         clock: new ManualClock(),
         prng: this.#prng,
         path: PATH,
@@ -103,11 +131,27 @@ export class CrashWorkload {
       this.#crash();
     }
     this.#disk.cutAt(Number.POSITIVE_INFINITY, this.#prng);
+    const holes = holesOf(this.#disk, PATH, PAGE_BYTES);
     const store = this.#open();
+    this.#checkHoles(holes);
     const problems = runNow(checkStore(store, this.#file?.space.audit()));
     if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
     this.#compare(store);
     return store;
+  }
+
+  /** Pages of trimmed extents that had no place on disk before recovery have none after it. */
+  #checkHoles(before: ReadonlySet<number>): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    const now = holesOf(this.#disk, PATH, PAGE_BYTES);
+    const list = runNow(file.space.extents(file.store.parts.core.tree(0), 'available'));
+    for (let i = 0; i < list.length; i += EXTENT_FIELDS) {
+      const state = list[i + 2];
+      if (state !== EXTENT_TRIMMED && state !== EXTENT_TRIMMING) continue;
+      for (let pgno = list[i]!; pgno < list[i]! + list[i + 1]!; pgno++)
+        if (before.has(pgno) && !now.has(pgno)) throw new Violation(`recovery filled the hole of page ${pgno}`);
+    }
   }
 
   #compare(store: FileStore): void {
@@ -183,9 +227,13 @@ export class CrashWorkload {
       else if (prng.chance(0.05) && marks.length > 0) {
         const back = marks.splice(prng.below(marks.length))[0]!;
         runNow(t.rollbackTo(back.mark));
+        const givenUp = differentRows(state, back.state);
         state = back.state;
         marks.push({ mark: back.mark, state: copyState(state) });
+        if (prng.chance(0.7)) this.#besides(store, givenUp, [state, ...marks.map((m) => m.state)]);
       } else this.#change(store, t, state);
+      if (prng.chance(0.02)) runNow(store.checkpoint());
+      while (prng.chance(0.1) && runNow(store.background()));
     }
     if (prng.chance(0.2)) {
       runNow(t.rollback());
@@ -197,6 +245,41 @@ export class CrashWorkload {
     if (!t.durable) store.parts.core.log.flushNow();
     this.#state = state;
     this.#pending = undefined;
+  }
+
+  /**
+   * Another transaction commits changes of rows that an open one has given up; one that is locked all the same ends it.
+   *
+   * @param states - what the open transaction sees now and at its marks: the changes become part of all of them.
+   */
+  #besides(store: FileStore, rows: readonly RowAt[], states: readonly State[]): void {
+    const t = store.begin(2);
+    const after = copyState(this.#state);
+    const changed: RowAt[] = [];
+    try {
+      for (const row of rows) {
+        const table = after.tables.get(row.tree);
+        if (table === undefined || states.some((state) => !state.tables.has(row.tree)) || this.#prng.chance(0.3))
+          continue;
+        this.#setRow(store, t, row.tree, table, row.key);
+        changed.push(row);
+      }
+    } catch (error) {
+      if (!(error instanceof ExtentError) || error.code !== 'lock_not_available') throw error;
+      runNow(t.rollback());
+      return;
+    }
+    this.#pending = after;
+    runNow(t.commit());
+    this.#state = after;
+    this.#pending = undefined;
+    for (const { tree, key } of changed) {
+      const value = after.tables.get(tree)?.get(key);
+      for (const { tables } of states) {
+        if (value === undefined) tables.get(tree)?.delete(key);
+        else tables.get(tree)?.set(key, value);
+      }
+    }
   }
 
   /** Reorganizes a tree, wholly or a part of it, or runs a pass over the database and its space trees. */
@@ -299,7 +382,12 @@ export class CrashWorkload {
 
   #row(store: FileStore, t: Transaction, tree: TreeId, table: Table): void {
     const prng = this.#prng;
-    const key = `${'x'.repeat(prng.below(30))}${prng.below(200)}`;
+    this.#setRow(store, t, tree, table, `${'x'.repeat(prng.below(30))}${prng.below(200)}`);
+  }
+
+  /** Inserts, updates or deletes the row of a key. */
+  #setRow(store: FileStore, t: Transaction, tree: TreeId, table: Table, key: string): void {
+    const prng = this.#prng;
     const value = 'v'.repeat(prng.below(prng.chance(0.1) ? store.recordBytesMax : 80));
     const k = encoder.encode(key);
     const v = encoder.encode(value);

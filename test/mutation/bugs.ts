@@ -25,11 +25,13 @@ const FAULTS = 'test/storage/faults.test.ts';
 const SESSIONS = 'test/storage/sessions.test.ts';
 const SCHEDULE = 'test/storage/schedule.test.ts';
 const TRIM = 'test/space/trim.test.ts';
+const ROWS = 'test/storage/rows.test.ts';
 const SPACE = 'test/space/space-allocator.test.ts';
 const REORGANIZE = 'test/defrag/reorganize.test.ts';
 const SIMULATION = 'test/sim/defragmentation.test.ts';
 const ISOLATION = 'test/sql/isolation.test.ts';
-const FILES = 'test/io/node-vfs.test.ts';
+const SHORT_TRANSFERS = 'test/io/short-transfers.test.ts';
+const LOG_FILES = 'test/storage/log-files.test.ts';
 
 function edit(file: string, find: string, replace: string): Edit {
   return { file: `src/${file}`, find, replace };
@@ -55,7 +57,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a transaction becomes visible before its record is durable',
     edits: [edit('storage/transactions.ts', '      if (txn.durable && txn.commitLsn > durable) return;\n', '')],
-    rigs: [SHARED_FLUSH, SESSIONS, CRASH],
+    rigs: [SHARED_FLUSH],
   },
   {
     name: 'a failed sync of the log is an error of one statement, and tried again',
@@ -125,7 +127,7 @@ export const BUGS: readonly Bug[] = [
         '',
       ),
     ],
-    rigs: [CRASH, FAULTS],
+    rigs: [LOG_FILES],
   },
   {
     name: 'a torn group of the log is replayed',
@@ -169,7 +171,7 @@ export const BUGS: readonly Bug[] = [
         '    return this.views[frame] !== undefined;',
       ),
     ],
-    rigs: [CRASH, SCHEDULE],
+    rigs: [SHARED_FLUSH, CRASH, SCHEDULE],
   },
   {
     name: 'a hole is punched before the log says so durably',
@@ -208,7 +210,7 @@ export const BUGS: readonly Bug[] = [
     edits: [
       edit('storage/redo.ts', 'if (pgno === 0 || gone.covers(pgno, lsn)) continue;', 'if (pgno === 0) continue;'),
     ],
-    rigs: [TRIM, CRASH],
+    rigs: [TRIM],
   },
   {
     name: 'a page that moves is not linked to its left neighbour',
@@ -322,6 +324,38 @@ export const BUGS: readonly Bug[] = [
         '      put += fs.writeSync(this.#fd, from, at + put, length - put, offset + put);',
       ),
     ],
-    rigs: [FILES],
+    rigs: [SHORT_TRANSFERS],
+  },
+  {
+    name: 'of two files of the log that one flush wrote only the first is synced',
+    edits: [
+      edit(
+        'storage/log.ts',
+        '        s.generation.file.syncData();\n',
+        '        this.#segments[0]?.generation.file.syncData();\n',
+      ),
+      edit(
+        'storage/log.ts',
+        '          file.syncDataAsync((failure)',
+        '          segments[0]?.generation.file.syncDataAsync((failure)',
+      ),
+    ],
+    rigs: [LOG_FILES],
+  },
+  {
+    name: 'a tree whose making is rolled back keeps its pages',
+    edits: [edit('storage/transactions.ts', '      yield* this.hooks.abandonTrees(born);\n', '')],
+    rigs: [ROWS, SPACE],
+  },
+  {
+    name: 'rows that were appended in bulk stay when their transaction is rolled back',
+    edits: [
+      edit(
+        'storage/open-store.ts',
+        '(core.versions.kindOf(t.newest) === VERSION_RUN ? undoRun(parts, t) : undo.undo(t))',
+        'undo.undo(t)',
+      ),
+    ],
+    rigs: [ROWS, CRASH],
   },
 ];

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow } from '../../src/base/task.ts';
-import type { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import type { Vfs } from '../../src/io/vfs.ts';
 import { type DatabaseFile, openDatabaseFile } from '../../src/space/open-database-file.ts';
 import { EXTENT_FIELDS } from '../../src/space/space-audit.ts';
 import { checkStoreNow, type PageVisitor, walkTree } from '../../src/storage/check.ts';
@@ -20,7 +20,7 @@ export const NO_HINTS: SpaceHints = {
   flags: 0,
 };
 
-export function open(vfs: MemoryVfs, pageBytes = 4096): DatabaseFile {
+export function open(vfs: Vfs, pageBytes = 4096): DatabaseFile {
   return runNow(
     openDatabaseFile({
       vfs,

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
-import { runNow, type Task } from '../../src/base/task.ts';
+import { Prng } from '../../src/base/prng.ts';
+import { REQUEST_ROOM, runNow, type Task } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import type { Vfs } from '../../src/io/vfs.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
 import { granules, type TrimReport } from '../../src/space/trimmer.ts';
 import { NEED } from '../../src/storage/contracts.ts';
 import { EXTENT_TRIMMED } from '../../src/storage/layout.ts';
 import { commit, look, TextTree } from '../storage/open.ts';
+import { holesOf } from '../support/holes.ts';
+import { OrderedVfs } from '../support/ordered-vfs.ts';
 import { check, dropTree, extentsOf, fill, keyOf, makeTree, NO_HINTS, open, settle } from './open.ts';
 
 function trim(file: DatabaseFile): TrimReport {
@@ -13,10 +17,10 @@ function trim(file: DatabaseFile): TrimReport {
 }
 
 /** A file with a tree that stays, one that goes in front of it, and free space at the end. */
-function holey(vfs: MemoryVfs, pageBytes = 4096): { file: DatabaseFile; stays: TextTree } {
-  const file = open(vfs, pageBytes);
+function holey(vfs: Vfs, rows = 1200): { file: DatabaseFile; stays: TextTree } {
+  const file = open(vfs);
   const goes = makeTree(file);
-  fill(file, goes, 0, 1200);
+  fill(file, goes, 0, rows);
   const stays = makeTree(file);
   fill(file, stays, 0, 200);
   dropTree(file, goes);
@@ -151,7 +155,7 @@ test('realtime: what reaches the root goes back by itself, without being asked',
   check(file);
 });
 
-test('a trimmed database opens again, after a clean close and after a crash', async () => {
+test('a trimmed database opens again after a clean close', async () => {
   const vfs = new MemoryVfs();
   const { file, stays } = holey(vfs);
   const { after } = trim(file);
@@ -160,6 +164,59 @@ test('a trimmed database opens again, after a clean close and after a crash', as
   expect(again.space.root.trimmedPages).toBe(after);
   check(again);
   look(again.store, (snapshot) => expect(new TextTree(again.store, stays.tree).all(snapshot).length).toBe(200));
+});
+
+test('a trimmed database opens again after a crash, and recovery leaves its holes alone', () => {
+  const vfs = new MemoryVfs();
+  const { file, stays } = holey(vfs);
+  const { after } = trim(file);
+  // The log has changes of pages that are gone since; what the file itself had got is on disk.
+  vfs.open('db/s.extent', 'write').syncData();
+  const disk = vfs.afterPowerCut(new Prng(1));
+  const holes = holesOf(disk, 'db/s.extent', 4096);
+  expect(holes.size).toBeGreaterThanOrEqual(after);
+  const again = open(disk);
+  expect(again.space.root.trimmedPages).toBe(after);
+  const now = holesOf(disk, 'db/s.extent', 4096);
+  expect([...holes].filter((pgno) => !now.has(pgno))).toEqual([]);
+  check(again);
+  look(again.store, (snapshot) => expect(new TextTree(again.store, stays.tree).all(snapshot).length).toBe(200));
+});
+
+test('a hole is made only when its log is durable, and takes nothing beside it, wherever the free space ends', () => {
+  for (let rows = 300; rows < 364; rows += 4) {
+    const vfs = new OrderedVfs(new MemoryVfs(), 4096);
+    const { file, stays } = holey(vfs, rows);
+    trim(file);
+    expect(vfs.broken, `${rows} rows`).toEqual([]);
+    runNow(file.store.checkpoint());
+    file.store.parts.core.cache.evictClean();
+    check(file);
+    look(file.store, (snapshot) => expect(stays.all(snapshot).length).toBe(200));
+  }
+});
+
+test('what is allocated while a hole is punched lies elsewhere', () => {
+  const vfs = new MemoryVfs();
+  const { file, stays } = holey(vfs);
+  const others: TextTree[] = [];
+  const task = file.space.trimmer.trim();
+  for (let step = task.next(); step.done !== true; step = task.next()) {
+    if (step.value.kind === REQUEST_ROOM) {
+      const other = makeTree(file);
+      fill(file, other, 0, 100);
+      runNow(file.store.checkpoint());
+      others.push(other);
+    }
+    step.value.answerNow();
+  }
+  expect(others.length).toBeGreaterThan(0);
+  file.store.parts.core.cache.evictClean();
+  check(file);
+  look(file.store, (snapshot) => {
+    for (const other of others) expect(other.all(snapshot).length).toBe(100);
+    expect(stays.all(snapshot).length).toBe(200);
+  });
 });
 
 test('200 cycles of growing, deleting and giving back leave nothing behind', () => {
