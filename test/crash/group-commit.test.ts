@@ -14,13 +14,14 @@ import { OrderedVfs } from '../support/ordered-vfs.ts';
 
 const SESSIONS = 8;
 const PAGE_BYTES = 4096;
+const PATH = 'db/g.extent';
 
 function open(vfs: Vfs, clock: SystemClock, seed: number): Task<DatabaseFile> {
   return openDatabaseFile({
     vfs,
     clock,
     prng: new Prng(seed),
-    path: 'db/g.extent',
+    path: PATH,
     pageBytes: PAGE_BYTES,
     cacheBytes: 1,
   });
@@ -53,7 +54,7 @@ interface Work {
 
 /** Eight sessions commit, a ninth reads and a checkpoint runs beside them, until the power goes off. */
 async function workUntilCut(disk: MemoryVfs, prng: Prng, clock: SystemClock): Promise<Work> {
-  const order = new OrderedVfs(disk, PAGE_BYTES);
+  const order = new OrderedVfs(disk, PATH, PAGE_BYTES);
   const { store } = await runTask(open(order, clock, prng.seed));
   const tree = makeTree(store);
   const acked: string[] = [];

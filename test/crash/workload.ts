@@ -68,7 +68,7 @@ export class Violation extends Error {
 export class CrashWorkload {
   readonly #prng: Prng;
   #disk = new MemoryVfs();
-  #order = new OrderedVfs(this.#disk, PAGE_BYTES);
+  #order = new OrderedVfs(this.#disk, PATH, PAGE_BYTES);
   #file: DatabaseFile | undefined;
   #state: State = { tables: new Map(), longs: new Map() };
   /** What holds if the commit in flight made it. */
@@ -103,7 +103,7 @@ export class CrashWorkload {
   }
 
   #open(): FileStore {
-    this.#order = new OrderedVfs(this.#disk, PAGE_BYTES);
+    this.#order = new OrderedVfs(this.#disk, PATH, PAGE_BYTES);
     const opened = runNow(
       openDatabaseFile({
         vfs: this.#order,

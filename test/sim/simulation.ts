@@ -23,6 +23,7 @@ import { checkStore } from '../../src/storage/check.ts';
 import { NO_SPACE_HINTS, TREE_INDEX, TREE_TABLE, type TreeId } from '../../src/storage/contracts.ts';
 import { FileHeader } from '../../src/storage/file-header.ts';
 import { TREE_LIVE } from '../../src/storage/layout.ts';
+import { OrderedVfs } from '../support/ordered-vfs.ts';
 import { Model } from './model.ts';
 import { Schedule } from './schedule.ts';
 import {
@@ -74,7 +75,7 @@ export class Simulation {
   readonly #prng: Prng;
   readonly #disk = new MemoryVfs();
   readonly #clock = new SimClock();
-  readonly #vfs: SimVfs;
+  readonly #order: OrderedVfs;
   readonly #schedule: Schedule;
   /** Share of the turns before which everything clean leaves the cache. */
   readonly #evicting: number;
@@ -95,10 +96,11 @@ export class Simulation {
     this.#powerCuts = powerCuts;
     this.#backedUp = backups;
     this.#prng = new Prng(seed);
-    this.#vfs = new SimVfs(this.#disk);
+    const vfs = new SimVfs(this.#disk);
+    this.#order = new OrderedVfs(vfs, PATH, PAGE_BYTES);
     this.#evicting = this.#prng.pick([0.01, 0.03, 0.06]);
     this.#disk.holes = this.#prng.chance(0.8);
-    this.#schedule = new Schedule(this.#prng, this.#clock, this.#vfs, {
+    this.#schedule = new Schedule(this.#prng, this.#clock, vfs, {
       beforeTurn: () => {
         if (this.#prng.chance(this.#evicting)) this.#open.file.store.parts.core.cache.evictClean();
         this.#seen.clear();
@@ -142,7 +144,7 @@ export class Simulation {
   /** A file with three trees full of holes. */
   #fill(): Scene {
     const prng = this.#prng;
-    const file = this.#openFile(this.#vfs, this.#clock, new Prng(prng.uint32()), prng.pick([1, 100, 400]));
+    const file = this.#openFile(this.#order, this.#clock, new Prng(prng.uint32()), prng.pick([1, 100, 400]));
     const { store } = file;
     const t = store.begin(1);
     const make = (kind: typeof TREE_TABLE | typeof TREE_INDEX, parent: TreeId): TreeId => {
@@ -321,6 +323,8 @@ export class Simulation {
   }
 
   #sound({ file }: Scene): void {
+    const [broken] = this.#order.broken;
+    if (broken !== undefined) throw new Violation(`order: ${broken}`);
     const problems = runNow(checkStore(file.store, file.space.audit()));
     if (problems.length > 0) throw new Violation(`structure: ${problems.slice(0, 5).join('; ')}`);
   }

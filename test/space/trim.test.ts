@@ -185,7 +185,7 @@ test('a trimmed database opens again after a crash, and recovery leaves its hole
 
 test('a hole is made only when its log is durable, and takes nothing beside it, wherever the free space ends', () => {
   for (let rows = 300; rows < 364; rows += 4) {
-    const vfs = new OrderedVfs(new MemoryVfs(), 4096);
+    const vfs = new OrderedVfs(new MemoryVfs(), 'db/s.extent', 4096);
     const { file, stays } = holey(vfs, rows);
     trim(file);
     expect(vfs.broken, `${rows} rows`).toEqual([]);

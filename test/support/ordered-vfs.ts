@@ -32,6 +32,7 @@ interface Group {
 
 export class OrderedVfs implements Vfs {
   readonly #inner: Vfs;
+  readonly #path: string;
   readonly #pageBytes: number;
   /** What was done out of order. */
   readonly broken: string[] = [];
@@ -40,20 +41,24 @@ export class OrderedVfs implements Vfs {
   #written = 0;
   readonly #gone = new Set<number>();
 
-  /** @param pageBytes - page size of the database files; every file that is not called `….log` and is no temporary one is such a file. */
-  constructor(inner: Vfs, pageBytes: number) {
+  /**
+   * @param path - the database file, whose log lies in `<path>-log`; the order of other files is nobody's concern here.
+   * @param pageBytes - its page size.
+   */
+  constructor(inner: Vfs, path: string, pageBytes: number) {
     this.#inner = inner;
+    this.#path = path;
     this.#pageBytes = pageBytes;
   }
 
   open(path: string, mode: OpenMode): VfsFile {
     const file = this.#inner.open(path, mode);
-    if (path.endsWith('.log')) {
-      const log = new LogFile(this, file);
-      this.#files.set(path, log);
-      return log;
-    }
-    return path.endsWith('.extent') ? new PageFile(this, file) : file;
+    if (path === this.#path) return new PageFile(this, file);
+    // Who only reads, as a backup does, changes nothing about what is durable.
+    if (mode === 'read' || !path.startsWith(`${this.#path}-log/`)) return file;
+    const log = new LogFile(this, file);
+    this.#files.set(path, log);
+    return log;
   }
 
   noteWritten({ end }: Group): void {
@@ -231,6 +236,8 @@ class PageFile extends InnerFile {
 class LogFile extends InnerFile {
   /** Groups written and not synced since. */
   #pending: Group[] = [];
+  /** End of the last group that is durable: when it is written once more, with the same bytes, it stays so. */
+  #durable = 0;
   #generation = 0;
   #start = 0;
 
@@ -271,7 +278,10 @@ class LogFile extends InnerFile {
   }
 
   #synced(groups: Set<Group>): void {
-    for (const group of groups) this.order.noteDurable(group);
+    for (const group of groups) {
+      this.order.noteDurable(group);
+      this.#durable = Math.max(this.#durable, group.end);
+    }
     this.#pending = this.#pending.filter((group) => !groups.has(group));
   }
 
@@ -295,7 +305,7 @@ class LogFile extends InnerFile {
         view.getUint32(from + GROUP_CHECKSUM_AT, true) === crc32(bytes.subarray(from + 4, from + groupBytes));
       if (!isGroup) return;
       const group = { lsn, end: lsn + groupBytes, gone: goneIn(view, from + GROUP_HEADER_BYTES, from + groupBytes) };
-      this.#pending.push(group);
+      if (group.end > this.#durable) this.#pending.push(group);
       this.order.noteWritten(group);
       from += groupBytes;
     }
