@@ -1,7 +1,8 @@
 /**
  * Time as a dependency (law 1): nothing else in `src/` asks the system for the time or sets a timer.
  *
- * A `Clock` answers wall-clock microseconds for SQL's `now()`, monotonic milliseconds for time-outs and slices, and timers.
+ * A `Clock` answers wall-clock microseconds for SQL's `now()`, monotonic milliseconds for time-outs and slices, processor time, and
+ * timers.
  * The manual clock moves only when a test says so.
  */
 
@@ -15,6 +16,11 @@ export interface Clock {
   wallMicros(): number;
   /** Milliseconds from an arbitrary origin, never decreasing. */
   monotonicMs(): number;
+  /**
+   * Milliseconds of processor time that all threads of the process have used. Where time passes and this does not, the process
+   * was waiting: for a processor that others have, or for the disk.
+   */
+  processorMs(): number;
   /** Calls `fire` once after `delayMs` (≥ 0). The timer does not keep the process alive. */
   after(delayMs: number, fire: () => void): Timer;
   /** Calls `fire` in a later turn of the event loop, after pending I/O was served. */
@@ -30,6 +36,11 @@ export class SystemClock implements Clock {
 
   monotonicMs(): number {
     return performance.now();
+  }
+
+  processorMs(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
   }
 
   after(delayMs: number, fire: () => void): Timer {
@@ -52,6 +63,8 @@ export class SystemClock implements Clock {
 /** A clock for tests and the simulator: time passes only through {@link ManualClock.advance}. */
 export class ManualClock implements Clock {
   #micros: number;
+  /** Part of the time that somebody else had the processor, in milliseconds: a test says so. */
+  stolenMs = 0;
   #timers: { at: number; order: number; fire: () => void }[] = [];
   #order = 0;
 
@@ -65,6 +78,10 @@ export class ManualClock implements Clock {
 
   monotonicMs(): number {
     return this.#micros / 1000;
+  }
+
+  processorMs(): number {
+    return this.monotonicMs() - this.stolenMs;
   }
 
   after(delayMs: number, fire: () => void): Timer {
