@@ -228,6 +228,8 @@ export class Connection {
     const told = asExtentError(error);
     if (told.code === 'internal_error') this.#log(described(error));
     writeError(this.#peer.out, told, 'ERROR');
+    // Whoever cancelled need not wait until everything is undone to learn that it will be.
+    this.#peer.flush();
     yield* this.#sql.failed();
     if (type === QUERY || type === FUNCTION_CALL || type === SYNC) this.#ready();
     else this.#skipping = true;

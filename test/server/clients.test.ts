@@ -175,6 +175,28 @@ describe('cancelling', () => {
     expect((await b.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
+  it('is heard of before all is undone, at a COMMIT too', async () => {
+    const frames = await served.frames();
+    const told = async (text: string): Promise<string> => {
+      frames.send(query(text));
+      return types(await frames.until('Z'));
+    };
+    await told('create table up (id int primary key)');
+    await told('create table down (id int primary key, up int references up deferrable initially deferred)');
+    await told('begin');
+    await told('insert into down select g, g from generate_series(1, 30000) g');
+    frames.send(query('commit'));
+    const [error] = await frames.until('E');
+    expect(fields(error!)).toMatchObject({ C: '23503' });
+    // Thirty thousand rows are undone in many slices: the client has its error in one of the first.
+    expect(types(frames.received)).toBe('');
+    expect(types(await frames.until('Z'))).toBe('Z');
+    frames.send(query('select count(*) from down'));
+    expect((await frames.until('Z')).find((m) => m.type === 'D')!.body.toString('latin1')).toMatch(/0$/);
+    await told('drop table down, up');
+    frames.socket.destroy();
+  });
+
   it('idle_in_transaction_session_timeout ends the session', async () => {
     const idle = await served.frames();
     idle.send(query("set idle_in_transaction_session_timeout = '30ms'"), query('begin'));

@@ -137,7 +137,12 @@ export class TransactionBlock {
     }
   }
 
-  /** COMMIT. @returns the tag: a failed block can only roll back. */
+  /**
+   * COMMIT. An error, of a deferred check for instance, leaves the transaction to {@link abort}: its client hears of it first,
+   * since undoing much takes long.
+   *
+   * @returns the tag: a failed block can only roll back.
+   */
   *commit(): Task<'COMMIT' | 'ROLLBACK'> {
     if (this.state === 'failed') {
       yield* this.rollback();
@@ -149,12 +154,11 @@ export class TransactionBlock {
       this.committing = true;
       yield* this.#session.commit();
     } catch (error) {
-      this.committing = false;
-      if (this.#session.inTransaction) yield* this.#session.rollback();
-      this.#end(false);
+      this.state = 'implicit';
       throw error;
+    } finally {
+      this.committing = false;
     }
-    this.committing = false;
     this.#end(true);
     return 'COMMIT';
   }
