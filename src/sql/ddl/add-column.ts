@@ -4,11 +4,11 @@ import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import type { AlterTableAction } from '../ast/definitions.ts';
 import { bindTableExpression } from '../bind/table-rules.ts';
 import { storedBytes } from '../exec/stored-value.ts';
-import { addDefaults, readColumn } from './create-table.ts';
+import { quoted } from '../session/names.ts';
+import { addDefaults } from './column-defaults.ts';
+import { readColumn } from './column-definitions.ts';
 import type { Definer } from './definer.ts';
 import { rebuildTable } from './rebuild-table.ts';
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** A table with a further layout of these columns. */
 export function withLayout(table: TableObject, columns: readonly ColumnObject[]): TableObject {
@@ -93,5 +93,5 @@ function* place(d: Definer, table: TableObject, next: TableObject, isNumbered: b
 
 function* hasAnyRow(d: Definer, table: TableObject): Task<boolean> {
   const schema = d.catalog.object(table.schema)!.name;
-  return (yield* d.sql.runInternal(`SELECT 1 FROM ${quote(schema)}.${quote(table.name)} LIMIT 1`, [])) > 0;
+  return (yield* d.sql.runInternal(`SELECT 1 FROM ${quoted(schema)}.${quoted(table.name)} LIMIT 1`, [])) > 0;
 }

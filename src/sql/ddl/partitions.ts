@@ -17,7 +17,7 @@ import type {
   WrittenBound,
 } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
-import type { NewColumn } from './create-table.ts';
+import type { NewColumn } from './column-definitions.ts';
 import type { Definer } from './definer.ts';
 import { readBound, requireRoom, requireRowsFit } from './partition-bounds.ts';
 import { inheritAll } from './partition-members.ts';

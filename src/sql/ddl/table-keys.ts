@@ -4,14 +4,13 @@ import type { Task } from '../../base/task.ts';
 import type { ColumnObject, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { KeyConstraint } from '../ast/definitions.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { quoted } from '../session/names.ts';
 import { buildIndex } from './build-index.ts';
 import { isClustering, makeKeyConstraint } from './constraints.ts';
 import type { Definer } from './definer.ts';
 import { dropConstraint, dropObjects } from './drop.ts';
 import { rebuildTable } from './rebuild-table.ts';
 import { primarySpaceOptions, tellIdleOptions } from './space-options.ts';
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
  * @param kept - options of the index as the catalog keeps them, for one that takes another's over.
@@ -69,7 +68,7 @@ export function* dropPrimaryKey(d: Definer, constraint: ConstraintObject, cascad
 export function* setNotNull(d: Definer, table: TableObject, column: ColumnObject): Task<void> {
   const schema = d.catalog.object(table.schema)!.name;
   const nulls = yield* d.sql.runInternal(
-    `SELECT 1 FROM ${quote(schema)}.${quote(table.name)} WHERE ${quote(column.name)} IS NULL LIMIT 1`,
+    `SELECT 1 FROM ${quoted(schema)}.${quoted(table.name)} WHERE ${quoted(column.name)} IS NULL LIMIT 1`,
     [],
   );
   if (nulls > 0)

@@ -34,6 +34,11 @@ export function quoteIdentifier(name: string): string {
   return PLAIN.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
+/** A name in double quotes, needed or not: for SQL that ExtentDB writes for itself. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
 /** The schemas that unqualified names are looked up in: pg_catalog first unless search_path names it. */
 export function searchSchemas(catalog: Catalog, searchPath: string, user: string, temporary: Oid | undefined): Oid[] {
   const names = splitSearchPath(searchPath).map((n) => (n === '$user' ? user : n));
