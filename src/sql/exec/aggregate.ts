@@ -18,11 +18,12 @@ import {
   type CompiledAggregate,
   compileAggregateBatch,
 } from './codegen/aggregate-code.ts';
-import { callTypes, compileEval, type Scope } from './evaluate.ts';
+import { compileEval, type Scope } from './evaluate.ts';
 import { FusedAggregateOperator, type FusedInput, leafCode, pairCode, rowCode } from './fused-aggregate.ts';
 import { GatheredArguments, type Gathering, gatheringOf } from './gathered-arguments.ts';
 import { HashJoinPlan } from './hash-join.ts';
 import { HashTable } from './hash-table.ts';
+import { callTypes } from './implementation.ts';
 import { appendHashValue } from './key-values.ts';
 import { BATCH_ROWS, evaluateRow, Operator, type PlanNode, pointAt, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';

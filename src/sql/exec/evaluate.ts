@@ -5,19 +5,19 @@
  * the registry's implementations. Three-valued logic: null is unknown.
  */
 import { broken } from '../../base/assert.ts';
-import { fail } from '../../base/errors.ts';
-import type {
-  CallExpr,
-  CaseExpr,
-  ColumnId,
-  Expr,
-  RowCompareExpr,
-  SubqueryExpr,
-  SubscriptExpr,
-} from '../plan/logical.ts';
-import { PgArray } from '../types/array.ts';
-import type { CallTypes, EvalContext, FunctionEntry, OperatorEntry, ScalarImpl, SqlValue } from '../types/contracts.ts';
-import { PgRecord } from '../types/record.ts';
+import type { CallExpr, ColumnId, Expr, SubqueryExpr } from '../plan/logical.ts';
+import { anyArrayEval, arrayEval, fieldEval, rowCompareEval, rowEval, subscriptEval } from './evaluate-composites.ts';
+import {
+  andOrEval,
+  caseEval,
+  coalesceEval,
+  distinctEval,
+  extremeEval,
+  notEval,
+  nullIfEval,
+  testEval,
+} from './evaluate-logic.ts';
+import { callTypes, implementation, operatorImpl } from './implementation.ts';
 import type { Shape } from './shape.ts';
 import { columnReader, type Eval, typeEntry } from './values.ts';
 
@@ -31,18 +31,8 @@ export interface Scope {
   subquery(expr: SubqueryExpr, scope: Scope): Eval;
 }
 
-/** The implementation of a call for its actual argument types. */
-export function implementation(fn: FunctionEntry, types: CallTypes): ScalarImpl {
-  const impl = fn.impl ?? fn.specialize?.(types);
-  if (impl === undefined) throw fail('feature_not_supported', `function ${fn.name} cannot be used here`);
-  return impl;
-}
-
-export function callTypes(args: readonly Expr[], result: number): CallTypes {
-  return { args: args.map((a) => a.type), argTypmods: args.map((a) => a.typmod), result };
-}
-
 export function compileEval(expr: Expr, scope: Scope): Eval {
+  const evalOf = (arg: Expr): Eval => compileEval(arg, scope);
   switch (expr.kind) {
     case 'const': {
       const { value } = expr;
@@ -55,103 +45,53 @@ export function compileEval(expr: Expr, scope: Scope): Eval {
     case 'column':
       return columnEval(expr.id, scope);
     case 'call':
-      return callEval(expr, scope);
+      return callEval(expr, expr.args.map(evalOf));
     case 'cast':
-      return castEval(expr, scope);
-    case 'typmod': {
-      const arg = compileEval(expr.arg, scope);
-      const apply = typeEntry(expr.type).applyTypmod;
-      const { typmod, explicit } = expr;
-      if (apply === undefined || typmod < 0) return arg;
-      return (e) => {
-        const value = arg(e);
-        return value === null ? null : apply(value, typmod, explicit);
-      };
-    }
+      return castEval(expr, evalOf(expr.arg));
+    case 'typmod':
+      return typmodEval(expr, evalOf(expr.arg));
     case 'and':
     case 'or':
-      return andOrEval(
-        expr.kind === 'and',
-        expr.args.map((a) => compileEval(a, scope)),
-      );
-    case 'not': {
-      const arg = compileEval(expr.arg, scope);
-      return (e) => {
-        const value = arg(e);
-        return value === null ? null : value !== true;
-      };
-    }
+      return andOrEval(expr.kind === 'and', expr.args.map(evalOf));
+    case 'not':
+      return notEval(evalOf(expr.arg));
     case 'test':
-      return testEval(expr.test, compileEval(expr.arg, scope));
-    case 'distinct': {
-      const { negated } = expr;
-      const same = notDistinct(expr.operator, compileEval(expr.left, scope), compileEval(expr.right, scope));
-      return (e) => same(e) === negated;
-    }
+      return testEval(expr.test, evalOf(expr.arg));
+    case 'distinct':
+      return distinctEval(expr, evalOf(expr.left), evalOf(expr.right));
     case 'case':
-      return caseEval(expr, scope);
-    case 'coalesce': {
-      const args = expr.args.map((a) => compileEval(a, scope));
-      return (e) => {
-        for (let i = 0; i < args.length; i++) {
-          const value = args[i]!(e);
-          if (value !== null) return value;
-        }
-        return null;
-      };
-    }
-    case 'nullif': {
-      const equal = operatorImpl(expr.operator);
-      const left = compileEval(expr.left, scope);
-      const right = compileEval(expr.right, scope);
-      const result = compileEval(expr.result, scope);
-      return (e) => {
-        const a = left(e);
-        const b = right(e);
-        return a !== null && b !== null && equal(e.state.context, a, b) === true ? null : result(e);
-      };
-    }
+      return caseEval(
+        expr.branches.map((b) => evalOf(b.when)),
+        expr.branches.map((b) => evalOf(b.then)),
+        expr.otherwise === undefined ? undefined : evalOf(expr.otherwise),
+      );
+    case 'coalesce':
+      return coalesceEval(expr.args.map(evalOf));
+    case 'nullif':
+      return nullIfEval(expr, evalOf(expr.left), evalOf(expr.right), evalOf(expr.result));
     case 'greatest':
     case 'least':
-      return extremeEval(
-        expr.args.map((a) => compileEval(a, scope)),
-        expr.type,
-        expr.kind === 'greatest' ? 1 : -1,
-      );
+      return extremeEval(expr.args.map(evalOf), expr.type, expr.kind === 'greatest' ? 1 : -1);
     case 'anyarray':
-      return anyArrayEval(
-        expr.all,
-        operatorImpl(expr.operator),
-        compileEval(expr.left, scope),
-        compileEval(expr.array, scope),
-      );
+      return anyArrayEval(expr.all, operatorImpl(expr.operator), evalOf(expr.left), evalOf(expr.array));
     case 'array':
-      return arrayEval(
-        expr.elementType,
-        expr.multidimensional,
-        expr.items.map((a) => compileEval(a, scope)),
+      return arrayEval(expr.elementType, expr.multidimensional, expr.items.map(evalOf));
+    case 'row':
+      return rowEval(
+        expr.items.map((a) => a.type),
+        expr.items.map(evalOf),
       );
-    case 'row': {
-      const items = expr.items.map((a) => compileEval(a, scope));
-      const types = expr.items.map((a) => a.type);
-      return (e) =>
-        new PgRecord(
-          types,
-          items.map((item) => item(e)),
-        );
-    }
     case 'rowcompare':
-      return rowCompareEval(expr, scope);
-    case 'field': {
-      const arg = compileEval(expr.arg, scope);
-      const { index } = expr;
-      return (e) => {
-        const value = arg(e);
-        return value === null ? null : ((value as PgRecord).values[index] ?? null);
-      };
-    }
+      return rowCompareEval(expr, expr.left.map(evalOf), expr.right.map(evalOf));
+    case 'field':
+      return fieldEval(expr.index, evalOf(expr.arg));
     case 'subscript':
-      return subscriptEval(expr, scope);
+      return subscriptEval(
+        expr.slice,
+        evalOf(expr.array),
+        expr.lower.map((x) => (x === undefined ? undefined : evalOf(x))),
+        expr.upper.map((x) => (x === undefined ? undefined : evalOf(x))),
+      );
     case 'subquery':
       return scope.subquery(expr, scope);
   }
@@ -173,9 +113,8 @@ function columnEval(id: ColumnId, scope: Scope): Eval {
   return (e) => e.state.outer[slot] ?? null;
 }
 
-function callEval(expr: CallExpr, scope: Scope): Eval {
+function callEval(expr: CallExpr, args: readonly Eval[]): Eval {
   const impl = implementation(expr.fn, callTypes(expr.args, expr.type));
-  const args = expr.args.map((a) => compileEval(a, scope));
   if (expr.fn.volatility === 'v') {
     // Volatile functions may wait (nextval, pg_sleep): they find the row's environment in the context.
     return (e) => {
@@ -217,8 +156,7 @@ function callEval(expr: CallExpr, scope: Scope): Eval {
   }
 }
 
-function castEval(expr: Extract<Expr, { kind: 'cast' }>, scope: Scope): Eval {
-  const arg = compileEval(expr.arg, scope);
+function castEval(expr: Extract<Expr, { kind: 'cast' }>, arg: Eval): Eval {
   const { cast, typmod, explicit } = expr;
   if (cast.method === 'relabel') return arg;
   const impl = cast.impl;
@@ -236,193 +174,12 @@ function castEval(expr: Extract<Expr, { kind: 'cast' }>, scope: Scope): Eval {
   };
 }
 
-function andOrEval(and: boolean, args: readonly Eval[]): Eval {
-  // AND ends at the first false, OR at the first true; what is left over is unknown if any was.
-  const decisive = !and;
+function typmodEval(expr: Extract<Expr, { kind: 'typmod' }>, arg: Eval): Eval {
+  const apply = typeEntry(expr.type).applyTypmod;
+  const { typmod, explicit } = expr;
+  if (apply === undefined || typmod < 0) return arg;
   return (e) => {
-    let unknown = false;
-    for (let i = 0; i < args.length; i++) {
-      const value = args[i]!(e);
-      if (value === decisive) return decisive;
-      if (value === null) unknown = true;
-    }
-    return unknown ? null : and;
-  };
-}
-
-function testEval(test: string, arg: Eval): Eval {
-  switch (test) {
-    case 'null':
-      return (e) => isNullValue(arg(e));
-    case 'not null':
-      return (e) => isNotNullValue(arg(e));
-    case 'true':
-      return (e) => arg(e) === true;
-    case 'not true':
-      return (e) => arg(e) !== true;
-    case 'false':
-      return (e) => arg(e) === false;
-    case 'not false':
-      return (e) => arg(e) !== false;
-    case 'unknown':
-      return (e) => arg(e) === null;
-    default:
-      return (e) => arg(e) !== null;
-  }
-}
-
-/** A row is null when all its fields are, and not null when none is: both tests may fail. */
-function isNullValue(value: SqlValue): boolean {
-  return value === null || (value instanceof PgRecord && value.values.every((v) => v === null));
-}
-
-function isNotNullValue(value: SqlValue): boolean {
-  return value !== null && !(value instanceof PgRecord && value.values.some((v) => v === null));
-}
-
-/** The two-argument implementation of an operator. */
-export function operatorImpl(operator: OperatorEntry): (context: EvalContext, a: SqlValue, b: SqlValue) => SqlValue {
-  return implementation(operator.fn, {
-    args: [operator.left, operator.right],
-    argTypmods: [-1, -1],
-    result: operator.result,
-  });
-}
-
-function notDistinct(operator: OperatorEntry, left: Eval, right: Eval): (e: Parameters<Eval>[0]) => boolean {
-  const equal = operatorImpl(operator);
-  return (e) => {
-    const a = left(e);
-    const b = right(e);
-    if (a === null || b === null) return a === b;
-    return equal(e.state.context, a, b) === true;
-  };
-}
-
-function caseEval(expr: CaseExpr, scope: Scope): Eval {
-  const whens = expr.branches.map((b) => compileEval(b.when, scope));
-  const thens = expr.branches.map((b) => compileEval(b.then, scope));
-  const otherwise = expr.otherwise === undefined ? undefined : compileEval(expr.otherwise, scope);
-  return (e) => {
-    for (let i = 0; i < whens.length; i++) if (whens[i]!(e) === true) return thens[i]!(e);
-    return otherwise === undefined ? null : otherwise(e);
-  };
-}
-
-function extremeEval(args: readonly Eval[], type: number, sign: 1 | -1): Eval {
-  const { compare } = typeEntry(type);
-  if (compare === undefined)
-    throw fail(
-      'undefined_function',
-      `could not identify a comparison function for type ${typeEntry(type).displayName}`,
-    );
-  return (e) => {
-    let best: SqlValue = null;
-    for (let i = 0; i < args.length; i++) {
-      const value = args[i]!(e);
-      if (value !== null && (best === null || compare(value, best) * sign > 0)) best = value;
-    }
-    return best;
-  };
-}
-
-function anyArrayEval(
-  all: boolean,
-  compare: (c: EvalContext, a: SqlValue, b: SqlValue) => SqlValue,
-  left: Eval,
-  array: Eval,
-): Eval {
-  return (e) => {
-    const list = array(e);
-    if (list === null) return null;
-    const value = left(e);
-    const items = (list as PgArray).values;
-    if (items.length === 0) return all;
-    if (value === null) return null;
-    let unknown = false;
-    for (let i = 0; i < items.length; i++) {
-      const item = items[i]!;
-      const result = item === null ? null : compare(e.state.context, value, item);
-      if (result === null) unknown = true;
-      else if ((result === true) !== all) return !all;
-    }
-    return unknown ? null : all;
-  };
-}
-
-function arrayEval(elementType: number, multidimensional: boolean, items: readonly Eval[]): Eval {
-  if (!multidimensional)
-    return (e) =>
-      new PgArray(
-        elementType,
-        items.map((item) => item(e)),
-      );
-  return (e) => {
-    const parts = items.map((item) => item(e)).filter((p): p is PgArray => p instanceof PgArray);
-    const dims = parts[0]?.dims ?? [];
-    if (parts.length !== items.length && parts.length > 0 && dims.length > 0) throw mismatchedDimensions();
-    if (parts.some((p) => p.dims.length !== dims.length || p.dims.some((d, i) => d !== dims[i])))
-      throw mismatchedDimensions();
-    if (dims.length === 0) return new PgArray(elementType, []);
-    return new PgArray(
-      elementType,
-      parts.flatMap((p) => p.values),
-      [parts.length, ...dims],
-    );
-  };
-}
-
-function mismatchedDimensions(): Error {
-  return fail('array_subscript_error', 'multidimensional arrays must have array expressions with matching dimensions');
-}
-
-function rowCompareEval(expr: RowCompareExpr, scope: Scope): Eval {
-  const left = expr.left.map((a) => compileEval(a, scope));
-  const right = expr.right.map((a) => compileEval(a, scope));
-  const equals = expr.equals.map(operatorImpl);
-  const less = expr.less.map(operatorImpl);
-  const { meaning } = expr;
-  if (meaning === 'eq' || meaning === 'ne') {
-    return (e) => {
-      let unknown = false;
-      for (let i = 0; i < left.length; i++) {
-        const a = left[i]!(e);
-        const b = right[i]!(e);
-        const same = a === null || b === null ? null : equals[i]!(e.state.context, a, b);
-        if (same === null) unknown = true;
-        else if (same !== true) return meaning === 'ne';
-      }
-      return unknown ? null : meaning === 'eq';
-    };
-  }
-  return (e) => {
-    for (let i = 0; i < left.length; i++) {
-      const a = left[i]!(e);
-      const b = right[i]!(e);
-      if (a === null || b === null) return null;
-      if (equals[i]!(e.state.context, a, b) === true) continue;
-      const isLess = less[i]!(e.state.context, a, b) === true;
-      return meaning === 'lt' || meaning === 'le' ? isLess : !isLess;
-    }
-    return meaning === 'le' || meaning === 'ge';
-  };
-}
-
-function subscriptEval(expr: SubscriptExpr, scope: Scope): Eval {
-  const array = compileEval(expr.array, scope);
-  const lower = expr.lower.map((x) => (x === undefined ? undefined : compileEval(x, scope)));
-  const upper = expr.upper.map((x) => (x === undefined ? undefined : compileEval(x, scope)));
-  if (!expr.slice) {
-    return (e) => {
-      const value = array(e);
-      const at = lower.map((l) => l!(e));
-      return value === null || at.includes(null) ? null : (value as PgArray).at(at as number[]);
-    };
-  }
-  return (e) => {
-    const value = array(e);
-    const ranges = upper.map((u, i): [SqlValue | undefined, SqlValue | undefined] => [lower[i]?.(e), u?.(e)]);
-    if (value === null || ranges.some(([l, u]) => l === null || u === null)) return null;
-    return (value as PgArray).slice(ranges as [number | undefined, number | undefined][]);
+    const value = arg(e);
+    return value === null ? null : apply(value, typmod, explicit);
   };
 }

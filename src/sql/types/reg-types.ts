@@ -49,104 +49,124 @@ function single(oids: readonly Oid[], what: string, text: string): Oid {
   return oids[0] ?? 0;
 }
 
-/** Behaviours by type name; `names` is asked only when a value is read or printed. */
-export function regBehaviours(names: BuiltinNames): ReadonlyMap<string, Behaviour<number>> {
-  const bare = (text: string): string => text.trim().replace(CATALOG_PREFIX, '').toLowerCase();
-  const procedure = (text: string, context: EvalContext): Oid => {
-    const wanted = bare(text).replace(/\s+/g, '');
-    const candidates = names.functionsNamed(wanted.split('(')[0] ?? '');
-    const normal = (oid: Oid): string => (names.functionName(oid, true, context) ?? '').replace(/\s+/g, '');
-    return candidates.find((oid) => normal(oid) === normalArguments(wanted, context)) ?? 0;
-  };
-  const operator = (text: string, context: EvalContext): Oid => {
-    const wanted = normalArguments(bare(text).replace(/\s+/g, ''), context);
-    const candidates = names.operatorsNamed(wanted.split('(')[0] ?? '');
-    const normal = (oid: Oid): string => (names.operatorName(oid, true, context) ?? '').replace(/\s+/g, '');
-    return candidates.find((oid) => normal(oid) === wanted) ?? 0;
-  };
-  return new Map<string, Behaviour<number>>([
-    [
-      'regclass',
-      regType({
-        what: 'relation',
-        code: 'undefined_table',
-        find: (text, { system }) => system.relationOid(text),
-        print: (oid, { system }) => system.relationName(oid),
-      }),
-    ],
-    [
-      'regtype',
-      regType({
-        what: 'type',
-        code: 'undefined_object',
-        find: (text, { system }) => system.typeOid(text),
-        print: (oid, { system }) => system.typeName(oid),
-      }),
-    ],
-    [
-      'regnamespace',
-      regType({
-        what: 'schema',
-        code: 'invalid_schema_name',
-        find: (text, { system }) => system.namespaceOid(text),
-        print: (oid, { system }) => system.namespaceName(oid),
-      }),
-    ],
-    [
-      'regrole',
-      regType({
-        what: 'role',
-        code: 'undefined_object',
-        find: (text, { system }) => system.roleOid(text),
-        print: (oid, { system }) => system.roleName(oid),
-      }),
-    ],
+/** Kinds whose objects the session's catalog knows. */
+const CATALOG_KINDS: readonly [string, RegKind][] = [
+  [
+    'regclass',
+    {
+      what: 'relation',
+      code: 'undefined_table',
+      find: (text, { system }) => system.relationOid(text),
+      print: (oid, { system }) => system.relationName(oid),
+    },
+  ],
+  [
+    'regtype',
+    {
+      what: 'type',
+      code: 'undefined_object',
+      find: (text, { system }) => system.typeOid(text),
+      print: (oid, { system }) => system.typeName(oid),
+    },
+  ],
+  [
+    'regnamespace',
+    {
+      what: 'schema',
+      code: 'invalid_schema_name',
+      find: (text, { system }) => system.namespaceOid(text),
+      print: (oid, { system }) => system.namespaceName(oid),
+    },
+  ],
+  [
+    'regrole',
+    {
+      what: 'role',
+      code: 'undefined_object',
+      find: (text, { system }) => system.roleOid(text),
+      print: (oid, { system }) => system.roleName(oid),
+    },
+  ],
+];
+
+/** Functions and operators, by bare name and by name with argument types. */
+function callableKinds(names: BuiltinNames): [string, RegKind][] {
+  return [
     [
       'regproc',
-      regType({
+      {
         what: 'function',
         code: 'undefined_function',
         find: (text) => single(names.functionsNamed(bare(text)), 'function', text),
         print: (oid, context) => names.functionName(oid, false, context),
-      }),
+      },
     ],
     [
       'regprocedure',
-      regType({
+      {
         what: 'function',
         code: 'undefined_function',
-        find: procedure,
+        find: (text, context) => functionWithArguments(names, text, context),
         print: (oid, context) => names.functionName(oid, true, context),
-      }),
+      },
     ],
     [
       'regoper',
-      regType({
+      {
         what: 'operator',
         code: 'undefined_function',
         find: (text) => single(names.operatorsNamed(bare(text)), 'operator', text),
         print: (oid, context) => names.operatorName(oid, false, context),
-      }),
+      },
     ],
     [
       'regoperator',
-      regType({
+      {
         what: 'operator',
         code: 'undefined_function',
-        find: operator,
+        find: (text, context) => operatorWithArguments(names, text, context),
         print: (oid, context) => names.operatorName(oid, true, context),
-      }),
+      },
     ],
-    [
-      'regcollation',
-      regType({
-        what: 'collation',
-        code: 'undefined_object',
-        find: (text) => COLLATIONS.get(bare(text).replaceAll('"', '')) ?? 0,
-        print: (oid) => [...COLLATIONS].find(([, known]) => known === oid)?.[0],
-      }),
-    ],
-  ]);
+  ];
+}
+
+const COLLATION_KIND: RegKind = {
+  what: 'collation',
+  code: 'undefined_object',
+  find: (text) => COLLATIONS.get(bare(text).replaceAll('"', '')) ?? 0,
+  print: (oid) => [...COLLATIONS].find(([, known]) => known === oid)?.[0],
+};
+
+/** A name without `pg_catalog.`, in small letters. */
+function bare(text: string): string {
+  return text.trim().replace(CATALOG_PREFIX, '').toLowerCase();
+}
+
+/** @returns 0 when no function is named like this with these arguments. */
+function functionWithArguments(names: BuiltinNames, text: string, context: EvalContext): Oid {
+  const wanted = bare(text).replace(/\s+/g, '');
+  const candidates = names.functionsNamed(wanted.split('(')[0] ?? '');
+  const normal = (oid: Oid): string => (names.functionName(oid, true, context) ?? '').replace(/\s+/g, '');
+  return candidates.find((oid) => normal(oid) === normalArguments(wanted, context)) ?? 0;
+}
+
+/** @returns 0 when no operator is named like this with these arguments. */
+function operatorWithArguments(names: BuiltinNames, text: string, context: EvalContext): Oid {
+  const wanted = normalArguments(bare(text).replace(/\s+/g, ''), context);
+  const candidates = names.operatorsNamed(wanted.split('(')[0] ?? '');
+  const normal = (oid: Oid): string => (names.operatorName(oid, true, context) ?? '').replace(/\s+/g, '');
+  return candidates.find((oid) => normal(oid) === wanted) ?? 0;
+}
+
+/** Behaviours by type name; `names` is asked only when a value is read or printed. */
+export function regBehaviours(names: BuiltinNames): ReadonlyMap<string, Behaviour<number>> {
+  const kinds: readonly [string, RegKind][] = [
+    ...CATALOG_KINDS,
+    ...callableKinds(names),
+    ['regcollation', COLLATION_KIND],
+  ];
+  return new Map(kinds.map(([type, kind]) => [type, regType(kind)]));
 }
 
 /** The collations that every PostgreSQL has. */

@@ -193,98 +193,93 @@ function* referentialConstraints({ catalog, session }: ViewSource): Iterable<Nam
   }
 }
 
+function* tables({ catalog, session }: ViewSource): Iterable<NamedRow> {
+  const table_catalog = session.context.databaseName;
+  for (const t of tablesOf(catalog))
+    yield {
+      table_catalog,
+      table_schema: schemaNameOf(catalog, t.schema),
+      table_name: t.name,
+      table_type: 'BASE TABLE',
+      is_insertable_into: 'YES',
+      is_typed: 'NO',
+    };
+  for (const v of viewsOf(catalog))
+    yield {
+      table_catalog,
+      table_schema: schemaNameOf(catalog, v.schema),
+      table_name: v.name,
+      table_type: 'VIEW',
+      is_insertable_into: 'NO',
+      is_typed: 'NO',
+    };
+}
+
+function* checkConstraints({ catalog, session }: ViewSource): Iterable<NamedRow> {
+  for (const c of constraintsOf(catalog))
+    if (c.type === 'check')
+      yield {
+        constraint_catalog: session.context.databaseName,
+        constraint_schema: schemaNameOf(catalog, c.schema),
+        constraint_name: c.name,
+        check_clause: `((${c.expression}))`,
+      };
+}
+
+function* schemata({ catalog, session }: ViewSource): Iterable<NamedRow> {
+  for (const o of catalog.objects())
+    if (o.kind === 'schema')
+      yield { catalog_name: session.context.databaseName, schema_name: o.name, schema_owner: 'postgres' };
+}
+
+function* views({ catalog, session }: ViewSource): Iterable<NamedRow> {
+  for (const v of viewsOf(catalog))
+    yield {
+      table_catalog: session.context.databaseName,
+      table_schema: schemaNameOf(catalog, v.schema),
+      table_name: v.name,
+      view_definition: ` ${v.sql};`,
+      check_option: 'NONE',
+      is_updatable: 'NO',
+      is_insertable_into: 'NO',
+      is_trigger_updatable: 'NO',
+      is_trigger_deletable: 'NO',
+      is_trigger_insertable_into: 'NO',
+    };
+}
+
+function* sequences({ catalog, session }: ViewSource): Iterable<NamedRow> {
+  for (const o of catalog.objects()) {
+    if (o.kind !== 'sequence') continue;
+    yield {
+      sequence_catalog: session.context.databaseName,
+      sequence_schema: schemaNameOf(catalog, o.schema),
+      sequence_name: o.name,
+      data_type: registry.type(o.type)!.displayName,
+      numeric_precision: NUMERIC_BITS[o.type]!,
+      numeric_precision_radix: 2,
+      numeric_scale: 0,
+      start_value: o.start,
+      minimum_value: o.minimum,
+      maximum_value: o.maximum,
+      increment: o.increment,
+      cycle_option: o.cycle ? 'YES' : 'NO',
+    };
+  }
+}
+
 export function informationSchema(): [string, RowMaker][] {
   return [
-    [
-      'information_schema.tables',
-      function* ({ catalog, session }) {
-        const table_catalog = session.context.databaseName;
-        for (const t of tablesOf(catalog))
-          yield {
-            table_catalog,
-            table_schema: schemaNameOf(catalog, t.schema),
-            table_name: t.name,
-            table_type: 'BASE TABLE',
-            is_insertable_into: 'YES',
-            is_typed: 'NO',
-          };
-        for (const v of viewsOf(catalog))
-          yield {
-            table_catalog,
-            table_schema: schemaNameOf(catalog, v.schema),
-            table_name: v.name,
-            table_type: 'VIEW',
-            is_insertable_into: 'NO',
-            is_typed: 'NO',
-          };
-      },
-    ],
+    ['information_schema.tables', tables],
     ['information_schema.columns', columns],
     ['information_schema.table_constraints', tableConstraints],
     ['information_schema.key_column_usage', keyColumnUsage],
     ['information_schema.constraint_column_usage', constraintColumnUsage],
     ['information_schema.referential_constraints', referentialConstraints],
-    [
-      'information_schema.check_constraints',
-      function* ({ catalog, session }) {
-        for (const c of constraintsOf(catalog))
-          if (c.type === 'check')
-            yield {
-              constraint_catalog: session.context.databaseName,
-              constraint_schema: schemaNameOf(catalog, c.schema),
-              constraint_name: c.name,
-              check_clause: `((${c.expression}))`,
-            };
-      },
-    ],
-    [
-      'information_schema.schemata',
-      function* ({ catalog, session }) {
-        for (const o of catalog.objects())
-          if (o.kind === 'schema')
-            yield { catalog_name: session.context.databaseName, schema_name: o.name, schema_owner: 'postgres' };
-      },
-    ],
-    [
-      'information_schema.views',
-      function* ({ catalog, session }) {
-        for (const v of viewsOf(catalog))
-          yield {
-            table_catalog: session.context.databaseName,
-            table_schema: schemaNameOf(catalog, v.schema),
-            table_name: v.name,
-            view_definition: ` ${v.sql};`,
-            check_option: 'NONE',
-            is_updatable: 'NO',
-            is_insertable_into: 'NO',
-            is_trigger_updatable: 'NO',
-            is_trigger_deletable: 'NO',
-            is_trigger_insertable_into: 'NO',
-          };
-      },
-    ],
-    [
-      'information_schema.sequences',
-      function* ({ catalog, session }) {
-        for (const o of catalog.objects()) {
-          if (o.kind !== 'sequence') continue;
-          yield {
-            sequence_catalog: session.context.databaseName,
-            sequence_schema: schemaNameOf(catalog, o.schema),
-            sequence_name: o.name,
-            data_type: registry.type(o.type)!.displayName,
-            numeric_precision: NUMERIC_BITS[o.type]!,
-            numeric_precision_radix: 2,
-            numeric_scale: 0,
-            start_value: o.start,
-            minimum_value: o.minimum,
-            maximum_value: o.maximum,
-            increment: o.increment,
-            cycle_option: o.cycle ? 'YES' : 'NO',
-          };
-        }
-      },
-    ],
+    ['information_schema.check_constraints', checkConstraints],
+    ['information_schema.schemata', schemata],
+    ['information_schema.views', views],
+    ['information_schema.sequences', sequences],
     [
       'information_schema.information_schema_catalog_name',
       function* ({ session }) {

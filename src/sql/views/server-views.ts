@@ -1,7 +1,7 @@
 /** Views of the server: databases, roles, settings, sessions, prepared statements, cursors. */
 
 import { PgArray } from '../types/array.ts';
-import type { RowMaker, ViewSource } from './definition.ts';
+import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
 
 const UTF8 = 6;
 const OWNER = 10;
@@ -47,82 +47,123 @@ function* settingRows({ session }: ViewSource): Iterable<Record<string, string |
   }
 }
 
+function* databases({ session }: ViewSource): Iterable<NamedRow> {
+  for (const { name, oid } of session.instance.databaseList()) {
+    yield {
+      oid,
+      datname: name,
+      datdba: OWNER,
+      encoding: UTF8,
+      datlocprovider: 'c',
+      datistemplate: false,
+      datallowconn: true,
+      datconnlimit: -1,
+      datfrozenxid: 0,
+      datminmxid: 0,
+      dattablespace: TABLESPACE,
+      datcollate: 'C.UTF-8',
+      datctype: 'C.UTF-8',
+    };
+  }
+}
+
+function* shownRoles(source: ViewSource): Iterable<NamedRow> {
+  for (const r of roles(source))
+    yield {
+      rolname: r.name,
+      rolsuper: r.superuser,
+      rolinherit: true,
+      rolcreaterole: r.createRole,
+      rolcreatedb: r.createDb,
+      rolcanlogin: r.login,
+      rolreplication: r.superuser,
+      rolconnlimit: -1,
+      rolpassword: '********',
+      rolbypassrls: r.superuser,
+      oid: r.oid,
+    };
+}
+
+function* authIds(source: ViewSource): Iterable<NamedRow> {
+  for (const r of roles(source))
+    yield {
+      oid: r.oid,
+      rolname: r.name,
+      rolsuper: r.superuser,
+      rolinherit: true,
+      rolcreaterole: r.createRole,
+      rolcreatedb: r.createDb,
+      rolcanlogin: r.login,
+      rolreplication: r.superuser,
+      rolbypassrls: r.superuser,
+      rolconnlimit: -1,
+    };
+}
+
+function* users(source: ViewSource): Iterable<NamedRow> {
+  for (const r of roles(source))
+    yield {
+      usename: r.name,
+      usesysid: r.oid,
+      usecreatedb: r.createDb,
+      usesuper: r.superuser,
+      userepl: r.superuser,
+      usebypassrls: r.superuser,
+      passwd: '********',
+    };
+}
+
+/** The sessions of every open database, and what each does. */
+function* activity({ session }: ViewSource): Iterable<NamedRow> {
+  for (const database of session.instance.databases()) {
+    for (const s of database.sessions.values()) {
+      const { activity } = s;
+      yield {
+        datid: database.oid,
+        datname: database.name,
+        pid: s.processId,
+        usesysid: OWNER,
+        usename: activity.user,
+        application_name: activity.applicationName(),
+        backend_start: sinceEpoch(activity.startedMicros),
+        xact_start: sinceEpoch(activity.transactionMicros()),
+        query_start: sinceEpoch(activity.queryMicros),
+        state_change: sinceEpoch(activity.changedMicros),
+        wait_event_type: activity.wait?.type ?? null,
+        wait_event: activity.wait?.event ?? null,
+        state: activity.state,
+        query: activity.query.slice(0, QUERY_MAX),
+        backend_xmin: database.file.store.oldestSeenBy(s.processId) ?? null,
+        backend_type: 'client backend',
+      };
+    }
+  }
+}
+
+function* preparedStatements({ session }: ViewSource): Iterable<NamedRow> {
+  for (const [name, p] of session.prepared) {
+    if (name === '') continue;
+    yield {
+      name,
+      statement: p.text,
+      parameter_types: new PgArray(REGTYPE, session.parameterTypes(p)),
+      from_sql: p.bySql,
+    };
+  }
+}
+
+function* cursors({ session }: ViewSource): Iterable<NamedRow> {
+  for (const [name, p] of session.portals)
+    if (p.cursor)
+      yield { name, statement: p.prepared.text, is_holdable: false, is_binary: false, is_scrollable: false };
+}
+
 export function serverViews(): [string, RowMaker][] {
   return [
-    [
-      'pg_catalog.pg_database',
-      function* ({ session }) {
-        for (const { name, oid } of session.instance.databaseList()) {
-          yield {
-            oid,
-            datname: name,
-            datdba: OWNER,
-            encoding: UTF8,
-            datlocprovider: 'c',
-            datistemplate: false,
-            datallowconn: true,
-            datconnlimit: -1,
-            datfrozenxid: 0,
-            datminmxid: 0,
-            dattablespace: TABLESPACE,
-            datcollate: 'C.UTF-8',
-            datctype: 'C.UTF-8',
-          };
-        }
-      },
-    ],
-    [
-      'pg_catalog.pg_roles',
-      function* (s) {
-        for (const r of roles(s))
-          yield {
-            rolname: r.name,
-            rolsuper: r.superuser,
-            rolinherit: true,
-            rolcreaterole: r.createRole,
-            rolcreatedb: r.createDb,
-            rolcanlogin: r.login,
-            rolreplication: r.superuser,
-            rolconnlimit: -1,
-            rolpassword: '********',
-            rolbypassrls: r.superuser,
-            oid: r.oid,
-          };
-      },
-    ],
-    [
-      'pg_catalog.pg_authid',
-      function* (s) {
-        for (const r of roles(s))
-          yield {
-            oid: r.oid,
-            rolname: r.name,
-            rolsuper: r.superuser,
-            rolinherit: true,
-            rolcreaterole: r.createRole,
-            rolcreatedb: r.createDb,
-            rolcanlogin: r.login,
-            rolreplication: r.superuser,
-            rolbypassrls: r.superuser,
-            rolconnlimit: -1,
-          };
-      },
-    ],
-    [
-      'pg_catalog.pg_user',
-      function* (s) {
-        for (const r of roles(s))
-          yield {
-            usename: r.name,
-            usesysid: r.oid,
-            usecreatedb: r.createDb,
-            usesuper: r.superuser,
-            userepl: r.superuser,
-            usebypassrls: r.superuser,
-            passwd: '********',
-          };
-      },
-    ],
+    ['pg_catalog.pg_database', databases],
+    ['pg_catalog.pg_roles', shownRoles],
+    ['pg_catalog.pg_authid', authIds],
+    ['pg_catalog.pg_user', users],
     [
       'pg_catalog.pg_tablespace',
       function* () {
@@ -130,55 +171,8 @@ export function serverViews(): [string, RowMaker][] {
       },
     ],
     ['pg_catalog.pg_settings', settingRows],
-    [
-      'pg_catalog.pg_stat_activity',
-      function* ({ session }) {
-        for (const database of session.instance.databases()) {
-          for (const s of database.sessions.values()) {
-            const { activity } = s;
-            yield {
-              datid: database.oid,
-              datname: database.name,
-              pid: s.processId,
-              usesysid: OWNER,
-              usename: activity.user,
-              application_name: activity.applicationName(),
-              backend_start: sinceEpoch(activity.startedMicros),
-              xact_start: sinceEpoch(activity.transactionMicros()),
-              query_start: sinceEpoch(activity.queryMicros),
-              state_change: sinceEpoch(activity.changedMicros),
-              wait_event_type: activity.wait?.type ?? null,
-              wait_event: activity.wait?.event ?? null,
-              state: activity.state,
-              query: activity.query.slice(0, QUERY_MAX),
-              backend_xmin: database.file.store.oldestSeenBy(s.processId) ?? null,
-              backend_type: 'client backend',
-            };
-          }
-        }
-      },
-    ],
-    [
-      'pg_catalog.pg_prepared_statements',
-      function* ({ session }) {
-        for (const [name, p] of session.prepared) {
-          if (name === '') continue;
-          yield {
-            name,
-            statement: p.text,
-            parameter_types: new PgArray(REGTYPE, session.parameterTypes(p)),
-            from_sql: p.bySql,
-          };
-        }
-      },
-    ],
-    [
-      'pg_catalog.pg_cursors',
-      function* ({ session }) {
-        for (const [name, p] of session.portals)
-          if (p.cursor)
-            yield { name, statement: p.prepared.text, is_holdable: false, is_binary: false, is_scrollable: false };
-      },
-    ],
+    ['pg_catalog.pg_stat_activity', activity],
+    ['pg_catalog.pg_prepared_statements', preparedStatements],
+    ['pg_catalog.pg_cursors', cursors],
   ];
 }
