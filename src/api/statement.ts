@@ -5,12 +5,11 @@
  * tree, the record into an object. What it needs is checked on every call: the plan still fits, nobody else holds the table,
  * no transaction is open. Otherwise, and whenever something has to be waited for, the general way is taken.
  */
-
 import type { Transaction } from '../engine/record-port.ts';
 import type { PointReader } from '../sql/exec/point-scan.ts';
 import { Env, ExecState } from '../sql/exec/state.ts';
 import type { PlannedStatement } from '../sql/session/planned.ts';
-import type { Prepared } from '../sql/session/sql-session.ts';
+import type { Prepared } from '../sql/session/statement-planner.ts';
 import type { Oid, SqlValue } from '../sql/types/contracts.ts';
 import type { ApiSession } from './api-session.ts';
 import { parameterValue } from './js-parameters.ts';

@@ -8,7 +8,9 @@ import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { AlterTableAction } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
+import { missingParent } from '../exec/violations.ts';
 import { quoted } from '../session/names.ts';
+import type { SqlSession } from '../session/sql-session.ts';
 import type { AddedColumn } from './add-column.ts';
 import { makeCheck, makeForeignKey } from './constraints.ts';
 import type { Definer } from './definer.ts';
@@ -130,5 +132,20 @@ function* validate(d: Definer, table: TableObject, constraint: ConstraintObject)
     return;
   }
   if (constraint.type !== 'foreign') return;
-  yield* d.sql.validateForeignKey(table, constraint);
+  yield* validateForeignKey(d.sql, table, constraint);
+}
+
+/** Looks for a child row without its parent. @throws 23503 that names it. */
+export function* validateForeignKey(sql: SqlSession, table: TableObject, constraint: ConstraintObject): Task<void> {
+  const { catalog } = sql.engine;
+  const name = (t: TableObject): string => `${quoted(catalog.object(t.schema)!.name)}.${quoted(t.name)}`;
+  const column = (t: TableObject, number: number): string => quoted(t.columns.find((c) => c.number === number)!.name);
+  const parent = catalog.table(constraint.foreign!.table);
+  const own = constraint.columns.map((n) => `c.${column(table, n)}`);
+  const pairs = constraint.foreign!.columns.map((n, i) => `p.${column(parent, n)} = ${own[i]}`);
+  const missing = yield* sql.runner.queryInternal(
+    `SELECT ${own.join(', ')} FROM ${name(table)} c WHERE ${own.map((o) => `${o} IS NOT NULL`).join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${name(parent)} p WHERE ${pairs.join(' AND ')}) LIMIT 1`,
+    [],
+  );
+  if (missing.length > 0) throw missingParent(catalog, constraint, missing[0]!, sql.context);
 }

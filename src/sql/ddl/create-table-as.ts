@@ -1,8 +1,14 @@
 /** CREATE TABLE AS: the query's columns make the table, the query's rows fill it. */
-
 import type { Task } from '../../base/task.ts';
+import type { TableObject } from '../../engine/catalog.ts';
 import type { CreateTableAsStatement } from '../ast/definitions.ts';
+import { tableRules } from '../bind/table-rules.ts';
+import { ModifyPlan } from '../exec/modify.ts';
 import { typeEntry } from '../exec/values.ts';
+import { columnRef, Planner } from '../plan/planner.ts';
+import type { PlannedStatement } from '../session/planned.ts';
+import { lockTables } from '../session/portal.ts';
+import type { SqlSession } from '../session/sql-session.ts';
 import { type NewColumn, unstorable } from './column-definitions.ts';
 import { makeTable } from './create-table.ts';
 import type { Definer } from './definer.ts';
@@ -20,7 +26,7 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
     d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return undefined;
   }
-  const planned = d.sql.planStatement(s.query, d.text, 0, [], []);
+  const planned = d.sql.planner.planStatement(s.query, d.text, 0, [], []);
   if (s.columns.length > planned.columns.length)
     throw d.error('syntax_error', 'too many column names were specified', s.columns[planned.columns.length]!.at);
   const columns = planned.columns.map((c, i): NewColumn => {
@@ -49,5 +55,28 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
   const table = yield* makeTable(d, schema, s.name.name, columns, options, tree, []);
   yield* d.put(table);
   if (!s.withData) return 0;
-  return yield* d.sql.insertFrom(planned, table);
+  return yield* fill(d.sql, planned, table);
+}
+
+/** Fills the new table from its query. @returns the number of rows. */
+function* fill(sql: SqlSession, planned: PlannedStatement, table: TableObject): Task<number> {
+  const access = sql.engine.access(table);
+  yield* lockTables(sql.engine, planned);
+  const rules = tableRules(sql.bindContext(), table);
+  const values = planned.plan.shape.columns.map(columnRef);
+  const scope = new Planner(sql.engine, 1_000_000, () => []).scope;
+  const plan = new ModifyPlan(
+    {
+      kind: 'insert',
+      title: `Insert on ${table.name}`,
+      access,
+      input: planned.plan,
+      rules,
+      returning: undefined,
+      values,
+      onConflict: undefined,
+    },
+    scope,
+  );
+  return yield* sql.runner.runPlan(plan);
 }

@@ -80,7 +80,7 @@ function* limitsOf(sql: SqlSession, s: CallStatement, text: string): Task<Defrag
         hint: 'Its parameters are passes integer, seconds integer, target text.',
       });
     }
-    const [evaluated = null] = yield* sql.evaluateArguments([value], [parameter[1]], text);
+    const [evaluated = null] = yield* sql.runner.evaluateArguments([value], [parameter[1]], text);
     given.set(parameter[0], evaluated);
   }
   const number = (name: string): number | undefined => {

@@ -9,6 +9,7 @@ import type { ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } fro
 import type { KeyConstraint } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { validateForeignKey } from './alter-constraint.ts';
 import { buildIndex } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import { distinctNames } from './deparse.ts';
@@ -68,7 +69,7 @@ function* inheritConstraint(d: Definer, constraint: ConstraintObject, table: Tab
 export function* inheritForeignKey(d: Definer, constraint: ConstraintObject, partition: Oid): Task<void> {
   const table = d.catalog.table(partition);
   const made = yield* inheritConstraint(d, constraint, table);
-  if (made.validated) yield* d.sql.validateForeignKey(d.catalog.table(partition), made);
+  if (made.validated) yield* validateForeignKey(d.sql, d.catalog.table(partition), made);
 }
 
 /** Gives a partition its part of an index, or of the key that the index is there for. @throws 23505 */

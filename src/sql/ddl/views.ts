@@ -17,7 +17,7 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
   if (before !== undefined && !s.orReplace) d.requireFree(schema, s.name.name);
   if (before !== undefined && before.kind !== 'view')
     throw d.error('wrong_object_type', `"${before.name}" is not a view`, undefined);
-  const planned = d.sql.planStatement(s.query, d.text, 0, [], []);
+  const planned = d.sql.planner.planStatement(s.query, d.text, 0, [], []);
   if (s.columns.length > planned.columns.length)
     throw d.error('syntax_error', 'CREATE VIEW specifies more column names than columns', undefined);
   const columns = planned.columns.map((c, i) => ({

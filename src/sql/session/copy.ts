@@ -50,7 +50,7 @@ export function* copy(sql: SqlSession, s: CopyStatement, text: string, sink: Res
 
 function* copyTo(sql: SqlSession, s: CopyStatement, text: string, options: CopyOptions, sink: ResultSink): Task<void> {
   const query = s.query ?? tableQuery(sql, s, text);
-  const prepared = sql.internalStatement(query, s.query === null ? '' : text);
+  const prepared = sql.planner.internalStatement(query, s.query === null ? '' : text);
   const columns = prepared.planned!.columns;
   sink.copyOut(options.format, columns.length);
   if (options.header)
@@ -189,7 +189,7 @@ function* copyFrom(
   const partitions = bindPartitions(b, table, row);
   if (partitions !== undefined) {
     const parts = { table, input, rules, values, partitions, onConflict: undefined, returning: undefined };
-    sink.complete(`COPY ${yield* sql.runPlan(planPartitionedInsert(planner, parts))}`);
+    sink.complete(`COPY ${yield* sql.runner.runPlan(planPartitionedInsert(planner, parts))}`);
     return;
   }
   const plan = new ModifyPlan(
@@ -208,7 +208,7 @@ function* copyFrom(
   const work = followCopy(sql, 'COPY FROM', table);
   input.work = work;
   try {
-    const affected = yield* sql.runPlan(plan);
+    const affected = yield* sql.runner.runPlan(plan);
     sink.complete(`COPY ${affected}`);
   } finally {
     work.end();

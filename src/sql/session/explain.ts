@@ -47,7 +47,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
   const names = new Map<ColumnId, string>();
   const planned = withColumnNames(names, () =>
-    sql.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)),
+    sql.planner.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)),
   );
   const lines: string[] = [];
   const kept = yield* keptPartitions(sql, planned.plan);

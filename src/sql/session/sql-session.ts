@@ -4,67 +4,40 @@
  * Both protocols and the embedded API come down to the same steps: lex, look the plan up (or parse, bind and plan), lock the
  * tables, take a snapshot, run. Everything that may wait is a task; whoever drives it decides how to wait.
  *
- * After an error the caller must run {@link SqlSession.failed}, which aborts the transaction as PostgreSQL would.
+ *   statement-planner.ts   text → plan, with the plan cache        utility.ts             statements without a plan
+ *   statement-runner.ts    plan → portal, rows, values             transaction-block.ts   which of them may run now
+ *
+ * Here are the two protocols, and the names of prepared statements and portals. After an error the caller must run
+ * {@link SqlSession.failed}, which aborts the transaction as PostgreSQL would.
  */
-import { ExtentError, fail } from '../../base/errors.ts';
+import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type { Oid } from '../../engine/catalog.ts';
 import type { Instance } from '../../engine/instance.ts';
 import type { Session } from '../../engine/session.ts';
-import type { Expression } from '../ast/expressions.ts';
-import type { PlannableStatement } from '../ast/queries.ts';
 import type { Statement } from '../ast/statements.ts';
-import { bindConstant, bindStatement } from '../bind/bind.ts';
-import type { BindContext, BoundResult } from '../bind/binding.ts';
-import { tableRules } from '../bind/table-rules.ts';
+import type { BindContext } from '../bind/binding.ts';
 import { ONLINE_DEFRAGMENTATION, shownMode } from '../ddl/database-settings.ts';
 import { notingRefusals } from '../ddl/refusals.ts';
-import { ChangeOperator } from '../exec/change-operator.ts';
-import { compileEval } from '../exec/evaluate.ts';
-import { ModifyPlan } from '../exec/modify.ts';
-import { evaluateRow, type PlanNode } from '../exec/operator.ts';
-import type { Shape } from '../exec/shape.ts';
-import { Env, ExecState, type StatementServices } from '../exec/state.ts';
-import { closeSubPlans } from '../exec/subplan.ts';
-import { columnReader } from '../exec/values.ts';
-import { missingParent } from '../exec/violations.ts';
+import type { StatementServices } from '../exec/state.ts';
 import { Lexer } from '../lexer/lexer.ts';
-import { type LiteralValue, type NormalizedStatement, normalize } from '../lexer/normalize.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
-import { parseStatement } from '../parser/parser.ts';
-import type { KnownValues } from '../plan/estimate.ts';
-import type { Expr, Logical } from '../plan/logical.ts';
-import { columnRef, Planner } from '../plan/planner.ts';
+import type { Expr } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
-import { registry } from '../types/registry.ts';
-import { virtualName, virtualOid, virtualRelation, virtualRows } from '../views/virtual-relations.ts';
-import { searchSchemas } from './names.ts';
-import { literalValues, PlanCache, PlannedStatement } from './planned.ts';
-import { lockTables, lockTablesNow, Portal } from './portal.ts';
-import { CountingSink, type Notice, type ResultColumn, type ResultSink } from './results.ts';
+import { virtualName, virtualOid, virtualRows } from '../views/virtual-relations.ts';
+import { noticesAbove } from './notices.ts';
+import type { Portal } from './portal.ts';
+import type { Notice, ResultColumn, ResultSink } from './results.ts';
 import { EPOCH_MICROS, SessionContext } from './session-context.ts';
 import { Settings } from './settings.ts';
-import { endsFailedBlock, isPlannable, sameColumns, tagOf } from './statement-kinds.ts';
+import { endsFailedBlock, tagOf } from './statement-kinds.ts';
+import { type Prepared, StatementPlanner } from './statement-planner.ts';
+import { StatementRunner } from './statement-runner.ts';
 import { TransactionBlock } from './transaction-block.ts';
 import { runUtility, utilityColumns } from './utility.ts';
 
 /** Characters of a text whose reading and planning are worth being taken apart. */
 const LONG_TEXT = 16_384;
-
-/** A statement prepared under a name: by Parse, or by PREPARE. */
-export interface Prepared {
-  readonly text: string;
-  readonly statement: Statement | undefined;
-  /** Set for queries and changes. */
-  planned: PlannedStatement | undefined;
-  readonly literals: readonly LiteralValue[];
-  readonly declaredTypes: readonly Oid[];
-  readonly parameterCount: number;
-  /** Where the statement begins in `text`. */
-  readonly bySql: boolean;
-  /** A client counts on the result columns: they cannot change any more. */
-  readonly columnsFixed?: true;
-}
 
 /** A portal, or a utility statement bound as one. */
 export interface BoundPortal {
@@ -93,8 +66,9 @@ export class SqlSession {
   readonly portals = new Map<string, BoundPortal>();
   readonly notice: (notice: Notice) => void;
   readonly #lexer = new Lexer();
-  readonly #cache = new PlanCache();
   readonly services: StatementServices;
+  readonly planner: StatementPlanner;
+  readonly runner: StatementRunner;
 
   constructor(instance: Instance, engine: Session, options: SessionOptions) {
     this.instance = instance;
@@ -102,11 +76,7 @@ export class SqlSession {
     this.user = options.user;
     this.settings.setFixed('session_authorization', options.user);
     for (const [name, value] of options.settings ?? []) this.settings.setDefault(name, value);
-    const minimum = (): string => this.settings.get('client_min_messages')!;
-    const send = options.notice ?? (() => {});
-    this.notice = (notice) => {
-      if (shows(minimum(), notice.severity)) send(notice);
-    };
+    this.notice = noticesAbove(() => this.settings.get('client_min_messages')!, options.notice);
     this.context = new SessionContext(engine, this.settings, options.user, {
       databases: () => instance.databaseList(),
       cancel: (pid, terminate) => instance.cancel(pid, terminate),
@@ -129,6 +99,9 @@ export class SqlSession {
       runInternal: (sql, parameters) => this.runInternal(sql, parameters),
       defer: (constraint, check) => this.block.defer(constraint, check),
     };
+    const { settings, context, block, services } = this;
+    this.planner = new StatementPlanner(engine, settings, context, block, (relation) => virtualRows(relation, this));
+    this.runner = new StatementRunner(engine, settings, context, block, this.planner, services);
   }
 
   get status(): 'I' | 'T' | 'E' {
@@ -168,7 +141,9 @@ export class SqlSession {
 
   *#simpleStatement(text: string, lexer: Lexer, range: StatementRange, sink: ResultSink): Task<void> {
     const prepared =
-      text.length > LONG_TEXT ? yield* this.#prepareInSteps(text, lexer, range) : this.#prepare(text, lexer, range, []);
+      text.length > LONG_TEXT
+        ? yield* this.planner.prepareInSteps(text, lexer, range)
+        : this.planner.prepare(text, lexer, range, []);
     if (prepared.planned !== undefined && prepared.parameterCount > 0)
       throw fail('undefined_parameter', 'there is no parameter $1');
     yield* this.runStatement(prepared, [], sink);
@@ -196,155 +171,6 @@ export class SqlSession {
     this.#endActivity();
   }
 
-  // ── preparing ──
-
-  /** Lexes, parses, binds and plans the statement in a range of the scanned text; plans come from the cache where they can. */
-  #prepare(text: string, lexer: Lexer, range: StatementRange, declaredTypes: readonly Oid[]): Prepared {
-    const normalized = normalize(lexer, range.from, range.to);
-    return (
-      this.#fromCache(text, normalized, declaredTypes) ??
-      this.#plan(text, lexer, range, normalized, declaredTypes, parseStatement(lexer, range, normalized))
-    );
-  }
-
-  /** As {@link #prepare}, for texts whose every step may take long: others have their turn in between. */
-  *#prepareInSteps(text: string, lexer: Lexer, range: StatementRange): Task<Prepared> {
-    const normalized = normalize(lexer, range.from, range.to);
-    if (this.engine.sliceOver()) yield this.engine.slice();
-    const cached = this.#fromCache(text, normalized, []);
-    if (cached !== undefined) return cached;
-    const parsed = parseStatement(lexer, range, normalized);
-    if (this.engine.sliceOver()) yield this.engine.slice();
-    return this.#plan(text, lexer, range, normalized, [], parsed);
-  }
-
-  #cacheKey(normalized: NormalizedStatement, declaredTypes: readonly Oid[]): string {
-    return `${normalized.key}\u0001${declaredTypes.join(',')}\u0001${this.settings.get('search_path')}`;
-  }
-
-  #fromCache(
-    text: string,
-    normalized: NormalizedStatement | null,
-    declaredTypes: readonly Oid[],
-  ): Prepared | undefined {
-    if (normalized === null) return undefined;
-    if (this.block.state === 'failed') this.block.enter();
-    const cached = this.#cache.get(this.#cacheKey(normalized, declaredTypes), this.engine);
-    if (cached === undefined) return undefined;
-    return {
-      text,
-      statement: undefined,
-      planned: cached,
-      literals: normalized.values,
-      declaredTypes,
-      parameterCount: cached.bound.clientParameters,
-      bySql: false,
-    };
-  }
-
-  #plan(
-    text: string,
-    lexer: Lexer,
-    range: StatementRange,
-    normalized: NormalizedStatement | null,
-    declaredTypes: readonly Oid[],
-    parsed: ReturnType<typeof parseStatement>,
-  ): Prepared {
-    const { statement } = parsed;
-    if (!isPlannable(statement))
-      return {
-        text,
-        statement,
-        planned: undefined,
-        literals: [],
-        declaredTypes,
-        parameterCount: parsed.parameterCount,
-        bySql: false,
-      };
-    this.block.enter();
-    const values = parsed.sharable && normalized !== null ? normalized.values : [];
-    const reparsed =
-      parsed.sharable || normalized === null
-        ? statement
-        : (parseStatement(lexer, range, null).statement as PlannableStatement);
-    const planned = this.planStatement(
-      reparsed as PlannableStatement,
-      text,
-      parsed.parameterCount,
-      declaredTypes,
-      values,
-    );
-    if (normalized !== null && parsed.sharable && planned.bound.cacheable && this.engine.sharesPlans)
-      this.#cache.put(this.#cacheKey(normalized, declaredTypes), planned);
-    return {
-      text,
-      statement,
-      planned,
-      literals: values,
-      declaredTypes,
-      parameterCount: planned.bound.clientParameters,
-      bySql: false,
-    };
-  }
-
-  bindContext(): BindContext {
-    const { catalog } = this.engine;
-    const schemas = searchSchemas(catalog, this.settings.get('search_path')!, this.user, undefined);
-    return {
-      catalog,
-      registry,
-      searchPath: schemas.map((oid) => catalog.object(oid)!.name),
-      databaseName: this.engine.database.name,
-      evaluation: this.context,
-      virtualRelation,
-    };
-  }
-
-  /** Binds and plans. A transaction must be open. */
-  planStatement(
-    statement: PlannableStatement,
-    text: string,
-    parameterCount: number,
-    declaredTypes: readonly Oid[],
-    values: readonly LiteralValue[],
-    onBound?: (root: Logical) => void,
-  ): PlannedStatement {
-    const bound: BoundResult = bindStatement(
-      statement,
-      this.bindContext(),
-      text,
-      parameterCount,
-      declaredTypes,
-      values,
-    );
-    onBound?.(bound.root);
-    const planner = new Planner(
-      this.engine,
-      bound.lastColumnId,
-      (relation) => virtualRows(relation, this),
-      this.#known(bound, values),
-    );
-    const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
-    return new PlannedStatement(
-      this.engine,
-      bound,
-      bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan,
-    );
-  }
-
-  /** The literals of a statement, for the planner's guesses. */
-  #known(bound: BoundResult, literals: readonly LiteralValue[]): KnownValues {
-    const unknown = new Array<undefined>(bound.clientParameters).fill(undefined);
-    let values: readonly SqlValue[] = [];
-    try {
-      values = literalValues(bound.literals, literals, this.context, '');
-    } catch (error) {
-      // A literal that its type does not take is an error of the execution, which says where it stands.
-      if (!(error instanceof ExtentError)) throw error;
-    }
-    return { values: [...unknown, ...values], context: this.context };
-  }
-
   // ── running ──
 
   /** Runs a prepared statement to its end. */
@@ -353,16 +179,7 @@ export class SqlSession {
       yield* this.#runUtility(prepared.statement!, prepared.text, sink);
       return;
     }
-    const portal = yield* this.openPortal(prepared, parameters);
-    try {
-      if (portal.planned.columns.length > 0 || portal.planned.command === 'SELECT')
-        sink.columns(portal.planned.columns);
-      yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
-    } finally {
-      portal.close();
-    }
-    this.engine.nextCommand();
-    sink.complete(tagOf(portal));
+    yield* this.runner.runToEnd(prepared, parameters, sink);
   }
 
   #runUtility(statement: Statement, text: string, sink: ResultSink): Task<void> {
@@ -376,256 +193,21 @@ export class SqlSession {
     if (this.engine.inTransaction) this.engine.nextCommand();
   }
 
-  /** Locks, checks that the plan still fits, and opens a portal. */
-  *openPortal(prepared: Prepared, parameters: readonly SqlValue[]): Task<Portal> {
-    this.#beginStatement();
-    return this.#portalOf(yield* this.#lockAndFit(prepared), prepared, parameters);
+  // ── for statements that define and maintain ──
+
+  /** See {@link StatementPlanner.bindContext}. */
+  bindContext(): BindContext {
+    return this.planner.bindContext();
   }
 
-  #beginStatement(): void {
-    this.block.enter();
-    this.block.use();
-    this.context.beginStatement();
+  /** See {@link StatementRunner.runInternal}. */
+  runInternal(sql: string, parameters: readonly SqlValue[]): Task<number> {
+    return this.runner.runInternal(sql, parameters);
   }
 
-  #portalOf(planned: PlannedStatement, prepared: Prepared, parameters: readonly SqlValue[]): Portal {
-    if (this.block.readOnly && !planned.readsOnly)
-      throw fail(
-        'read_only_sql_transaction',
-        `cannot execute ${planned.command === 'SELECT' ? 'SELECT FOR UPDATE' : planned.command} in a read-only transaction`,
-      );
-    const literals =
-      planned.bound.literals.length === 0
-        ? []
-        : literalValues(planned.bound.literals, prepared.literals, this.context, prepared.text);
-    const all = literals.length === 0 ? parameters : [...parameters, ...literals];
-    return new Portal(this.engine, planned, all, this.context, this.services, this.settings.number('work_mem') * 1024);
-  }
-
-  *#lockAndFit(prepared: Prepared): Task<PlannedStatement> {
-    let planned = prepared.planned!;
-    if (!planned.fits(this.engine)) planned = this.#replan(prepared);
-    // Nothing can change between the two where nothing is waited for.
-    if (lockTablesNow(this.engine, planned)) return planned;
-    for (;;) {
-      yield* lockTables(this.engine, planned);
-      if (planned.fits(this.engine)) return planned;
-      // A table changed while its lock was waited for.
-      planned = this.#replan(prepared);
-    }
-  }
-
-  #replan(prepared: Prepared): PlannedStatement {
-    const before = prepared.planned!;
-    const lexer = new Lexer();
-    lexer.scan(prepared.text);
-    const ranges = splitStatements(lexer);
-    const range = ranges[0]!;
-    const normalized: NormalizedStatement | null =
-      prepared.literals.length > 0 ? normalize(lexer, range.from, range.to) : null;
-    if (prepared.bySql || ranges.length !== 1) {
-      const planned = this.planStatement(
-        plannableOf(prepared),
-        prepared.text,
-        prepared.parameterCount,
-        before.bound.parameterTypes.slice(0, prepared.parameterCount),
-        prepared.literals,
-      );
-      return this.#replaced(prepared, planned);
-    }
-    const parsed = parseStatement(lexer, range, normalized);
-    const planned = this.planStatement(
-      parsed.statement as PlannableStatement,
-      prepared.text,
-      parsed.parameterCount,
-      before.bound.parameterTypes.slice(0, prepared.parameterCount),
-      prepared.literals,
-    );
-    return this.#replaced(prepared, planned);
-  }
-
-  #replaced(prepared: Prepared, planned: PlannedStatement): PlannedStatement {
-    if (prepared.columnsFixed === true && !sameColumns(prepared.planned!.columns, planned.columns))
-      throw fail('feature_not_supported', 'cached plan must not change result type');
-    prepared.planned = planned;
-    return planned;
-  }
-
-  /** Runs a statement of ours inside the running one, as a command of its own. @returns its number of rows. */
-  *runInternal(sql: string, parameters: readonly SqlValue[]): Task<number> {
-    const lexer = new Lexer();
-    lexer.scan(sql);
-    const parsed = parseStatement(lexer, splitStatements(lexer)[0]!, null);
-    this.engine.nextCommand();
-    const planned = this.planStatement(parsed.statement as PlannableStatement, sql, parsed.parameterCount, [], []);
-    yield* lockTables(this.engine, planned);
-    const portal = new Portal(
-      this.engine,
-      planned,
-      parameters,
-      this.context,
-      this.services,
-      this.settings.number('work_mem') * 1024,
-    );
-    const sink = new CountingSink();
-    try {
-      yield* portal.fetch(Number.POSITIVE_INFINITY, sink);
-    } finally {
-      portal.close();
-    }
-    return planned.command === 'SELECT' ? sink.rows : portal.affected;
-  }
-
-  /** Runs a query of ours and gives its rows as values. */
-  *queryInternal(sql: string, parameters: readonly SqlValue[]): Task<SqlValue[][]> {
-    const prepared = this.internalStatement(sql, '');
-    const rows: SqlValue[][] = [];
-    const sink = new CountingSink();
-    sink.taker = (shape?: Shape) => {
-      const readers = shape!.columns.map((_, i) => columnReader(shape!, i, 0));
-      return (env?: Env) => {
-        rows.push(readers.map((read) => read(env!)));
-      };
-    };
-    yield* this.runStatement(prepared, parameters, sink);
-    return rows;
-  }
-
-  /** Plans a statement given as text or tree, outside the cache. */
-  internalStatement(query: string | PlannableStatement, text: string): Prepared {
-    let tree: PlannableStatement;
-    if (typeof query === 'string') {
-      const lexer = new Lexer();
-      lexer.scan(query);
-      tree = parseStatement(lexer, splitStatements(lexer)[0]!, null).statement as PlannableStatement;
-    } else tree = query;
-    const source = typeof query === 'string' ? query : text;
-    const planned = this.planStatement(tree, source, 0, [], []);
-    return {
-      text: source,
-      statement: tree,
-      planned,
-      literals: [],
-      declaredTypes: [],
-      parameterCount: planned.bound.clientParameters,
-      bySql: true,
-    };
-  }
-
-  /** Runs a plan that was not bound from a statement. @returns the number of rows it changed. */
-  *runPlan(plan: PlanNode): Task<number> {
-    const snapshot = this.engine.snapshot();
-    const state = new ExecState(
-      this.engine,
-      this.context,
-      [],
-      snapshot,
-      this.settings.number('work_mem') * 1024,
-      this.services,
-    );
-    const operator = plan.start(state);
-    try {
-      yield* operator.open();
-      for (;;) if ((yield* operator.next()) === undefined) break;
-      return operator instanceof ChangeOperator ? operator.affected : operator.producedRows;
-    } finally {
-      operator.close();
-      closeSubPlans(state);
-      if (this.engine.inTransaction) this.engine.release(snapshot);
-    }
-  }
-
-  /** The value of an expression without columns. */
-  *evaluateConstant(expr: Expr): Task<SqlValue> {
-    const snapshot = this.engine.snapshot();
-    const state = new ExecState(this.engine, this.context, [], snapshot, 1 << 20, this.services);
-    const env = new Env(state);
-    const evaluate = compileEval(expr, new Planner(this.engine, 0, () => []).scope);
-    try {
-      return yield* evaluateRow(env, () => evaluate(env));
-    } finally {
-      closeSubPlans(state);
-      this.engine.release(snapshot);
-    }
-  }
-
-  /** Arguments of EXECUTE, as values of the parameters' types. */
-  *evaluateArguments(args: readonly Expression[], types: readonly Oid[], text: string): Task<SqlValue[]> {
-    const values: SqlValue[] = [];
-    for (let i = 0; i < args.length; i++) {
-      values.push(
-        yield* this.evaluateConstant(bindConstant(this.bindContext(), args[i]!, text, { oid: types[i]!, typmod: -1 })),
-      );
-    }
-    return values;
-  }
-
-  /** PREPARE: the tree is at hand already. */
-  prepareParsed(
-    name: string,
-    statement: PlannableStatement,
-    text: string,
-    parameterCount: number,
-    types: readonly Oid[],
-  ): void {
-    const planned = this.planStatement(statement, text, parameterCount, types, []);
-    this.prepared.set(name, {
-      text,
-      statement,
-      planned,
-      literals: [],
-      declaredTypes: types,
-      parameterCount: planned.bound.clientParameters,
-      bySql: true,
-      columnsFixed: true,
-    });
-  }
-
-  *declareCursor(name: string, query: PlannableStatement, text: string): Task<void> {
-    if (this.portals.has(name)) throw fail('duplicate_cursor', `cursor "${name}" already exists`);
-    const prepared = this.internalStatement(query, text);
-    const portal = yield* this.openPortal(prepared, []);
-    this.portals.set(name, { prepared, parameters: [], portal, cursor: true, done: false });
-  }
-
-  /** Fills a new table from a query. @returns the number of rows. */
-  *insertFrom(planned: PlannedStatement, table: TableObject): Task<number> {
-    const access = this.engine.access(table);
-    yield* lockTables(this.engine, planned);
-    const rules = tableRules(this.bindContext(), table);
-    const values = planned.plan.shape.columns.map(columnRef);
-    const scope = new Planner(this.engine, 1_000_000, () => []).scope;
-    const plan = new ModifyPlan(
-      {
-        kind: 'insert',
-        title: `Insert on ${table.name}`,
-        access,
-        input: planned.plan,
-        rules,
-        returning: undefined,
-        values,
-        onConflict: undefined,
-      },
-      scope,
-    );
-    return yield* this.runPlan(plan);
-  }
-
-  /** Looks for a child row without its parent. @throws 23503 that names it. */
-  *validateForeignKey(table: TableObject, constraint: ConstraintObject): Task<void> {
-    const { catalog } = this.engine;
-    const name = (t: TableObject): string =>
-      `"${catalog.object(t.schema)!.name.replaceAll('"', '""')}"."${t.name.replaceAll('"', '""')}"`;
-    const column = (t: TableObject, number: number): string =>
-      `"${t.columns.find((c) => c.number === number)!.name.replaceAll('"', '""')}"`;
-    const parent = catalog.table(constraint.foreign!.table);
-    const own = constraint.columns.map((n) => `c.${column(table, n)}`);
-    const pairs = constraint.foreign!.columns.map((n, i) => `p.${column(parent, n)} = ${own[i]}`);
-    const missing = yield* this.queryInternal(
-      `SELECT ${own.join(', ')} FROM ${name(table)} c WHERE ${own.map((o) => `${o} IS NOT NULL`).join(' AND ')} AND NOT EXISTS (SELECT 1 FROM ${name(parent)} p WHERE ${pairs.join(' AND ')}) LIMIT 1`,
-      [],
-    );
-    if (missing.length > 0) throw missingParent(catalog, constraint, missing[0]!, this.context);
+  /** See {@link StatementRunner.evaluateConstant}. */
+  evaluateConstant(expr: Expr): Task<SqlValue> {
+    return this.runner.evaluateConstant(expr);
   }
 
   // ── extended protocol ──
@@ -650,7 +232,7 @@ export class SqlSession {
             parameterCount: 0,
             bySql: false,
           }
-        : this.#prepare(text, lexer, ranges[0]!, types);
+        : this.planner.prepare(text, lexer, ranges[0]!, types);
     if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement))
       this.block.enter();
     this.prepared.set(name, { ...prepared, columnsFixed: true });
@@ -685,7 +267,7 @@ export class SqlSession {
   *bind(portalName: string, statementName: string, parameters: readonly SqlValue[]): Task<void> {
     if (this.bindNow(portalName, statementName, parameters)) return;
     const prepared = this.statement(statementName);
-    const portal = yield* this.openPortal(prepared, parameters);
+    const portal = yield* this.runner.openPortal(prepared, parameters);
     this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
   }
 
@@ -700,10 +282,8 @@ export class SqlSession {
     this.closePortal(portalName);
     let portal: Portal | undefined;
     if (prepared.planned !== undefined) {
-      this.#beginStatement();
-      if (!prepared.planned.fits(this.engine)) this.#replan(prepared);
-      if (!lockTablesNow(this.engine, prepared.planned)) return false;
-      portal = this.#portalOf(prepared.planned, prepared, parameters);
+      portal = this.runner.openPortalNow(prepared, parameters);
+      if (portal === undefined) return false;
     }
     this.portals.set(portalName, { prepared, parameters, portal, cursor: false, done: false });
     return true;
@@ -767,11 +347,6 @@ export class SqlSession {
     this.engine.database.closeSession(this.engine);
   }
 
-  /** Forgets cached plans. */
-  discardPlans(): void {
-    this.#cache.clear();
-  }
-
   warn(message: string, sqlstate = '01000'): void {
     this.notice({ severity: 'WARNING', sqlstate, message });
   }
@@ -782,16 +357,4 @@ export class SqlSession {
   ): void {
     this.notice({ severity: 'NOTICE', sqlstate: '00000', message, ...facts });
   }
-}
-
-const SEVERITIES = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error'];
-
-function shows(minimum: string, severity: Notice['severity']): boolean {
-  return severity === 'INFO' || SEVERITIES.indexOf(severity.toLowerCase()) >= SEVERITIES.indexOf(minimum);
-}
-
-function plannableOf(prepared: Prepared): PlannableStatement {
-  if (prepared.statement === undefined || !isPlannable(prepared.statement))
-    throw fail('internal_error', 'a prepared statement lost its tree');
-  return prepared.statement;
 }

@@ -98,6 +98,12 @@ export class TransactionBlock {
     this.#used = true;
   }
 
+  /** Refuses a statement that may not run inside a transaction block. @throws 25001 */
+  forbid(what: string): void {
+    if (this.state === 'block' || this.state === 'failed')
+      throw fail('active_sql_transaction', `${what} cannot run inside a transaction block`);
+  }
+
   /** BEGIN. @returns a warning to be sent, or undefined. */
   begin(modes: TransactionModes): string | undefined {
     if (this.state === 'failed') this.enter();
