@@ -36,7 +36,8 @@ import { type RangeSpec, ScanPlan } from '../exec/scan.ts';
 import { Shape, travelPhysical } from '../exec/shape.ts';
 import { formatExpr } from './explain-expr.ts';
 import type { ColumnId, Expr, JoinNode, Logical } from './logical.ts';
-import { idsOf, type Needed, type Planner, withColumns } from './planner.ts';
+import { idsOf, type Needed, withColumns } from './needed.ts';
+import type { Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
 import { columnsOf, conjunction, conjunctsOf, freeColumns, isVolatile, subsetOf, touches } from './walk.ts';
 

@@ -2,7 +2,6 @@
  * Scans of partitioned tables: a plan for each table that holds rows, side by side under one that leaves out partitions whose
  * bounds the conditions rule out. Conditions on columns that the table is divided by rule out; those on expressions do not.
  */
-
 import type { TableObject } from '../../engine/catalog.ts';
 import { AppendPlan, type Pruning } from '../exec/append.ts';
 import type { PlanNode } from '../exec/operator.ts';
@@ -13,7 +12,9 @@ import { boundsOf, leavesOf } from '../partitions/bounds.ts';
 import { partitionKeyRange } from './access.ts';
 import { formatExpr } from './explain-expr.ts';
 import type { Column, ColumnId, Expr, ScanNode } from './logical.ts';
-import { columnRef, type Needed, type Planner } from './planner.ts';
+import type { Needed } from './needed.ts';
+import { planScan } from './plan-scan.ts';
+import { columnRef, type Planner } from './planner.ts';
 import { ROW_PARTITION } from './row-keys.ts';
 import { columnsOf, hasSubquery, subsetOf } from './walk.ts';
 
@@ -35,7 +36,7 @@ export function planPartitionedScan(
   const partition = node.columns[node.numbers.indexOf(ROW_PARTITION)];
   const columns = node.columns.filter((c) => c !== partition && needed.has(c.id));
   const children = leaves.map((leaf, number) => {
-    const plan = planner.exactly(planner.scan(leafScan(node, leaf, partition), needed, conditions), columns);
+    const plan = planner.exactly(planScan(planner, leafScan(node, leaf, partition), needed, conditions), columns);
     return partition === undefined || !needed.has(partition.id) ? plan : numbered(planner, plan, partition, number);
   });
   const rows = children.reduce((sum, child) => sum + child.rows, 0);

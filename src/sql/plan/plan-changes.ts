@@ -3,8 +3,9 @@ import { assert } from '../../base/assert.ts';
 import { ModifyPlan } from '../exec/modify.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import type { Column, ColumnId, DeleteNode, Expr, InsertNode, Logical, ScanNode, UpdateNode } from './logical.ts';
+import { idsOf, withColumns } from './needed.ts';
 import { planPartitionedChange, planPartitionedInsert } from './plan-partitioned.ts';
-import { columnRef, idsOf, type Planner, withColumns } from './planner.ts';
+import { columnRef, type Planner } from './planner.ts';
 import { conditionsOn, rowPlace, withRowPlace } from './row-keys.ts';
 import { conjunction } from './walk.ts';
 

@@ -1,11 +1,11 @@
 /** Plans of SELECT … FOR UPDATE and its kin. */
-
 import { LockRowsPlan, type LockTarget } from '../exec/lock-rows.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { leavesOf } from '../partitions/bounds.ts';
 import type { Expr, LockNode, Logical } from './logical.ts';
+import { idsOf, type Needed, withColumns } from './needed.ts';
 import { numberIn } from './partition-scan.ts';
-import { idsOf, type Needed, type Planner, withColumns } from './planner.ts';
+import type { Planner } from './planner.ts';
 import { conditionsOn, rowPlace, withRowPlace } from './row-keys.ts';
 import { conjunction } from './walk.ts';
 
