@@ -2,12 +2,13 @@
  * Keys that a deferrable constraint will be asked about: of entries that went in where others with the same columns were, or where
  * somebody was at work. Whoever comes second notes it, so a key that nobody notes is unique.
  *
- *   index ──> chunks of: key length u16 | the columns' part of the key
+ *   index ──> chunks, the first ones small, of: key length u16 | the columns' part of the key
  */
 import { fail } from '../base/errors.ts';
 import type { IndexObject } from './catalog.ts';
 
 const LENGTH_BYTES = 2;
+const FIRST_CHUNK_BYTES = 256;
 const CHUNK_BYTES = 65_536;
 /** What one statement may note for one index. */
 const CHUNKS_MAX = 1024;
@@ -41,16 +42,21 @@ export class KeyDoubts {
 export class NotedKeys {
   readonly #chunks: Buffer[] = [];
   /** Bytes in use of the last chunk; the others are full up to a length of 0. */
-  #used = CHUNK_BYTES;
+  #used = 0;
+  /** Bytes of memory that they take. */
+  bytes = 0;
 
   /** @returns false when there are too many. */
   add(key: Uint8Array, length: number): boolean {
-    if (this.#used + LENGTH_BYTES + length > CHUNK_BYTES) {
+    let chunk = this.#chunks[this.#chunks.length - 1];
+    if (chunk === undefined || this.#used + LENGTH_BYTES + length > chunk.length) {
       if (this.#chunks.length === CHUNKS_MAX) return false;
-      this.#chunks.push(Buffer.alloc(CHUNK_BYTES));
+      const usual = Math.min(CHUNK_BYTES, FIRST_CHUNK_BYTES << Math.min(this.#chunks.length, 8));
+      chunk = Buffer.alloc(Math.max(usual, LENGTH_BYTES + length));
+      this.#chunks.push(chunk);
+      this.bytes += chunk.length;
       this.#used = 0;
     }
-    const chunk = this.#chunks[this.#chunks.length - 1]!;
     chunk.writeUInt16LE(length, this.#used);
     chunk.set(key.subarray(0, length), this.#used + LENGTH_BYTES);
     this.#used += LENGTH_BYTES + length;
@@ -59,7 +65,7 @@ export class NotedKeys {
 
   *[Symbol.iterator](): Iterator<Uint8Array> {
     for (const chunk of this.#chunks) {
-      for (let at = 0; at + LENGTH_BYTES <= CHUNK_BYTES; ) {
+      for (let at = 0; at + LENGTH_BYTES <= chunk.length; ) {
         const length = chunk.readUInt16LE(at);
         // A key of an index has a byte at least.
         if (length === 0) break;

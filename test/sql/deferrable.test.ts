@@ -1,8 +1,10 @@
 /** Deferrable unique constraints and primary keys. */
 import { expect, test } from 'vitest';
+import { broken } from '../../src/base/assert.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
 import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
+import { DeferredChecks } from '../../src/sql/session/deferred-checks.ts';
 import { seedOf } from '../storage/open.ts';
 import { memoryInstance, TestSession } from '../support/in-process.ts';
 import { InProcessSubject } from '../support/in-process-subject.ts';
@@ -11,6 +13,26 @@ import { recordedScenarios, transcript } from '../support/transcript.ts';
 
 test.each(recordedScenarios('deferrable'))('$title, as PostgreSQL has it', async ({ scenario, expected }) => {
   expect((await transcript(scenario, await InProcessSubject.create())).trim()).toBe(expected);
+});
+
+test('what a transaction notes for its commit is bounded, and a savepoint gives back what came behind it', async () => {
+  const s = new TestSession(await memoryInstance());
+  await s.run('create table p (id int primary key); create table c (p int references p deferrable initially deferred)');
+  const [[oid]] = (await s.rows("select oid::text from pg_constraint where contype = 'f'")) as [[string]];
+  const constraint = Number(oid);
+  const checks = new DeferredChecks(s.sql.engine, () => broken('nothing is checked here'), 1000);
+  const note = (): boolean => checks.defer(constraint, 200, function* () {});
+  expect([note(), note()]).toEqual([true, true]);
+  const mark = checks.mark();
+  expect(note()).toBe(true);
+  expect(note).toThrow(
+    expect.objectContaining({ sqlstate: '53200', hint: expect.stringContaining('SET CONSTRAINTS') }),
+  );
+  checks.rollbackTo(mark);
+  expect(note()).toBe(true);
+  expect(note).toThrow(expect.objectContaining({ sqlstate: '53200' }));
+  checks.clear();
+  expect([note(), note(), note()]).toEqual([true, true, true]);
 });
 
 const KEYS = 12;

@@ -173,7 +173,7 @@ export class Definer {
 
   /** @throws 55006 while deferred keys of the table wait to be checked. */
   requireNothingPending(table: TableObject, command: string): void {
-    if (!this.sql.block.isPending(table.oid)) return;
+    if (!this.sql.block.deferred.isPending(table.oid)) return;
     throw this.error(
       'object_in_use',
       `cannot ${command} "${table.name}" because it has pending trigger events`,

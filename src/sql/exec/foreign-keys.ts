@@ -5,7 +5,7 @@
  * locked FOR KEY SHARE, so that it cannot go before this transaction ends. A deleted or changed parent must leave no child
  * behind: the constraint's action runs as a statement of its own (it deletes or changes the children, which may go on).
  * Immediate constraints are looked at when the statement has ended, deferred ones at commit. What is noted until then stays in
- * memory: a statement that would note more than one may hold fails with 53200.
+ * memory: a statement or a transaction that would note more than one may hold fails with 53200.
  */
 import { REQUEST_ROW_LOCK, type Task } from '../../base/task.ts';
 import { emptyKeyedRow } from '../../engine/attempt.ts';
@@ -16,7 +16,7 @@ import type { SqlValue } from '../types/contracts.ts';
 import { heldBytes } from '../types/held-bytes.ts';
 import { appendPart, EXACT } from './key-values.ts';
 import { leafOfKeys } from './partition-routing.ts';
-import type { ExecState } from './state.ts';
+import type { Check, ExecState } from './state.ts';
 import { missingParent, stillReferenced } from './violations.ts';
 
 /** What a note takes beside its values. */
@@ -116,9 +116,12 @@ export class ForeignKeyWork {
     }
   }
 
+  #defer({ oid }: ConstraintObject, values: readonly SqlValue[], check: Check): boolean {
+    return this.#state.services.defer(oid, noteBytes(values), check);
+  }
+
   #charge(values: readonly SqlValue[]): void {
-    let bytes = NOTE_BYTES;
-    for (const value of values) bytes += heldBytes(value);
+    const bytes = noteBytes(values);
     this.#chargedBytes += bytes;
     this.#state.memory.charge(bytes);
   }
@@ -132,21 +135,27 @@ export class ForeignKeyWork {
     this.#state.memory.usedBytes -= this.#chargedBytes;
     this.#chargedBytes = 0;
     for (const action of children) {
-      const run = (): Task<void> => runAction(this.#state, action);
+      const run = (state: ExecState): Task<void> => runAction(state, action);
       const kind =
         action.next === undefined ? action.constraint.foreign!.onDelete : action.constraint.foreign!.onUpdate;
-      if (kind === 'no action' && this.#state.services.defer(action.constraint.oid, run)) continue;
-      yield* run();
+      if (kind === 'no action' && this.#defer(action.constraint, action.old, run)) continue;
+      yield* run(this.#state);
       // It was a statement of its own, however much that had to do.
       if (this.#state.session.sliceOver()) yield this.#state.session.slice();
     }
     for (const check of parents) {
-      const run = (): Task<void> => checkParent(this.#state, check);
-      if (this.#state.services.defer(check.constraint.oid, run)) continue;
-      yield* run();
+      const run = (state: ExecState): Task<void> => checkParent(state, check);
+      if (this.#defer(check.constraint, check.values, run)) continue;
+      yield* run(this.#state);
       if (this.#state.spent(CHECK_UNITS)) yield this.#state.session.slice();
     }
   }
+}
+
+function noteBytes(values: readonly SqlValue[]): number {
+  let bytes = NOTE_BYTES;
+  for (const value of values) bytes += heldBytes(value);
+  return bytes;
 }
 
 function same(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {

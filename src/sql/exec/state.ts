@@ -130,12 +130,19 @@ export interface StatementContext extends EvalContext {
   waiter: Env | undefined;
 }
 
+/** Something to be looked at when a statement has ended, or later: then in a state of its own. */
+export type Check = (state: ExecState) => Task<void>;
+
 /** What a running statement asks of the SQL session that runs it. */
 export interface StatementServices {
   /** Runs a statement of ours as a command of its own, seeing what this one did. @returns the number of rows. */
   runInternal(sql: string, parameters: readonly SqlValue[]): Task<number>;
-  /** Keeps a check until the constraint's time: now for immediate ones, the commit for deferred ones. */
-  defer(constraint: Oid, check: () => Task<void>): boolean;
+  /**
+   * Keeps a check until the commit when its constraint is deferred; false = it is time now.
+   *
+   * @param bytes - what the check holds. @throws 53200
+   */
+  defer(constraint: Oid, bytes: number, check: Check): boolean;
 }
 
 /** Work between two looks at the clock: a look takes as long as a row or two, a row's expressions may take as long as many rows. */

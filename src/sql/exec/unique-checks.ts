@@ -22,8 +22,9 @@ import { uniqueViolation } from './violations.ts';
 /** Looks at what a writer's changes have left in doubt, now or at the commit. @throws 23505 */
 export function* settleDoubts(state: ExecState, writer: TableWriter): Task<void> {
   for (const [index, keys] of writer.takeDoubts()) {
-    const check = (): Task<void> => checkKeys(state, index.oid, keys);
-    if (!state.services.defer(index.constraint, check)) yield* check();
+    const { oid } = index;
+    const check = (later: ExecState): Task<void> => checkKeys(later, oid, keys);
+    if (!state.services.defer(index.constraint, keys.bytes, check)) yield* check(state);
   }
 }
 

@@ -19,12 +19,13 @@ import type { Statement } from '../ast/statements.ts';
 import type { BindContext } from '../bind/binding.ts';
 import { ONLINE_DEFRAGMENTATION, shownMode } from '../ddl/database-settings.ts';
 import { notingRefusals } from '../ddl/refusals.ts';
-import type { StatementServices } from '../exec/state.ts';
+import { ExecState, type StatementServices } from '../exec/state.ts';
 import { Lexer } from '../lexer/lexer.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
 import type { Expr } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { virtualName, virtualOid, virtualRows } from '../views/virtual-relations.ts';
+import { DeferredChecks } from './deferred-checks.ts';
 import { noticesAbove } from './notices.ts';
 import type { Portal } from './portal.ts';
 import type { Notice, ResultColumn, ResultSink } from './results.ts';
@@ -38,6 +39,8 @@ import { runUtility, utilityColumns } from './utility.ts';
 
 /** Characters of a text whose reading and planning are worth being taken apart. */
 const LONG_TEXT = 16_384;
+/** What a deferred check may hold before it spills: it looks at single rows. */
+const CHECK_BYTES = 1 << 20;
 
 /** A portal, or a utility statement bound as one. */
 export interface BoundPortal {
@@ -88,7 +91,9 @@ export class SqlSession {
     });
     this.settings.setComputed(ONLINE_DEFRAGMENTATION, () => shownMode(engine.database.defragmentation.mode));
     this.settings.setComputed('extentdb.shrink', () => engine.database.file.shrink);
-    this.block = new TransactionBlock(engine, this.settings, this.context);
+    const newState = (): ExecState =>
+      new ExecState(engine, this.context, [], engine.snapshot(), CHECK_BYTES, this.services);
+    this.block = new TransactionBlock(engine, this.settings, this.context, new DeferredChecks(engine, newState));
     this.block.onEnd = () => this.#endPortals();
     const { activity } = engine;
     activity.user = options.user;
@@ -97,7 +102,7 @@ export class SqlSession {
       engine.inTransaction ? this.context.transactionMicros + EPOCH_MICROS : undefined;
     this.services = {
       runInternal: (sql, parameters) => this.runInternal(sql, parameters),
-      defer: (constraint, check) => this.block.defer(constraint, check),
+      defer: (constraint, bytes, check) => this.block.deferred.defer(constraint, bytes, check),
     };
     const { settings, context, block, services } = this;
     this.planner = new StatementPlanner(engine, settings, context, block, (relation) => virtualRows(relation, this));

@@ -13,6 +13,7 @@ import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Isolation, Mark, Session } from '../../engine/session.ts';
 import type { TransactionModes } from '../ast/statements.ts';
+import type { DeferredChecks, DeferredMark } from './deferred-checks.ts';
 import type { SessionContext } from './session-context.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,12 +23,7 @@ interface Savepoint {
   readonly name: string;
   readonly mark: Mark;
   readonly settings: ReturnType<Settings['save']>;
-  readonly deferred: number;
-}
-
-interface DeferredCheck {
-  readonly constraint: number;
-  readonly run: () => Task<void>;
+  readonly deferred: DeferredMark;
 }
 
 export class TransactionBlock {
@@ -38,11 +34,8 @@ export class TransactionBlock {
   readonly #session: Session;
   readonly #settings: Settings;
   readonly #context: SessionContext;
+  readonly deferred: DeferredChecks;
   #savepoints: Savepoint[] = [];
-  #deferred: DeferredCheck[] = [];
-  /** SET CONSTRAINTS of this transaction: by oid; undefined key 0 = ALL. */
-  readonly #constraintModes = new Map<number, boolean>();
-  #allDeferred: boolean | undefined;
   /** What the settings of this version say about new transactions. */
   #settingsVersion = -1;
   #isolation: Isolation = 'read committed';
@@ -52,10 +45,11 @@ export class TransactionBlock {
   /** Called when a transaction ends: portals and temporary things go. */
   onEnd: (committed: boolean) => void = () => {};
 
-  constructor(session: Session, settings: Settings, context: SessionContext) {
+  constructor(session: Session, settings: Settings, context: SessionContext, deferred: DeferredChecks) {
     this.#session = session;
     this.#settings = settings;
     this.#context = context;
+    this.deferred = deferred;
   }
 
   /** I, T or E, as ReadyForQuery says. */
@@ -156,7 +150,7 @@ export class TransactionBlock {
     }
     if (this.state === 'idle') return 'COMMIT';
     try {
-      yield* this.#runDeferred();
+      yield* this.deferred.settle();
       this.committing = true;
       yield* this.#session.commit();
     } catch (error) {
@@ -177,9 +171,7 @@ export class TransactionBlock {
   #end(committed: boolean): void {
     this.state = 'idle';
     this.#savepoints = [];
-    this.#deferred = [];
-    this.#constraintModes.clear();
-    this.#allDeferred = undefined;
+    this.deferred.clear();
     this.#settings.endTransaction(committed);
     this.onEnd(committed);
   }
@@ -209,7 +201,7 @@ export class TransactionBlock {
       name,
       mark: this.#session.mark(),
       settings: this.#settings.save(),
-      deferred: this.#deferred.length,
+      deferred: this.deferred.mark(),
     });
   }
 
@@ -228,85 +220,12 @@ export class TransactionBlock {
     // The savepoint stays, with a mark of its own time.
     this.#savepoints.push({ ...savepoint, mark: this.#session.mark() });
     this.#settings.restore(savepoint.settings);
-    this.#deferred.length = savepoint.deferred;
+    this.deferred.rollbackTo(savepoint.deferred);
     this.state = 'block';
   }
 
   #find(name: string): number {
     for (let i = this.#savepoints.length - 1; i >= 0; i--) if (this.#savepoints[i]!.name === name) return i;
     throw fail('invalid_savepoint_specification', `savepoint "${name}" does not exist`);
-  }
-
-  // ── deferred constraints ──
-
-  /** Keeps a check for the commit when its constraint is deferred now; false = check at once. */
-  defer(constraint: number, run: () => Task<void>): boolean {
-    const object = this.#session.catalog.object(constraint);
-    if (object?.kind !== 'constraint' || !object.deferrable) return false;
-    const deferred = this.#modeOf(constraint) ?? this.#allDeferred ?? object.initiallyDeferred;
-    if (deferred) this.#deferred.push({ constraint, run });
-    return deferred;
-  }
-
-  /** Waits a check of a key of the table for the commit? */
-  isPending(table: number): boolean {
-    return this.#deferred.some(({ constraint }) => {
-      const object = this.#session.catalog.object(constraint);
-      return object?.kind === 'constraint' && object.table === table && object.foreign === undefined;
-    });
-  }
-
-  /** For a constraint and all that were inherited from it. */
-  #setMode(constraint: number, deferred: boolean): void {
-    for (const known of [...this.#constraintModes.keys()])
-      if ([...this.#lineOf(known)].includes(constraint)) this.#constraintModes.delete(known);
-    this.#constraintModes.set(constraint, deferred);
-  }
-
-  /** A constraint's own mode, or that of the one that it was inherited from. */
-  #modeOf(constraint: number): boolean | undefined {
-    for (const oid of this.#lineOf(constraint)) {
-      const mode = this.#constraintModes.get(oid);
-      if (mode !== undefined) return mode;
-    }
-    return undefined;
-  }
-
-  *#lineOf(constraint: number): Iterable<number> {
-    for (let oid: number | undefined = constraint; oid !== undefined; ) {
-      yield oid;
-      const object = this.#session.catalog.object(oid);
-      oid = object?.kind === 'constraint' ? object.parent : undefined;
-    }
-  }
-
-  /** SET CONSTRAINTS; making one immediate runs what waited for it. */
-  *setConstraints(oids: readonly number[] | undefined, deferred: boolean): Task<void> {
-    if (oids === undefined) {
-      this.#allDeferred = deferred;
-      this.#constraintModes.clear();
-    } else for (const oid of oids) this.#setMode(oid, deferred);
-    if (deferred) return;
-    const isMeant = (oid: number): boolean => oids === undefined || oids.includes(oid);
-    const isDue = (d: { readonly constraint: number }): boolean => [...this.#lineOf(d.constraint)].some(isMeant);
-    const due = this.#deferred.filter(isDue);
-    this.#deferred = this.#deferred.filter((d) => !isDue(d));
-    yield* this.#runAll(due);
-  }
-
-  *#runDeferred(): Task<void> {
-    while (this.#deferred.length > 0) {
-      const due = this.#deferred;
-      this.#deferred = [];
-      this.#session.nextCommand();
-      yield* this.#runAll(due);
-    }
-  }
-
-  *#runAll(checks: readonly { run(): Task<void> }[]): Task<void> {
-    for (const check of checks) {
-      yield* check.run();
-      if (this.#session.sliceOver()) yield this.#session.slice();
-    }
   }
 }

@@ -110,7 +110,7 @@ function* setConstraints(sql: SqlSession, s: SetConstraintsStatement): Task<void
     }
     throw fail('undefined_object', `constraint "${name.name}" does not exist`);
   });
-  yield* sql.block.setConstraints(oids, s.deferred);
+  yield* sql.block.deferred.setMode(oids, s.deferred);
 }
 
 /** Locks tables and what lies below them to the transaction's end. @throws 55P03 */
