@@ -212,7 +212,7 @@ async function reorganizing(server: RivalServer): Promise<void> {
   const moved = Number(row.pages_written) * 8192;
   process.stdout.write(
     `  steps: ${row.steps}, over 2 ms ${row.steps_over_2ms}, longest ${Number(row.longest_ms).toFixed(1)} ms; ` +
-      `over 2 ms of processor time ${row.steps_over_2ms_of_processor}, most ${Number(row.longest_processor_ms).toFixed(1)} ms; ` +
+      `without waits for a processor over 2 ms ${row.steps_over_2ms_of_own}, longest ${Number(row.longest_own_ms).toFixed(1)} ms; ` +
       `clients that waited for one ${row.foreground_waits}, longest ${Number(row.longest_wait_ms).toFixed(1)} ms, ` +
       `at most ${row.steps_in_a_wait_max} steps in a wait\n` +
       `  log of the steps: ${(Number(row.log_bytes) / 2 ** 20).toFixed(1)} MiB for ${row.pages_written} pages written anew: ` +

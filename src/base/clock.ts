@@ -1,10 +1,12 @@
 /**
  * Time as a dependency (law 1): nothing else in `src/` asks the system for the time or sets a timer.
  *
- * A `Clock` answers wall-clock microseconds for SQL's `now()`, monotonic milliseconds for time-outs and slices, processor time, and
- * timers.
+ * A `Clock` answers wall-clock microseconds for SQL's `now()`, monotonic milliseconds for time-outs and slices, how much of
+ * them others had the processor, and timers.
  * The manual clock moves only when a test says so.
  */
+
+import { runQueueMeter } from './run-queue.ts';
 
 /** A pending timer; `cancel` is idempotent. */
 export interface Timer {
@@ -16,11 +18,8 @@ export interface Clock {
   wallMicros(): number;
   /** Milliseconds from an arbitrary origin, never decreasing. */
   monotonicMs(): number;
-  /**
-   * Milliseconds of processor time that all threads of the process have used. Where time passes and this does not, the process
-   * was waiting: for a processor that others have, or for the disk.
-   */
-  processorMs(): number;
+  /** Milliseconds, of those that passed, in which there was work to do here and others had the processor; 0 where nobody knows. */
+  stolenMs(): number;
   /** Calls `fire` once after `delayMs` (≥ 0). The timer does not keep the process alive. */
   after(delayMs: number, fire: () => void): Timer;
   /** Calls `fire` in a later turn of the event loop, after pending I/O was served. */
@@ -30,6 +29,8 @@ export interface Clock {
 const HOLD_MS = 2 ** 30;
 
 export class SystemClock implements Clock {
+  #stolenMs: (() => number) | undefined;
+
   wallMicros(): number {
     return Math.round((performance.timeOrigin + performance.now()) * 1000);
   }
@@ -38,9 +39,9 @@ export class SystemClock implements Clock {
     return performance.now();
   }
 
-  processorMs(): number {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
+  stolenMs(): number {
+    this.#stolenMs ??= runQueueMeter();
+    return this.#stolenMs();
   }
 
   after(delayMs: number, fire: () => void): Timer {
@@ -63,8 +64,7 @@ export class SystemClock implements Clock {
 /** A clock for tests and the simulator: time passes only through {@link ManualClock.advance}. */
 export class ManualClock implements Clock {
   #micros: number;
-  /** Part of the time that somebody else had the processor, in milliseconds: a test says so. */
-  stolenMs = 0;
+  #stolenMs = 0;
   #timers: { at: number; order: number; fire: () => void }[] = [];
   #order = 0;
 
@@ -80,8 +80,8 @@ export class ManualClock implements Clock {
     return this.#micros / 1000;
   }
 
-  processorMs(): number {
-    return this.monotonicMs() - this.stolenMs;
+  stolenMs(): number {
+    return this.#stolenMs;
   }
 
   after(delayMs: number, fire: () => void): Timer {
@@ -96,6 +96,12 @@ export class ManualClock implements Clock {
 
   soon(fire: () => void): void {
     queueMicrotask(fire);
+  }
+
+  /** Moves time forward while others have the processor. */
+  steal(ms: number): void {
+    this.#stolenMs += ms;
+    this.advance(ms);
   }
 
   /** Moves time forward and fires, in order, every timer that falls due. */

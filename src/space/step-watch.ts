@@ -8,8 +8,8 @@
  *   foreground   ──slice over······················goes on──
  *   defragmenting            ├── step ──┤                     the wait: one step, its length
  *
- * A step lasts longer than its work when the system gives the processor to another process in the middle of it: so its processor
- * time is measured beside its length, for all threads of the process, hence rather too much than too little.
+ * A step lasts longer than its work when the system gives the processor to another process in the middle of it: so what of
+ * it was its own is measured beside its length.
  *
  * Whoever waits for a page, a flush or a lock is not counted: when that came is not known.
  *
@@ -44,9 +44,9 @@ export class StepWatch {
   longestMs = 0;
   /** Steps that lasted longer than {@link STEP_MS_MAX}. */
   overruns = 0;
-  /** Of the longest in that respect, milliseconds of processor time; and steps that had more of it than {@link STEP_MS_MAX}. */
-  longestProcessorMs = 0;
-  processorOverruns = 0;
+  /** The same of the time in which they ran, and others had not the processor. */
+  longestOwnMs = 0;
+  ownOverruns = 0;
   /** Bytes that steps wrote to the log, and pages that they wrote anew. */
   logBytes = 0;
   pagesWritten = 0;
@@ -106,19 +106,19 @@ export class StepWatch {
   #step<T>(task: Task<T>, thrown: { readonly error: unknown } | undefined): IteratorResult<Request, T> {
     const meters = this.#meters;
     const [logBytes, pages] = [meters.logBytes(), meters.newPages()];
-    const processorBegan = this.#clock.processorMs();
+    const stolen = this.#clock.stolenMs();
     const began = this.#clock.monotonicMs();
     try {
       return thrown === undefined ? task.next() : task.throw(thrown.error);
     } finally {
       const lasted = this.#clock.monotonicMs() - began;
-      const worked = this.#clock.processorMs() - processorBegan;
+      const own = lasted - (this.#clock.stolenMs() - stolen);
       this.steps++;
       this.totalMs += lasted;
       this.longestMs = Math.max(this.longestMs, lasted);
       if (lasted > STEP_MS_MAX) this.overruns++;
-      this.longestProcessorMs = Math.max(this.longestProcessorMs, worked);
-      if (worked > STEP_MS_MAX) this.processorOverruns++;
+      this.longestOwnMs = Math.max(this.longestOwnMs, own);
+      if (own > STEP_MS_MAX) this.ownOverruns++;
       this.logBytes += meters.logBytes() - logBytes;
       this.pagesWritten += meters.newPages() - pages;
     }
