@@ -123,6 +123,9 @@ function rejectsNulls(condition: Expr, ids: { has(id: ColumnId): boolean }): boo
   if (condition.kind === 'test') return condition.test === 'not null' && nullWithNulls(condition.arg, ids);
   if (condition.kind === 'and') return condition.args.some((a) => rejectsNulls(a, ids));
   if (condition.kind === 'or') return condition.args.every((a) => rejectsNulls(a, ids));
+  // Of an empty array it is false, which is no better.
+  if (condition.kind === 'anyarray' && !condition.all && condition.operator.fn.strict)
+    return nullWithNulls(condition.left, ids) || nullWithNulls(condition.array, ids);
   return nullWithNulls(condition, ids);
 }
 
@@ -138,10 +141,16 @@ function nullWithNulls(expr: Expr, ids: { has(id: ColumnId): boolean }): boolean
     case 'not':
       return nullWithNulls(expr.arg, ids);
     case 'anyarray':
-      return !expr.all && nullWithNulls(expr.left, ids);
+      if (!expr.operator.fn.strict) return false;
+      return nullWithNulls(expr.array, ids) || (nullWithNulls(expr.left, ids) && isNeverEmpty(expr.array));
     default:
       return false;
   }
+}
+
+/** Is an array known to have elements? With none, ANY is false and ALL is true, whatever stands on the left. */
+function isNeverEmpty(array: Expr): boolean {
+  return array.kind === 'array' && array.items.length > 0 && !array.multidimensional;
 }
 
 function producedIds(node: Logical): Set<ColumnId> {

@@ -13,9 +13,15 @@ import type { AggregateNode, ColumnId, DistinctNode, Expr, Logical, SetOpNode, S
 import { idsOf, type Needed, withColumns } from './needed.ts';
 import { columnRef, type Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
-import { canSubstitute, columnsOf, expressionsOf, hasSubquery, isVolatile, substitute } from './walk.ts';
+import { callExprs, canSubstitute, columnsOf, expressionsOf, hasSubquery, isVolatile, substitute } from './walk.ts';
 
-export function planAggregate(planner: Planner, node: AggregateNode, conditions: readonly Expr[]): PlanNode {
+export function planAggregate(
+  planner: Planner,
+  whole: AggregateNode,
+  needed: Needed,
+  conditions: readonly Expr[],
+): PlanNode {
+  const node = withoutUnused(whole, withColumns(needed, conditions));
   const replacements = new Map<ColumnId, Expr>();
   node.groups.forEach((g, i) => replacements.set(node.columns[i]!.id, g));
   const made = (id: ColumnId): boolean => replacements.has(id);
@@ -51,6 +57,16 @@ export function planAggregate(planner: Planner, node: AggregateNode, conditions:
   const details = groups.length === 0 ? [] : [`Group Key: ${groups.map(formatExpr).join(', ')}`];
   const plan = new AggregatePlan(input, Shape.of(node.columns), groups, calls, planner.scope, rows, details);
   return planner.filtered(plan, keep);
+}
+
+/** An aggregation without the calls whose results nobody needs: they take time, and their arguments may fail. */
+function withoutUnused(node: AggregateNode, needed: Needed): AggregateNode {
+  const isUsed = (call: number): boolean =>
+    needed.has(node.columns[node.groups.length + call]!.id) || callExprs([node.calls[call]!]).some(isVolatile);
+  const calls = node.calls.filter((_, i) => isUsed(i));
+  if (calls.length === node.calls.length) return node;
+  const columns = node.columns.filter((_, i) => i < node.groups.length || isUsed(i - node.groups.length));
+  return { ...node, calls, columns };
 }
 
 /** DISTINCT, and DISTINCT ON, which keeps the first row of each. */

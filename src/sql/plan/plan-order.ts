@@ -40,17 +40,17 @@ function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
   while (!(plan instanceof ScanPlan)) {
     const [below] = plan.children;
     if (below === undefined) return false;
-    if (plan instanceof RenamePlan)
-      ids.forEach((id, i) => {
-        ids[i] = below.shape.columns[plan.shape.require(id)]!.id;
-      });
-    else if (plan instanceof ProjectPlan) {
-      for (let i = 0; i < ids.length; i++) {
-        const expr = plan.exprs[plan.shape.require(ids[i]!)]!;
+    for (let i = 0; i < ids.length; i++) {
+      const position = plan.shape.position(ids[i]!);
+      // A column of the query around: its scan is elsewhere.
+      if (position < 0) return false;
+      if (plan instanceof RenamePlan) ids[i] = below.shape.columns[position]!.id;
+      else if (plan instanceof ProjectPlan) {
+        const expr = plan.exprs[position]!;
         if (expr.kind !== 'column') return false;
         ids[i] = expr.id;
-      }
-    } else return false;
+      } else return false;
+    }
     plan = below;
   }
   return plan.deliversOrder(ids, keys);

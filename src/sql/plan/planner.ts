@@ -100,7 +100,7 @@ export class Planner {
       case 'join':
         return planJoin(this, node, needed, conditions);
       case 'aggregate':
-        return planAggregate(this, node, conditions);
+        return planAggregate(this, node, needed, conditions);
       case 'sort':
         return planSort(this, node, needed, conditions);
       case 'limit':

@@ -114,7 +114,7 @@ function sortExprs(keys: readonly SortKey[]): Expr[] {
   return keys.map((k) => k.expr);
 }
 
-function callExprs(calls: readonly AggregateCall[]): Expr[] {
+export function callExprs(calls: readonly AggregateCall[]): Expr[] {
   return calls.flatMap((c) => [
     ...c.args,
     ...c.direct,

@@ -188,3 +188,30 @@ select * from regexp_matches('foobarbaz', 'ba.', 'g');
 select gcd(12, 18), lcm(4, 6), factorial(10), power(2, 0.5), degrees(pi()), width_bucket(5.5, 0, 10, 5), scale(1.230), trim_scale(1.230), min_scale(1.230), log(2, 8), exp(1.0), ln(2.0), sqrt(2.0);
 select bool_and(a > 0), bool_or(a > 0), every(a is not null), bit_and(a), bit_or(a), stddev(a), variance(id), corr(id, a), regr_slope(id, a), covar_pop(id, a) from t where id < 8;
 select b, count(*) over (partition by a), rank() over (partition by a order by b desc), dense_rank() over (order by a), last_value(id) over (partition by a order by id rows between unbounded preceding and unbounded following) from t where id < 7 order by id;
+
+## conditions above outer joins that are true of null-extended rows
+create table l (a int, t int[]);
+create table r (b int, s text);
+insert into l values (1, '{}'), (2, '{2,3}'), (3, null);
+insert into r values (1, 'x'), (9, 'y');
+select * from l left join r on a = b where not (b = any ('{}'::int[])) order by a;
+select * from l left join r on a = b where not (b = any (t)) order by a;
+select * from l left join r on a = b where b = any (array[1, 9]) order by a;
+select * from l left join r on a = b where not (b in (5, 6)) order by a;
+select * from l left join r on a = b where b <> all (t) order by a;
+select * from r left join l on a = b where not (1 = any (t)) order by b;
+select * from r left join l on a = b where not (b = all (t)) order by b;
+
+## aggregates that nobody reads are not computed
+create table l (a int);
+insert into l values (1), (2), (3);
+select count(*) from (select max(a / 0) from l) s;
+select m from (select min(a) m, sum(1 / (a - a)) from l) s;
+select a from (select a, max(1 / (a - a)) from l group by a) s where a > 1 order by a;
+
+## an array of outer columns, in an order
+create table l (a int);
+insert into l values (1), (2), (3);
+create table r (b int);
+insert into r values (1), (9);
+select a, array(select x from (select l.a from r full join l k on r.b = k.a where l.a > 1) o(x) order by 1) from l order by a;
