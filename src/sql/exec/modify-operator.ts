@@ -10,14 +10,15 @@
  *   REPEATABLE READ  40001
  * A row whose key another transaction changed is followed to its new key. Afterwards foreign keys are seen to.
  *
+ * The parts: new-rows.ts builds and checks, old-rows.ts keeps what was, target-rows.ts locks, on-conflict.ts and bulk-insert.ts
+ * are ways of INSERT, returned-rows.ts keeps what RETURNING gives.
+ *
  * A change of one row is tried on the spot first, for most wait for nothing:
  *   …Now ── all at hand ──> written          …Now ── something lacks ──> the task of the same name goes on from there
  */
-import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { Catalog, IndexObject } from '../../engine/catalog.ts';
+import type { Catalog } from '../../engine/catalog.ts';
 import {
-  type BulkAppender,
   NEED,
   NONE,
   OK,
@@ -29,32 +30,24 @@ import {
 import type { TableAccess } from '../../engine/table-access.ts';
 import { TableWriter } from '../../engine/table-writer.ts';
 import type { SqlValue } from '../types/contracts.ts';
+import { BULK_ROWS, BulkInsert } from './bulk-insert.ts';
 import { ChangeOperator } from './change-operator.ts';
-import { type Copier, columnCopier } from './copy.ts';
 import { ForeignKeyWork } from './foreign-keys.ts';
 import { KeySet } from './key-set.ts';
 import type { DeleteOptions, InsertOptions, ModifyPlan, UpdateOptions } from './modify.ts';
-import {
-  BATCH_ROWS,
-  evaluateNow,
-  evaluateRow,
-  type Operator,
-  pointAt,
-  pointSecond,
-  startPlan,
-  WAITS,
-} from './operator.ts';
-import { movesAway } from './partition-routing.ts';
+import { NewRows } from './new-rows.ts';
+import { hasLongValues, OldRows } from './old-rows.ts';
+import { ConflictResolver } from './on-conflict.ts';
+import { evaluateRow, type Operator, pointAt, pointSecond, startPlan, WAITS } from './operator.ts';
+import { ReturnedRows, type RowMaker } from './returned-rows.ts';
 import { RowHolder } from './row-holder.ts';
-import { RowCursor, RowStore } from './row-store.ts';
-import { Env, type ExecState } from './state.ts';
+import type { Env, ExecState } from './state.ts';
+import { TargetRows } from './target-rows.ts';
 import { settleDoubts } from './unique-checks.ts';
-import { looseArbiter, uniqueViolation } from './violations.ts';
+import { concurrentDelete, concurrentUpdate } from './violations.ts';
 
 /** Changing a row, with its indexes and its log, is as much work as reading so many. */
 const CHANGE_UNITS = 32;
-/** A batch of at least this many rows is worth building leaves for. */
-const BULK_ROWS = 32;
 
 /**
  * Takes a row that an update has sent to another partition, with all but its foreign keys.
@@ -62,7 +55,6 @@ const BULK_ROWS = 32;
  * @returns what makes its RETURNING row; undefined = what makes it where it stays.
  */
 export type Mover = (rows: RowBuffer, number: number) => Task<RowMaker | undefined>;
-export type RowMaker = (env: Env, out: RowBuffer) => void;
 
 export class ModifyOperator extends ChangeOperator {
   affected = 0;
@@ -71,44 +63,45 @@ export class ModifyOperator extends ChangeOperator {
   readonly #plan: ModifyPlan;
   readonly #access: TableAccess;
   readonly #input: Operator;
-  /** Points to input rows (0) or, while checking, to the new row. */
-  readonly #env: Env;
-  readonly #returnEnv: Env;
-  readonly #out: RowStore;
-  #outCursor: RowCursor | undefined;
   /** New rows and old rows, one batch of input at a time. */
-  readonly #new: RowBuffer;
-  readonly #old: RowBuffer;
-  readonly #merged: RowBuffer;
+  readonly #new: NewRows;
+  readonly #old: OldRows;
+  /** That of the new rows: it points to input rows (0), too. */
+  readonly #env: Env;
+  readonly #returned: ReturnedRows;
   readonly #holder: RowHolder;
+  /** Keys of the rows that were changed, where a row may come twice. */
   readonly #done: KeySet;
+  readonly #targets: TargetRows;
+  readonly #bulk: BulkInsert;
+  readonly #conflicts: ConflictResolver;
   #writer: TableWriter | undefined;
   #foreign: ForeignKeyWork | undefined;
   #catalog: Catalog | undefined;
-  #bulk: BulkAppender | undefined;
   /** True when something is to be done for each row after it was written. */
   #answers = false;
-  /** Column of the input that holds the row key; −1 for INSERT. */
-  readonly #keyColumn: number;
   #ran = false;
-  #delivered = 0;
+  /** The batch that `#runNow` has left to `#run`. */
+  #rows: RowBuffer | undefined;
+  /** Number of a new row that was made and could not be written on the spot, or −1: it is not made again. */
+  #built = -1;
   readonly #batch: RowBuffer;
 
   constructor(state: ExecState, plan: ModifyPlan) {
     super(state);
     this.#plan = plan;
     this.#access = plan.options.access;
-    this.#keyColumn = plan.options.kind === 'insert' ? -1 : plan.options.input.shape.require(plan.options.key);
     this.#holder = new RowHolder(state, plan.options.access.table.tree);
     this.#input = startPlan(plan.options.input, state);
-    this.#env = new Env(state);
-    this.#returnEnv = new Env(state);
-    this.#out = new RowStore(this, plan.shape);
+    this.#new = new NewRows(state, plan);
+    this.#env = this.#new.env;
+    this.#old = new OldRows(state, plan, this.#env);
+    this.#returned = new ReturnedRows(state, this, plan.shape);
     this.#batch = new RowBuffer(plan.shape.layout, state.memory);
-    this.#new = new RowBuffer(this.#access.wideLayout, state.memory);
-    this.#old = new RowBuffer(this.#access.wideLayout, state.memory);
-    this.#merged = new RowBuffer(plan.options.input.shape.layout, state.memory);
     this.#done = new KeySet(this);
+    this.#targets = new TargetRows(state, plan, this.#env, this.#holder, this.#done);
+    this.#bulk = new BulkInsert(state, plan, this.#new);
+    this.#conflicts = new ConflictResolver(state, plan, this.#new, this.#old, this.#holder, this.#done);
   }
 
   *open(): Task<void> {
@@ -135,9 +128,8 @@ export class ModifyOperator extends ChangeOperator {
     this.#rows = undefined;
     this.#built = -1;
     this.#ran = false;
-    this.#delivered = 0;
     this.affected = 0;
-    this.#clearReturned();
+    this.#returned.clear();
     this.#done.close();
     if (!this.#input.openNow()) yield* this.#input.open();
   }
@@ -154,7 +146,7 @@ export class ModifyOperator extends ChangeOperator {
   #deliver(): RowBuffer | undefined {
     const batch = this.#batch;
     batch.clear();
-    while (this.#delivered < this.#out.count && batch.count < BATCH_ROWS) this.#copyReturned(this.#delivered++, batch);
+    this.#returned.deliver(batch);
     this.producedRows += batch.count;
     return batch.count === 0 ? undefined : batch;
   }
@@ -178,8 +170,8 @@ export class ModifyOperator extends ChangeOperator {
 
   #oneNow(rows: RowBuffer): boolean {
     const { options } = this.#plan;
-    this.#new.clear();
-    this.#old.clear();
+    this.#new.rows.clear();
+    this.#old.rows.clear();
     if (options.kind === 'insert') return this.#insertNow(rows, 0, options);
     return options.kind === 'update' && this.#updateNow(rows, options);
   }
@@ -201,18 +193,18 @@ export class ModifyOperator extends ChangeOperator {
   *take(rows: RowBuffer): Task<void> {
     const { options } = this.#plan;
     const { session } = this.state;
-    if (this.#plan.appendsOnly && !this.#foreign!.concerned && rows.count >= BULK_ROWS)
-      this.#bulk ??= session.store.appender(session.transaction, this.#access.table.tree);
-    if (this.#bulk !== undefined) {
-      yield* this.#append(rows, this.#bulk);
+    if (this.#plan.appendsOnly && !this.#foreign!.concerned && rows.count >= BULK_ROWS) this.#bulk.begin();
+    if (this.#bulk.isOpen) {
+      yield* this.#bulk.append(rows, this.#writer!);
+      this.affected += rows.count;
       if (this.state.spent(rows.count * 4)) yield session.slice();
       return;
     }
-    yield* this.#out.settle();
+    yield* this.#returned.settle();
     yield* this.#done.settle();
     for (let i = 0; i < rows.count; i++) {
-      if (this.#built < 0) this.#new.clear();
-      this.#old.clear();
+      if (this.#built < 0) this.#new.rows.clear();
+      this.#old.rows.clear();
       if (options.kind !== 'insert') yield* this.#change(rows, i, options);
       else if (this.#built >= 0 || !this.#insertNow(rows, i, options)) yield* this.#insert(rows, i, options);
       if (this.state.spent(CHANGE_UNITS)) yield session.slice();
@@ -221,8 +213,7 @@ export class ModifyOperator extends ChangeOperator {
 
   /** Writes what has been gathered for the table's right edge. */
   *settle(): Task<void> {
-    if (this.#bulk !== undefined) while (this.#bulk.flush() === NEED) yield this.state.session.need();
-    this.#bulk = undefined;
+    if (this.#bulk.isOpen) yield* this.#bulk.settle();
   }
 
   /** Sees to the deferrable keys and the foreign keys of all rows taken. */
@@ -233,60 +224,7 @@ export class ModifyOperator extends ChangeOperator {
 
   /** Hands on the RETURNING rows of what was taken since the last call. */
   takeReturned(into: RowBuffer): void {
-    const { count } = this.#out;
-    for (let i = 0; i < count; i++) this.#copyReturned(i, into);
-    this.#clearReturned();
-  }
-
-  #copyReturned(row: number, into: RowBuffer): void {
-    const env = this.#returnEnv;
-    this.#outCursor ??= new RowCursor(this.#out);
-    this.#outCursor.point(env, row);
-    into.appendRow(env.b0, env.v0, env.r0);
-  }
-
-  #clearReturned(): void {
-    this.#out.clear();
-    this.#outCursor = undefined;
-  }
-
-  /**
-   * Appends a batch leaf by leaf: for tables whose rows need nothing but their key. A row that does not go to the right edge,
-   * or is too large, takes the ordinary way.
-   */
-  *#append(rows: RowBuffer, bulk: BulkAppender): Task<void> {
-    const env = this.#env;
-    const { rules, sameColumns } = this.#plan;
-    const writer = this.#writer!;
-    const { session } = this.state;
-    for (let i = 0; i < rows.count; i++) {
-      let source = rows;
-      let row = i;
-      if (!sameColumns) {
-        this.#new.clear();
-        pointAt(env, rows, i);
-        yield* evaluateRow(env, this.#build, this.#undoBuild);
-        source = this.#new;
-        row = 0;
-      }
-      pointAt(env, source, row);
-      rules.checkNotNull(env);
-      let status = writer.append(bulk, env.b0, env.v0, env.r0);
-      while (status === NEED) {
-        yield session.need();
-        status = writer.append(bulk, env.b0, env.v0, env.r0);
-      }
-      if (status === NONE) {
-        while (bulk.flush() === NEED) yield session.need();
-        if (sameColumns) {
-          this.#new.clear();
-          this.#new.appendRow(env.b0, env.v0, env.r0);
-        }
-        const conflict = yield* writer.insert(this.#new, this.#new.index[0]!);
-        if (conflict !== undefined) throw yield* this.#duplicate(0, conflict);
-      }
-      this.affected++;
-    }
+    this.#returned.takeAll(into);
   }
 
   // ── insert ──
@@ -294,9 +232,9 @@ export class ModifyOperator extends ChangeOperator {
   /** Inserts a row that needs nothing but its place in the tree; false = nothing was inserted, `#insert` must do it. */
   #insertNow(rows: RowBuffer, i: number, options: InsertOptions): boolean {
     if (options.onConflict !== undefined || this.#answers) return false;
-    const number = this.#buildNow(rows, i);
+    const number = this.#new.makeNow(rows, i);
     if (number < 0) return false;
-    if (this.#writer!.insertNow(this.#new, this.#new.index[number]!) !== OK) {
+    if (this.#writer!.insertNow(this.#new.rows, this.#new.rows.index[number]!) !== OK) {
       this.#built = number;
       return false;
     }
@@ -306,162 +244,18 @@ export class ModifyOperator extends ChangeOperator {
 
   *#insert(rows: RowBuffer, i: number, options: InsertOptions): Task<void> {
     // What was computed is not computed again: it may have drawn numbers from a sequence.
-    const number = this.#built >= 0 ? this.#built : yield* this.#buildNew(rows, i);
+    const number = this.#built >= 0 ? this.#built : yield* this.#new.make(rows, i);
     this.#built = -1;
     const writer = this.#writer!;
-    const address = this.#new.index[number]!;
     if (options.onConflict !== undefined) {
-      yield* this.#insertOrResolve(rows, i, number, options.onConflict);
+      const conflicts = this.#conflicts;
+      if (yield* conflicts.resolve(writer, number, options.onConflict))
+        yield* this.#wrote(rows, i, conflicts.written, conflicts.replaced);
       return;
     }
-    const conflict = yield* writer.insert(this.#new, address);
-    if (conflict !== undefined) throw yield* this.#duplicate(number, conflict);
+    const conflict = yield* writer.insert(this.#new.rows, this.#new.rows.index[number]!);
+    if (conflict !== undefined) throw yield* this.#new.duplicate(number, conflict);
     yield* this.#wrote(rows, i, number, undefined);
-  }
-
-  /** The batch that `#runNow` has left to `#run`. */
-  #rows: RowBuffer | undefined;
-  /** Number of a new row that was made and could not be written on the spot, or −1: it is not made again. */
-  #built = -1;
-
-  /** Made once: they run for every row. */
-  readonly #build = (): void => {
-    this.#new.start();
-    this.#plan.build!(this.#env, this.#new);
-    this.#new.finish();
-  };
-  readonly #undoBuild = (): void => this.#new.abandon();
-
-  /** Makes and checks the new row on the spot. @returns its number, or −1: `#buildNew` goes on. */
-  #buildNow(rows: RowBuffer, i: number): number {
-    const env = this.#env;
-    const { rules } = this.#plan;
-    if (rules.checksRows || this.#plan.levels !== undefined || env.isWaiting) return -1;
-    pointAt(env, rows, i);
-    if (!evaluateNow(env, this.#build, this.#undoBuild)) return -1;
-    const number = this.#new.count - 1;
-    pointAt(env, this.#new, number);
-    rules.checkNotNull(env);
-    return number;
-  }
-
-  *#buildNew(rows: RowBuffer, i: number): Task<number> {
-    const env = this.#env;
-    const { rules } = this.#plan;
-    pointAt(env, rows, i);
-    yield* evaluateRow(env, this.#build, this.#undoBuild);
-    const number = yield* rules.complete(env, this.#new, this.#new.count - 1);
-    // What a row that goes elsewhere is checked by is a matter of where it goes.
-    this.#stays = this.#keyColumn < 0 || (yield* this.#staysHere(number));
-    if (this.#stays) yield* rules.check(env, this.#new, number);
-    return number;
-  }
-
-  *#duplicate(number: number, index: IndexObject): Task<Error> {
-    const env = this.#env;
-    pointAt(env, this.#new, number);
-    const keys = yield* evaluateRow(env, () => this.#plan.rules.keyValues(env, index));
-    return uniqueViolation(this.state.session.catalog, this.#access.table, index, keys, this.state.context);
-  }
-
-  *#insertOrResolve(
-    rows: RowBuffer,
-    i: number,
-    number: number,
-    conflict: NonNullable<InsertOptions['onConflict']>,
-  ): Task<void> {
-    const { session, snapshot } = this.state;
-    const writer = this.#writer!;
-    const address = this.#new.index[number]!;
-    const all = [this.#access.primaryIndex, ...this.#access.secondary.map((s) => s.index)].filter(
-      (x): x is IndexObject => x?.unique === true,
-    );
-    const arbiters = conflict.arbiters.length > 0 ? conflict.arbiters : all;
-    const loose = arbiters.find((index) => index.deferrable === true);
-    if (loose !== undefined) throw looseArbiter(session.catalog, this.#access.table, loose);
-    for (;;) {
-      const found = yield* writer.findConflict(this.#new, address, arbiters);
-      if (found === undefined) {
-        const mark = session.transaction.mark();
-        const violated = yield* writer.insert(this.#new, address);
-        if (violated === undefined) {
-          this.#remember(writer.key.bytes, writer.key.length);
-          yield* this.#wrote(rows, i, number, undefined);
-          return;
-        }
-        if (!arbiters.includes(violated)) throw yield* this.#duplicate(number, violated);
-        // Another transaction was faster between the look and the insert.
-        yield* session.transaction.rollbackTo(mark);
-        continue;
-      }
-      if (this.#plan.conflictBuild === undefined) {
-        // A row that the transaction's snapshot does not see must not decide silently what it does.
-        const unseen = writer.conflictSeq !== Number.POSITIVE_INFINITY && writer.conflictSeq > snapshot.commitSeq;
-        if (unseen && session.isolation === 'repeatable read') throw concurrentUpdate();
-        return;
-      }
-      if (yield* this.#updateExisting(rows, i, number)) return;
-    }
-  }
-
-  #remember(key: Uint8Array, length: number): boolean {
-    return this.#done.add(key, length);
-  }
-
-  /** ON CONFLICT DO UPDATE of the row at `conflictKey`; false when it went away meanwhile. */
-  *#updateExisting(rows: RowBuffer, i: number, number: number): Task<boolean> {
-    const { session, snapshot } = this.state;
-    const writer = this.#writer!;
-    const key = writer.conflictKey.bytes.slice(0, writer.conflictKey.length);
-    let status = this.#holder.attempt(key, 0, key.length, ROW_UPDATE);
-    if (status === NEED) status = yield* this.#holder.lock(ROW_UPDATE);
-    // Gone, or gone elsewhere with its key: then what conflicted is free, and the insert looks again.
-    if (status === NONE || this.#holder.hasMoved) return false;
-    if (
-      this.#holder.row.commitSeq !== Number.POSITIVE_INFINITY &&
-      this.#holder.row.commitSeq > snapshot.commitSeq &&
-      session.isolation === 'repeatable read'
-    )
-      throw concurrentUpdate();
-    if (!this.#remember(key, key.length)) {
-      throw fail('cardinality_violation', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
-        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
-      });
-    }
-    this.#access.toWide(this.#holder.row.view, this.#holder.row.bytes, this.#holder.row.start, this.#old);
-    const old = this.#old.count - 1;
-    const env = this.#env;
-    pointAt(env, this.#old, old);
-    pointSecond(env, this.#new, this.#new.index[number]!);
-    const made = yield* this.#holder.holding(ROW_UPDATE, this.#conflictRow());
-    if (made === undefined) return true;
-    const address = this.#new.index[made]!;
-    const change = writer.update(this.#old, this.#old.index[old]!, key, key.length, this.#new, address);
-    const violated = yield* this.#holder.holding(ROW_UPDATE, change);
-    if (violated !== undefined) throw yield* this.#duplicate(made, violated);
-    yield* this.#wrote(rows, i, made, old);
-    return true;
-  }
-
-  /** Makes what DO UPDATE writes; undefined where its condition does not hold. */
-  *#conflictRow(): Task<number | undefined> {
-    const env = this.#env;
-    const plan = this.#plan;
-    if (plan.conflictWhere !== undefined && (yield* evaluateRow(env, () => plan.conflictWhere!(env))) !== true)
-      return undefined;
-    yield* evaluateRow(
-      env,
-      () => {
-        this.#new.start();
-        plan.conflictBuild!(env, this.#new);
-        this.#new.finish();
-      },
-      () => this.#new.abandon(),
-    );
-    const made = yield* plan.rules.complete(env, this.#new, this.#new.count - 1);
-    yield* plan.rules.check(env, this.#new, made);
-    if (plan.levels !== undefined && !(yield* this.#staysHere(made))) throw movesAway();
-    return made;
   }
 
   // ── update and delete ──
@@ -469,15 +263,15 @@ export class ModifyOperator extends ChangeOperator {
   /** Updates a row that is as the snapshot saw it and keeps its key; false = nothing was changed, `#change` must do it. */
   #updateNow(rows: RowBuffer, options: UpdateOptions): boolean {
     if (options.mayRepeat) return false;
-    const env = this.#env;
-    const { layout } = options.input.shape;
-    pointAt(env, rows, 0);
-    if (layout.isNull(this.#keyColumn, env.b0, env.r0)) return true;
-    if (this.#lockNow(ROW_NO_KEY_UPDATE) !== OK || this.#isNewer() || this.#hasLong(rows, 0, options)) return false;
-    const number = this.#buildNow(rows, 0);
+    const targets = this.#targets;
+    pointAt(this.#env, rows, 0);
+    if (targets.isNone()) return true;
+    if (targets.lockNow(ROW_NO_KEY_UPDATE) !== OK || targets.isNewer()) return false;
+    if (hasLongValues(options.input.shape.layout, rows, 0)) return false;
+    const number = this.#new.makeNow(rows, 0);
     if (number < 0) return false;
     const { bytes, length } = this.#holder.followed;
-    if (this.#writer!.updateNow(bytes, length, this.#new, this.#new.index[number]!) !== OK) {
+    if (this.#writer!.updateNow(bytes, length, this.#new.rows, this.#new.rows.index[number]!) !== OK) {
       this.#built = number;
       return false;
     }
@@ -485,41 +279,25 @@ export class ModifyOperator extends ChangeOperator {
     return true;
   }
 
-  /** Attempts to lock the row whose key is in the input row that the environment points to. */
-  #lockNow(mode: RowLockMode): number {
-    const env = this.#env;
-    const { layout } = this.#plan.options.input.shape;
-    const variable = layout.variableIndex[this.#keyColumn]!;
-    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
-    return this.#holder.attempt(env.b0, from, env.r0 + layout.variableEnd(variable, env.v0, env.r0), mode);
-  }
-
-  /** True when the row just locked has changed since the snapshot, by others. */
-  #isNewer(): boolean {
-    const seq = this.#holder.row.commitSeq;
-    return seq !== Number.POSITIVE_INFINITY && seq > this.state.snapshot.commitSeq;
-  }
-
   *#change(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): Task<void> {
     const env = this.#env;
     const { session } = this.state;
+    const targets = this.#targets;
     pointAt(env, rows, i);
-    const { layout } = options.input.shape;
-    if (layout.isNull(this.#keyColumn, env.b0, env.r0)) return;
-    if (options.mayRepeat && !this.#isFirst()) return;
+    if (targets.isNone() || (options.mayRepeat && !targets.isFirst())) return;
     const mode = options.kind === 'delete' ? ROW_UPDATE : ROW_NO_KEY_UPDATE;
     const holder = this.#holder;
-    let status = this.#lockNow(mode);
+    let status = targets.lockNow(mode);
     if (status === NEED) status = yield* holder.lock(mode);
-    const newer = status === NONE || this.#isNewer();
+    const newer = status === NONE || targets.isNewer();
     if (newer && session.isolation === 'repeatable read')
       throw status === NONE ? concurrentDelete() : concurrentUpdate();
     if (status === NONE) return;
     let source = rows;
     let row = i;
     if (newer) {
-      row = this.#mergeNewest(rows, i, options);
-      source = this.#merged;
+      row = this.#old.merge(rows, i, holder.row, options);
+      source = this.#old.merged;
       const { recheck } = this.#plan;
       pointAt(env, source, row);
       const holds = recheck === undefined ? undefined : evaluateRow(env, () => recheck(env));
@@ -529,20 +307,10 @@ export class ModifyOperator extends ChangeOperator {
     else yield* this.#update(source, row, mode, options);
   }
 
-  /** False when the row whose key the environment points to was changed by this statement already. */
-  #isFirst(): boolean {
-    const env = this.#env;
-    const { layout } = this.#plan.options.input.shape;
-    const variable = layout.variableIndex[this.#keyColumn]!;
-    const from = env.r0 + layout.variableStart(variable, env.v0, env.r0);
-    const to = env.r0 + layout.variableEnd(variable, env.v0, env.r0);
-    return this.#remember(env.b0.subarray(from, to), to - from);
-  }
-
   *#delete(rows: RowBuffer, i: number, mode: RowLockMode): Task<void> {
     const { bytes, length } = this.#holder.followed;
-    const old = this.#copyOfOld(rows, i);
-    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, bytes, length);
+    const old = this.#old.copyOf(rows, i);
+    const removal = this.#writer!.remove(this.#old.rows, this.#old.rows.index[old]!, bytes, length);
     yield* this.#holder.holding(mode, removal);
     yield* this.#removed(rows, i, old);
   }
@@ -550,118 +318,40 @@ export class ModifyOperator extends ChangeOperator {
   *#update(rows: RowBuffer, i: number, mode: RowLockMode, options: UpdateOptions): Task<void> {
     const writer = this.#writer!;
     const { bytes, length } = this.#holder.followed;
-    let number = this.#built >= 0 ? this.#built : this.#buildNow(rows, i);
+    let number = this.#built >= 0 ? this.#built : this.#new.makeNow(rows, i);
     this.#built = -1;
-    if (number < 0) number = yield* this.#holder.holding(mode, this.#buildNew(rows, i));
-    if (this.#plan.levels !== undefined && !this.#stays) {
+    if (number < 0) number = yield* this.#holder.holding(mode, this.#new.make(rows, i));
+    if (this.#plan.levels !== undefined && !this.#new.stays) {
       yield* this.#moveOut(rows, i, number, mode);
       return;
     }
-    const address = this.#new.index[number]!;
+    const made = this.#new.rows;
+    const address = made.index[number]!;
     if (
       !this.#answers &&
-      !this.#hasLong(rows, i, options) &&
-      writer.updateNow(bytes, length, this.#new, address) === OK
+      !hasLongValues(options.input.shape.layout, rows, i) &&
+      writer.updateNow(bytes, length, made, address) === OK
     ) {
       this.affected++;
       return;
     }
-    const old = this.#copyOfOld(rows, i);
-    const change = writer.update(this.#old, this.#old.index[old]!, bytes, length, this.#new, address);
+    const old = this.#old.copyOf(rows, i);
+    const change = writer.update(this.#old.rows, this.#old.rows.index[old]!, bytes, length, made, address);
     const violated = yield* this.#holder.holding(mode, change);
-    if (violated !== undefined) throw yield* this.#duplicate(number, violated);
+    if (violated !== undefined) throw yield* this.#new.duplicate(number, violated);
     yield* this.#wrote(rows, i, number, old);
-  }
-
-  /** Does the row that was built last belong here? */
-  #stays = true;
-
-  /** Does a new row belong to the partition that the old one is in? */
-  *#staysHere(number: number): Task<boolean> {
-    const { levels } = this.#plan;
-    if (levels === undefined) return true;
-    const env = this.#env;
-    pointAt(env, this.#new, number);
-    return yield* evaluateRow(env, () => levels.holds(env));
   }
 
   /** Takes a row out of this partition and gives its new state to another; whoever waits for it is told so (40001). */
   *#moveOut(rows: RowBuffer, i: number, number: number, mode: RowLockMode): Task<void> {
     const { bytes, length } = this.#holder.followed;
-    const old = this.#copyOfOld(rows, i);
+    const old = this.#old.copyOf(rows, i);
     const key = bytes.slice(0, length);
     // The new row is taken over first: it may hold on to long values that go with the old one.
-    const returning = yield* this.#holder.holding(mode, this.mover!(this.#new, number));
-    const removal = this.#writer!.remove(this.#old, this.#old.index[old]!, key, length, key);
+    const returning = yield* this.#holder.holding(mode, this.mover!(this.#new.rows, number));
+    const removal = this.#writer!.remove(this.#old.rows, this.#old.rows.index[old]!, key, length, key);
     yield* this.#holder.holding(mode, removal);
     yield* this.#wrote(rows, i, number, old, returning);
-  }
-
-  /** True when the old row has values outside of it, which go when it is replaced. */
-  #hasLong(rows: RowBuffer, i: number, options: UpdateOptions): boolean {
-    const { layout } = options.input.shape;
-    if (layout.variableCount === 0) return false;
-    const address = rows.index[i]!;
-    const view = rows.views[address >>> 13]!;
-    for (let v = 0; v < layout.variableCount; v++) if (layout.isLong(v, view, (address & 8191) << 3)) return true;
-    return false;
-  }
-
-  /** Copies the target's live columns of an input row as a wide row. @returns its number in `#old`. */
-  #copyOfOld(rows: RowBuffer, i: number): number {
-    const env = this.#env;
-    pointAt(env, rows, i);
-    this.#old.start();
-    this.#oldCopy(env, this.#old);
-    this.#old.finish();
-    return this.#old.count - 1;
-  }
-
-  /** Copies the target's live columns of an input row into a wide row. */
-  get #oldCopy(): (env: Env, out: RowBuffer) => void {
-    if (this.#copyOld === undefined) {
-      const options = this.#plan.options as UpdateOptions | DeleteOptions;
-      const input = options.input.shape;
-      const copies = options.target.map((id, to) => columnCopier(input, input.require(id), this.#plan.rules.shape, to));
-      this.#copyOld = (env, out) => {
-        for (const copy of copies) copy(env.v0, env.b0, env.r0, out);
-      };
-    }
-    return this.#copyOld;
-  }
-  #copyOld: ((env: Env, out: RowBuffer) => void) | undefined;
-
-  /** The input row with the target's columns taken from the newest version. @returns its number in `#merged`. */
-  #mergeNewest(rows: RowBuffer, i: number, options: UpdateOptions | DeleteOptions): number {
-    this.#mergers ??= this.#makeMergers(options);
-    this.#access.toWide(this.#holder.row.view, this.#holder.row.bytes, this.#holder.row.start, this.#old);
-    const newest = this.#old.index[this.#old.count - 1]!;
-    const saved = rows.index[i]!;
-    const out = this.#merged;
-    out.clear();
-    out.start();
-    for (let c = 0; c < this.#mergers.length; c++) {
-      const { copy, fromNewest } = this.#mergers[c]!;
-      const source = fromNewest ? this.#old : rows;
-      const address = fromNewest ? newest : saved;
-      copy(source.views[address >>> 13]!, source.chunks[address >>> 13]!, (address & 8191) << 3, out);
-    }
-    out.finish();
-    this.#old.clear();
-    return 0;
-  }
-
-  /** How `#mergeNewest` gets each column of an input row. */
-  #mergers: readonly { readonly copy: Copier; readonly fromNewest: boolean }[] | undefined;
-
-  #makeMergers(options: UpdateOptions | DeleteOptions): { copy: Copier; fromNewest: boolean }[] {
-    const input = options.input.shape;
-    return input.columns.map((column, to) => {
-      const target = options.target.indexOf(column.id);
-      return target >= 0
-        ? { copy: columnCopier(this.#plan.rules.shape, target, input, to), fromNewest: true }
-        : { copy: columnCopier(input, to, input, to), fromNewest: false };
-    });
   }
 
   // ── afterwards ──
@@ -674,58 +364,37 @@ export class ModifyOperator extends ChangeOperator {
     returning: RowMaker | undefined = this.#plan.returning,
   ): Task<void> {
     this.affected++;
-    const env = this.#returnEnv;
+    const { env } = this.#returned;
     if (this.#foreign!.concerned) {
-      const before = old === undefined ? undefined : yield* this.#valuesOf(this.#old, old);
-      this.#foreign!.written(yield* this.#valuesOf(this.#new, number), before);
+      const before = old === undefined ? undefined : yield* this.#valuesOf(this.#old.rows, old);
+      this.#foreign!.written(yield* this.#valuesOf(this.#new.rows, number), before);
     }
     if (returning === undefined) return;
-    pointAt(env, this.#new, number);
+    pointAt(env, this.#new.rows, number);
     pointSecond(env, rows, rows.index[i]!);
-    yield* this.#return(env, returning);
+    yield* this.#returned.add(returning);
   }
 
   *#removed(rows: RowBuffer, i: number, old: number): Task<void> {
     this.affected++;
-    const env = this.#returnEnv;
-    if (this.#foreign!.concerned) this.#foreign!.removed(yield* this.#valuesOf(this.#old, old));
+    const { env } = this.#returned;
+    if (this.#foreign!.concerned) this.#foreign!.removed(yield* this.#valuesOf(this.#old.rows, old));
     const { returning } = this.#plan;
     if (returning === undefined) return;
-    pointAt(env, this.#old, old);
+    pointAt(env, this.#old.rows, old);
     pointSecond(env, rows, rows.index[i]!);
-    yield* this.#return(env, returning);
+    yield* this.#returned.add(returning);
   }
 
   *#valuesOf(rows: RowBuffer, row: number): Task<SqlValue[]> {
-    const env = this.#returnEnv;
+    const { env } = this.#returned;
     pointAt(env, rows, row);
     return yield* evaluateRow(env, () => this.#plan.rules.values(env));
   }
 
-  *#return(env: Env, make: RowMaker): Task<void> {
-    const out = this.#out.tail;
-    yield* evaluateRow(
-      env,
-      () => {
-        out.start();
-        make(env, out);
-        out.finish();
-      },
-      () => out.abandon(),
-    );
-  }
-
   close(): void {
     this.#input.close();
-    for (const buffer of [this.#out, this.#batch, this.#new, this.#old, this.#merged]) buffer.release();
+    for (const buffer of [this.#returned, this.#batch, this.#new.rows, this.#old]) buffer.release();
     this.#done.close();
   }
-}
-
-function concurrentUpdate(): Error {
-  return fail('serialization_failure', 'could not serialize access due to concurrent update');
-}
-
-function concurrentDelete(): Error {
-  return fail('serialization_failure', 'could not serialize access due to concurrent delete');
 }

@@ -170,3 +170,13 @@ export function stillReferenced(
     },
   );
 }
+
+/** 40001: a row that the snapshot sees has been changed since by another transaction. */
+export function concurrentUpdate(): Error {
+  return fail('serialization_failure', 'could not serialize access due to concurrent update');
+}
+
+/** 40001: a row that the snapshot sees has been deleted since by another transaction. */
+export function concurrentDelete(): Error {
+  return fail('serialization_failure', 'could not serialize access due to concurrent delete');
+}

@@ -1,12 +1,11 @@
 /** Plans of INSERT, UPDATE and DELETE on partitioned tables: a change per table that holds rows, under one that spreads them. */
-
 import type { TableObject } from '../../engine/catalog.ts';
 import { type InsertOptions, ModifyPlan } from '../exec/modify.ts';
-import type { RowMaker } from '../exec/modify-operator.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { Router } from '../exec/partition-routing.ts';
 import { HandedRowsPlan, PartitionedModifyPlan } from '../exec/partitioned-modify.ts';
 import { rowBuilder } from '../exec/project.ts';
+import type { RowMaker } from '../exec/returned-rows.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
 import { Shape } from '../exec/shape.ts';
 import { OID_OID } from '../types/type-oids.ts';
