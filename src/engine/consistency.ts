@@ -18,7 +18,7 @@ export interface CheckRequest {
   readonly rows: number;
 }
 
-/** A check under way: pages first, then rows. */
+/** A check under way: pages first, then rows. It is shown until its `end` is called. */
 export class Check {
   readonly #database: Database;
   readonly #request: CheckRequest;
@@ -74,11 +74,6 @@ export class Check {
   #tell(): void {
     this.#work.reach(this.#pagesDone + this.#rowsDone, { scanned: this.#pagesDone, moved: this.#rowsDone });
   }
-}
-
-/** Begins a check; its `end` must be called. */
-export function checkStructure(database: Database, request: CheckRequest): Check {
-  return new Check(database, request);
 }
 
 function treesOf(database: Database, tables: readonly TableObject[]): number[] {

@@ -9,7 +9,7 @@
  */
 import type { Task } from '../../base/task.ts';
 import type { TableObject } from '../../engine/catalog.ts';
-import { type Check, checkStructure } from '../../engine/consistency.ts';
+import { Check } from '../../engine/consistency.ts';
 import type { CommandOutcome } from '../../engine/history.ts';
 import type { CheckDatabaseStatement } from '../ast/definitions.ts';
 import type { ResultColumn, ResultSink } from '../session/results.ts';
@@ -66,7 +66,7 @@ function outcomeOf(findings: readonly Finding[]): CommandOutcome {
 function* check(d: Definer, s: CheckDatabaseStatement, table: TableObject | undefined): Task<Finding[]> {
   const tables = tablesOf(d, table);
   const { database, processId } = d.engine;
-  const work = checkStructure(database, {
+  const work = new Check(database, {
     command: table === undefined ? 'DBCC CHECKDB' : 'DBCC CHECKTABLE',
     owner: processId,
     tables,
