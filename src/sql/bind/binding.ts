@@ -7,7 +7,6 @@
  *     index    0 … n − 1    the client's parameters; their types are declared, or inferred from their first use
  *     index    n …          { slot of the value, type to read it as }
  */
-
 import { ExtentError, fail } from '../../base/errors.ts';
 import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.ts';
 import { positionOf } from '../ast/names.ts';
@@ -15,12 +14,12 @@ import type { Alias } from '../ast/queries.ts';
 import { quoteIdentifier } from '../functions/string-functions.ts';
 import type { LiteralValue } from '../lexer/normalize.ts';
 import type {
-  BoundStatement,
   CallExpr,
   Column,
   ColumnExpr,
   ColumnId,
   Expr,
+  Logical,
   ParamExpr,
   VirtualRelation,
 } from '../plan/logical.ts';
@@ -74,6 +73,23 @@ export interface LiteralParameter {
   readonly type: Oid;
   /** For the rows of VALUES: which column of them; −1 otherwise. */
   readonly column: number;
+}
+
+/** A bound statement: the tree, its parameters and what it depends on. */
+interface BoundStatement {
+  readonly root: Logical;
+  /** Column headings of the result; empty for a change without RETURNING. */
+  readonly columns: readonly Column[];
+  /** Types of `$1 …` as declared or inferred, then of the literal parameters. */
+  readonly parameterTypes: readonly Oid[];
+  /** Oids and versions of the objects it was bound to. */
+  readonly objects: readonly { readonly oid: Oid; readonly version: number; readonly table: boolean }[];
+  /** How far tables must be locked: table oid → mode. */
+  readonly locks: readonly { readonly table: Oid; readonly mode: 'access share' | 'row share' | 'row exclusive' }[];
+  /** Highest ColumnId given, so that the planner can add its own. */
+  readonly lastColumnId: ColumnId;
+  /** False when the text depends on something that a plan must not outlive (temporary objects, current schema tricks). */
+  readonly cacheable: boolean;
 }
 
 export interface BoundResult extends BoundStatement {

@@ -3,7 +3,6 @@
  *
  * RETURNING sees the new row (for DELETE the old one) through the ids of {@link RowRules.row}; other FROM items keep theirs.
  */
-
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type {
@@ -15,7 +14,8 @@ import type {
   SelectTarget,
   UpdateStatement,
 } from '../ast/queries.ts';
-import type { Column, Expr, Logical, Returning } from '../plan/logical.ts';
+import type { Column, Expr, Logical } from '../plan/logical.ts';
+import type { Returning } from '../plan/logical-changes.ts';
 import { OID_OID } from '../types/type-oids.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerceToBoolean, locationOf, resolveUntyped, tryCoerce } from './coerce.ts';

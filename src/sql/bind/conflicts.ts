@@ -1,9 +1,9 @@
 /** ON CONFLICT: which unique indexes are meant, and DO UPDATE over the existing and the excluded row. */
-
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { OnConflict as OnConflictClause } from '../ast/queries.ts';
-import type { Column, Expr, OnConflict } from '../plan/logical.ts';
+import type { Column, Expr } from '../plan/logical.ts';
+import type { OnConflict } from '../plan/logical-changes.ts';
 import { conjunctsOf } from '../plan/walk.ts';
 import type { Binding } from './binding.ts';
 import { bindAssignments } from './changes.ts';

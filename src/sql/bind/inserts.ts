@@ -1,9 +1,9 @@
 /** INSERT: target columns, the source and its conversions, defaults, identity and generated columns. */
-
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { AssignmentTarget, InsertStatement, Query } from '../ast/queries.ts';
-import type { Expr, InsertNode, Logical } from '../plan/logical.ts';
+import type { Expr, Logical } from '../plan/logical.ts';
+import type { InsertNode } from '../plan/logical-changes.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { assign, bindReturning, nullOf, returnedItem, targetColumn, whyGenerated } from './changes.ts';
 import { locationOf, resolveUntyped } from './coerce.ts';

@@ -1,8 +1,8 @@
 /** Changes of partitioned tables: how rows find their partition, and the rules of each table that can hold them. */
-
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import { boundsOf, leavesOf, partOf } from '../partitions/bounds.ts';
-import type { Column, PartitionTarget, PartitionTargets, Routing } from '../plan/logical.ts';
+import type { Column } from '../plan/logical.ts';
+import type { PartitionTarget, PartitionTargets, Routing } from '../plan/logical-changes.ts';
 import type { Binding } from './binding.ts';
 import { bindPartitionKeys, bindRules, partitionLevels, rowAs } from './rules.ts';
 

@@ -3,12 +3,12 @@
  *
  * The catalog keeps these as SQL text. Each is bound over ids that stand for the complete new row.
  */
-
 import type { ColumnObject, IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { parseExpressionText } from '../parser/parser.ts';
 import { boundsOf } from '../partitions/bounds.ts';
-import type { Column, Expr, PartitionLevel, RowRules } from '../plan/logical.ts';
+import type { Column, Expr } from '../plan/logical.ts';
+import type { PartitionLevel, RowRules } from '../plan/logical-changes.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerce, coerceToBoolean } from './coerce.ts';
 import { bindExpression } from './expressions.ts';

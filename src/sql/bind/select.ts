@@ -6,10 +6,10 @@
  * Sorting comes before the select list where that changes nothing (no DISTINCT, no sets, no volatile keys): the keys then
  * stand over the rows of FROM, where the planner can answer them with an index, and FOR UPDATE can lock below the limit.
  */
-
 import type { SortItem } from '../ast/expressions.ts';
 import type { GroupItem, LockingClause, Query, SelectBody } from '../ast/queries.ts';
-import type { Column, Expr, LockNode, Logical, SortKey } from '../plan/logical.ts';
+import type { Column, Expr, Logical, SortKey } from '../plan/logical.ts';
+import type { LockNode } from '../plan/logical-changes.ts';
 import { hasSubquery, isVolatile } from '../plan/walk.ts';
 import { type Binding, columnRef } from './binding.ts';
 import { coerceToBoolean, resolveUntyped } from './coerce.ts';

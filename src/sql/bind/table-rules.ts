@@ -1,12 +1,12 @@
 /**
  * What DDL needs of the binder: expressions of tables, checked before their text is stored and bound to be evaluated.
  */
-
 import { ExtentError } from '../../base/errors.ts';
 import type { TableObject } from '../../engine/catalog.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { parseExpressionText } from '../parser/parser.ts';
-import type { Column, Expr, RowRules } from '../plan/logical.ts';
+import type { Column, Expr } from '../plan/logical.ts';
+import type { RowRules } from '../plan/logical-changes.ts';
 import { columnsOf, hasSubquery, isVolatile } from '../plan/walk.ts';
 import type { Oid } from '../types/contracts.ts';
 import { BOOL_OID } from '../types/type-oids.ts';

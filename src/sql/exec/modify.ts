@@ -4,7 +4,8 @@
 import type { IndexObject } from '../../engine/catalog.ts';
 import type { RowBuffer } from '../../engine/record-port.ts';
 import type { TableAccess } from '../../engine/table-access.ts';
-import type { ColumnId, Expr, PartitionLevel, Returning, RowRules } from '../plan/logical.ts';
+import type { ColumnId, Expr } from '../plan/logical.ts';
+import type { PartitionLevel, Returning, RowRules } from '../plan/logical-changes.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { ModifyOperator } from './modify-operator.ts';
 import type { PlanNode } from './operator.ts';

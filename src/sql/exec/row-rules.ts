@@ -7,7 +7,7 @@ import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { RowBuffer } from '../../engine/record-port.ts';
 import type { ComputedKeys, TableAccess } from '../../engine/table-access.ts';
-import type { RowRules } from '../plan/logical.ts';
+import type { RowRules } from '../plan/logical-changes.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendSortValue } from './key-values.ts';

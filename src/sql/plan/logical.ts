@@ -8,9 +8,9 @@
  * Types are settled: every operator and function is a registry entry, every coercion an explicit node, and a constant holds
  * a value of its type. Positions (`at`, UTF-16 offset in the statement text) stay where an error can still arise at run time.
  */
-import type { IndexObject, TableObject } from '../../engine/catalog.ts';
-import type { PartitionBounds } from '../partitions/bounds.ts';
+import type { TableObject } from '../../engine/catalog.ts';
 import type { AggregateEntry, CastEntry, FunctionEntry, Oid, OperatorEntry, SqlValue } from '../types/contracts.ts';
+import type { DeleteNode, InsertNode, LockNode, UpdateNode } from './logical-changes.ts';
 
 export type ColumnId = number;
 
@@ -199,7 +199,7 @@ export type Expr =
 
 // ── relations ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface NodeBase {
+export interface NodeBase {
   /** What the node puts out, in order. */
   readonly columns: readonly Column[];
 }
@@ -369,117 +369,6 @@ export interface RecursiveNode extends NodeBase {
 export interface OneRowNode extends NodeBase {
   readonly kind: 'onerow';
 }
-/** SELECT … FOR UPDATE and its kin: locks the rows of the named scans that produced each row. */
-export interface LockNode extends NodeBase {
-  readonly kind: 'lock';
-  readonly input: Logical;
-  readonly targets: readonly {
-    readonly scan: ScanNode;
-    readonly strength: 'key share' | 'share' | 'no key update' | 'update';
-    readonly wait: 'wait' | 'nowait' | 'skip';
-  }[];
-}
-
-// ── changes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * What a row of the target table is checked and completed with, bound over `row`: ids that stand for the complete new row,
- * one per live column in column order.
- */
-export interface RowRules {
-  readonly row: readonly Column[];
-  readonly checks: readonly { readonly constraint: string; readonly expr: Expr }[];
-  /** Column number and expression of GENERATED … STORED columns. */
-  readonly generated: readonly { readonly number: number; readonly expr: Expr }[];
-  /** Expression and partial indexes: what the planner cannot derive from the record. */
-  readonly indexes: readonly {
-    readonly index: IndexObject;
-    readonly keys: readonly Expr[];
-    readonly predicate: Expr | undefined;
-  }[];
-  /** For a partition: what keeps its rows in it; empty = nothing, or it is seen to elsewhere. */
-  readonly partition: readonly PartitionLevel[];
-}
-/** One of the tables that a partition lies below: what it is divided by, over the row, and where it has the partition. */
-export interface PartitionLevel {
-  readonly bounds: PartitionBounds;
-  readonly keys: readonly Expr[];
-  /** In `bounds`: the partition that the row must belong to. */
-  readonly position: number;
-}
-/** How the rows of a partitioned table find their place: per partition in `bounds` what is below it, or its number among the leaves. */
-export interface Routing {
-  readonly table: TableObject;
-  readonly bounds: PartitionBounds;
-  readonly keys: readonly Expr[];
-  readonly children: readonly (Routing | number)[];
-}
-/** A change of a partitioned table: a change of each table that holds its rows. */
-export interface PartitionTargets {
-  readonly routing: Routing;
-  readonly leaves: readonly PartitionTarget[];
-}
-export interface PartitionTarget {
-  readonly table: TableObject;
-  /** Over the ids of the partitioned table's row. */
-  readonly rules: RowRules;
-  /** What keeps a row in this partition. */
-  readonly levels: readonly PartitionLevel[];
-  readonly arbiters: readonly IndexObject[];
-}
-/** RETURNING: computed over ids `row` (new row; the old one for DELETE) and any column of the source. */
-export interface Returning {
-  readonly columns: readonly Column[];
-  readonly exprs: readonly Expr[];
-  /** For a partitioned table: the id that stands for the oid of the partition that a row is in. */
-  readonly leafOid: ColumnId | undefined;
-}
-export interface OnConflict {
-  /** The unique indexes whose conflict is meant; empty = any (DO NOTHING only). */
-  readonly arbiters: readonly IndexObject[];
-  readonly action: 'nothing' | 'update';
-  /** Ids of the existing row's live columns, in column order, as SET and WHERE see it; `excluded` are RowRules.row. */
-  readonly existing: readonly Column[];
-  readonly set: readonly { readonly number: number; readonly expr: Expr }[];
-  readonly where: Expr | undefined;
-}
-/** `source` puts out one column per `targets[i]` (column numbers); the others get `defaults` (or NULL). */
-export interface InsertNode extends NodeBase {
-  readonly kind: 'insert';
-  readonly table: TableObject;
-  readonly source: Logical;
-  readonly targets: readonly number[];
-  /** For columns that `targets` leaves out and have one. */
-  readonly defaults: readonly { readonly number: number; readonly expr: Expr }[];
-  readonly rules: RowRules;
-  readonly onConflict: OnConflict | undefined;
-  /** Set for a partitioned table. */
-  readonly partitions?: PartitionTargets | undefined;
-  readonly returning: Returning | undefined;
-}
-/** `input` joins `target` with the other tables and is filtered; SET expressions are over its columns. */
-export interface UpdateNode extends NodeBase {
-  readonly kind: 'update';
-  readonly table: TableObject;
-  /** The scan inside `input` whose rows change; it puts out all live columns. */
-  readonly target: ScanNode;
-  readonly input: Logical;
-  readonly set: readonly { readonly number: number; readonly expr: Expr }[];
-  readonly rules: RowRules;
-  /** Set for a partitioned table. */
-  readonly partitions?: PartitionTargets | undefined;
-  readonly returning: Returning | undefined;
-}
-export interface DeleteNode extends NodeBase {
-  readonly kind: 'delete';
-  readonly table: TableObject;
-  readonly target: ScanNode;
-  readonly input: Logical;
-  readonly rules: RowRules;
-  /** Set for a partitioned table. */
-  readonly partitions?: PartitionTargets | undefined;
-  readonly returning: Returning | undefined;
-}
 
 export type Logical =
   | ScanNode
@@ -503,20 +392,3 @@ export type Logical =
   | InsertNode
   | UpdateNode
   | DeleteNode;
-
-/** A bound statement: the tree, its parameters and what it depends on. */
-export interface BoundStatement {
-  readonly root: Logical;
-  /** Column headings of the result; empty for a change without RETURNING. */
-  readonly columns: readonly Column[];
-  /** Types of `$1 …` as declared or inferred, then of the literal parameters. */
-  readonly parameterTypes: readonly Oid[];
-  /** Oids and versions of the objects it was bound to. */
-  readonly objects: readonly { readonly oid: Oid; readonly version: number; readonly table: boolean }[];
-  /** How far tables must be locked: table oid → mode. */
-  readonly locks: readonly { readonly table: Oid; readonly mode: 'access share' | 'row share' | 'row exclusive' }[];
-  /** Highest ColumnId given, so that the planner can add its own. */
-  readonly lastColumnId: ColumnId;
-  /** False when the text depends on something that a plan must not outlive (temporary objects, current schema tricks). */
-  readonly cacheable: boolean;
-}

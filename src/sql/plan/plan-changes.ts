@@ -2,7 +2,8 @@
 import { assert } from '../../base/assert.ts';
 import { ModifyPlan } from '../exec/modify.ts';
 import type { PlanNode } from '../exec/operator.ts';
-import type { Column, ColumnId, DeleteNode, Expr, InsertNode, Logical, ScanNode, UpdateNode } from './logical.ts';
+import type { Column, ColumnId, Expr, Logical, ScanNode } from './logical.ts';
+import type { DeleteNode, InsertNode, UpdateNode } from './logical-changes.ts';
 import { idsOf, withColumns } from './needed.ts';
 import { planPartitionedChange, planPartitionedInsert } from './plan-partitioned.ts';
 import { columnRef, type Planner } from './planner.ts';

@@ -2,7 +2,8 @@
 import { LockRowsPlan, type LockTarget } from '../exec/lock-rows.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { leavesOf } from '../partitions/bounds.ts';
-import type { Expr, LockNode, Logical } from './logical.ts';
+import type { Expr, Logical } from './logical.ts';
+import type { LockNode } from './logical-changes.ts';
 import { idsOf, type Needed, withColumns } from './needed.ts';
 import { numberIn } from './partition-scan.ts';
 import type { Planner } from './planner.ts';

@@ -9,18 +9,16 @@ import type { RowMaker } from '../exec/returned-rows.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
 import { Shape } from '../exec/shape.ts';
 import { OID_OID } from '../types/type-oids.ts';
+import type { Column, ColumnId, Expr } from './logical.ts';
 import type {
-  Column,
-  ColumnId,
   DeleteNode,
-  Expr,
   InsertNode,
   PartitionTarget,
   PartitionTargets,
   Returning,
   RowRules,
   UpdateNode,
-} from './logical.ts';
+} from './logical-changes.ts';
 import { columnRef, type Planner } from './planner.ts';
 import { substitute } from './walk.ts';
 
