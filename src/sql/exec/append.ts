@@ -10,7 +10,7 @@ import type { Task } from '../../base/task.ts';
 import type { RowBuffer } from '../../engine/record-port.ts';
 import type { PartitionBounds } from '../partitions/bounds.ts';
 import { evaluateRow, Operator, type PlanNode, startPlan, WAITS } from './operator.ts';
-import { type CompiledRange, keyRanges } from './scan.ts';
+import { type CompiledRange, keyRanges } from './scan-ranges.ts';
 import type { Shape } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 

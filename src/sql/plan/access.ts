@@ -21,7 +21,7 @@ import {
 import type { IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
 import type { KeyPart } from '../../engine/record-port.ts';
 import type { KeyRecord } from '../exec/key-record.ts';
-import type { RangeBound, RangeSpec } from '../exec/scan.ts';
+import type { RangeBound, RangeSpec } from '../exec/scan-ranges.ts';
 import { travelPhysical } from '../exec/shape.ts';
 import type { OperatorEntry } from '../types/contracts.ts';
 import type { Estimates } from './estimate.ts';

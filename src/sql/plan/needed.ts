@@ -15,3 +15,8 @@ export function withColumns(needed: Needed, exprs: readonly Expr[]): Set<ColumnI
   for (const e of exprs) for (const id of columnsOf(e)) all.add(id);
   return all;
 }
+
+/** What is wanted of these. */
+export function only(wanted: Needed, ids: ReadonlySet<ColumnId>): Set<ColumnId> {
+  return new Set([...wanted].filter((id) => ids.has(id)));
+}

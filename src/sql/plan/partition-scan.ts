@@ -6,7 +6,7 @@ import type { TableObject } from '../../engine/catalog.ts';
 import { AppendPlan, type Pruning } from '../exec/append.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan } from '../exec/project.ts';
-import { compileRange } from '../exec/scan.ts';
+import { compileRange } from '../exec/scan-ranges.ts';
 import { Shape } from '../exec/shape.ts';
 import { boundsOf, leavesOf } from '../partitions/bounds.ts';
 import { partitionKeyRange } from './access.ts';

@@ -4,8 +4,8 @@ import { typeEntry } from '../exec/values.ts';
 import { shownExpression } from '../functions/catalog-functions.ts';
 import type { SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
+import { schemaNameOf, tablesOf, viewsOf } from './catalog-values.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
-import { schemaNameOf, tablesOf, viewsOf } from './object-catalogs.ts';
 
 interface AnyColumn {
   readonly name: string;

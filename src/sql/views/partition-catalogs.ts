@@ -1,8 +1,8 @@
 /** pg_partitioned_table and pg_inherits. */
 import type { PartitionBound, TableObject } from '../../engine/catalog.ts';
 import { typeEntry } from '../exec/values.ts';
+import { tablesOf, vector } from './catalog-values.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
-import { tablesOf, vector } from './object-catalogs.ts';
 
 const INT2 = 21;
 const OID = 26;

@@ -2,8 +2,8 @@
 import { PG_CATALOG_OID } from '../../engine/catalog.ts';
 import { PgArray } from '../types/array.ts';
 import { registry } from '../types/registry.ts';
+import { tablesOf, vector, viewsOf } from './catalog-values.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
-import { tablesOf, vector, viewsOf } from './object-catalogs.ts';
 
 const OID = 26;
 const TEXT = 25;
