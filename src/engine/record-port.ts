@@ -44,8 +44,8 @@ export {
   compareKeys,
   type KeyPart,
   KeyWriter,
-  skipKeyPart,
 } from '../storage/record/key.ts';
+export { skipKeyPart } from '../storage/record/key-skip.ts';
 export {
   ANONYMOUS_LAYOUT,
   LONG_REFERENCE_BYTES,

@@ -5,11 +5,10 @@
  *
  * What DDL needs of it is in `table-rules.ts` and `type-lookup.ts`.
  */
-
 import { type ExtentError, fail } from '../../base/errors.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { PlannableStatement } from '../ast/queries.ts';
-import type { LiteralValue } from '../lexer/normalize.ts';
+import type { LiteralValue } from '../lexer/literals.ts';
 import type { Expr, Logical } from '../plan/logical.ts';
 import type { Oid } from '../types/contracts.ts';
 import { type BindContext, Binding, type BoundResult } from './binding.ts';

@@ -12,7 +12,7 @@ import type { Catalog, CatalogObject, TableObject } from '../../engine/catalog.t
 import { positionOf } from '../ast/names.ts';
 import type { Alias } from '../ast/queries.ts';
 import { quoteIdentifier } from '../functions/string-functions.ts';
-import type { LiteralValue } from '../lexer/normalize.ts';
+import type { LiteralValue } from '../lexer/literals.ts';
 import type {
   CallExpr,
   Column,

@@ -4,7 +4,6 @@
  * {@link ExpressionBinder} binds within one {@link Level}. What needs more room is beside it: `operators.ts` (overloads, IN,
  * LIKE, rows), `calls.ts` (functions, aggregates, windows), `references.ts` (names), `subqueries.ts`.
  */
-
 import type {
   ArrayExpression,
   CaseExpression,
@@ -17,7 +16,7 @@ import type {
   SqlValueExpression,
   SubscriptExpression,
 } from '../ast/expressions.ts';
-import { integerClass } from '../lexer/normalize.ts';
+import { integerClass } from '../lexer/literals.ts';
 import type { Expr, TestExpr } from '../plan/logical.ts';
 import type { Oid } from '../types/contracts.ts';
 import {

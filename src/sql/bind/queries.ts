@@ -5,9 +5,8 @@
  * Whoever asked for it decides: a set operation brings its arms to common types, INSERT to the types of its columns, and
  * everybody else makes text of them. Then the draft builds its node.
  */
-
 import type { CommonTable, Query, SetOperationBody, ValuesBody, WithClause } from '../ast/queries.ts';
-import type { ScalarClass } from '../lexer/normalize.ts';
+import type { ScalarClass } from '../lexer/literals.ts';
 import type { Column, CteDefinition, Expr, Logical } from '../plan/logical.ts';
 import type { Oid } from '../types/contracts.ts';
 import { INT4_OID, INT8_OID, NUMERIC_OID, UNKNOWN_OID } from '../types/type-oids.ts';

@@ -7,6 +7,7 @@
 import type { AggregateCall, ColumnId, Expr } from '../plan/logical.ts';
 import { substitute } from '../plan/walk.ts';
 import type { AggregateImpl, Oid } from '../types/contracts.ts';
+import { type FusedInput, leafCode, pairCode, rowCode } from './aggregate-feeds.ts';
 import { AggregateOperator } from './aggregate-operator.ts';
 import {
   type AggregateBatch,
@@ -15,7 +16,7 @@ import {
   compileAggregateBatch,
 } from './codegen/aggregate-code.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { FusedAggregateOperator, type FusedInput, leafCode, pairCode, rowCode } from './fused-aggregate.ts';
+import { FusedAggregateOperator } from './fused-aggregate.ts';
 import { type Gathering, gatheringOf } from './gathered-arguments.ts';
 import { HashJoinPlan } from './hash-join.ts';
 import { callTypes } from './implementation.ts';

@@ -3,7 +3,6 @@
  *
  * Floats round half to even, numeric half away from zero. What does not fit is 22003; NaN and infinities have no integer.
  */
-
 import { fail } from '../../base/errors.ts';
 import { civilFromMicros, DAY, daysFromCivil, isInfinite } from '../types/calendar.ts';
 import type { EvalContext } from '../types/contracts.ts';
@@ -11,7 +10,7 @@ import { fromLocal, toLocal } from '../types/datetime-format.ts';
 import { roundMicros } from '../types/datetime-parse.ts';
 import { OID_MAX } from '../types/integer-text.ts';
 import { type Interval, makeInterval, roundHalfEven } from '../types/interval.ts';
-import { applyIntervalTypmod } from '../types/interval-text.ts';
+import { applyIntervalTypmod } from '../types/interval-parse.ts';
 import {
   type Numeric,
   numericFromFloat,

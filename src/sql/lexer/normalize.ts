@@ -11,48 +11,18 @@
  * type modifiers, typed and cast literals, NULL and booleans, bit strings. Whole lists of literals (`IN`) and whole
  * literal rows (`VALUES`) are one value, so that their length is not part of the key. Only queries and DML are normalised.
  */
-
+import { COLON_COLON, INTEGER, type Lexer, NUMBER, OPERATOR, PUNCTUATION, QUOTED, STRING, WORD } from './lexer.ts';
 import {
-  COLON_COLON,
-  EQUALS_GREATER,
-  INTEGER,
-  type Lexer,
-  NUMBER,
-  OPERATOR,
-  PUNCTUATION,
-  QUOTED,
-  STRING,
-  WORD,
-} from './lexer.ts';
-
-export type ScalarClass = 'int4' | 'int8' | 'numeric' | 'string';
-
-export interface ScalarValue {
-  readonly kind: 'scalar';
-  readonly class: ScalarClass;
-  readonly text: string;
-  readonly at: number;
-}
-
-/** The items of an IN list; a number may carry its minus sign. */
-export interface ListValue {
-  readonly kind: 'list';
-  readonly class: ScalarClass;
-  readonly texts: readonly string[];
-  readonly offsets: readonly number[];
-  readonly at: number;
-}
-
-/** The rows of VALUES, row by row; null is NULL. */
-export interface RowsValue {
-  readonly kind: 'rows';
-  readonly classes: readonly ScalarClass[];
-  readonly texts: readonly (string | null)[];
-  readonly offsets: readonly number[];
-  readonly at: number;
-}
-
-export type LiteralValue = ScalarValue | ListValue | RowsValue;
+  commonClass,
+  EDGES,
+  integerClass,
+  isSameList,
+  type ListValue,
+  LiteralReader,
+  type LiteralValue,
+  type RowsValue,
+  type ScalarClass,
+} from './literals.ts';
 
 export interface NormalizedStatement {
   readonly key: string;
@@ -61,14 +31,12 @@ export interface NormalizedStatement {
   readonly slots: readonly number[];
 }
 
-const SHARED_LIST_MAX = 16;
 const MARK = '\0';
 const LETTER: Record<ScalarClass, string> = { int4: 'i', int8: 'l', numeric: 'n', string: 's' };
 const COMMA = 44;
 const OPEN = 40;
 const CLOSE = 41;
 const DOT = 46;
-const MINUS = 45;
 
 /** Statements that the plan cache holds; anything else is planned each time. */
 const CACHEABLE = new Set(['select', 'insert', 'update', 'delete', 'with', 'values', 'table']);
@@ -89,9 +57,6 @@ const ENDS_BY_LIST = new Set(
 
 /** A bare integer before one of these, in a BY list, is an ordinal. */
 const AFTER_ORDINAL = new Set([...ENDS_BY_LIST, 'asc', 'desc', 'nulls', 'using', '']);
-
-/** With a minus sign these two have the next smaller type, so the sign decides the type and the literal stays text. */
-const EDGES = new Set(['2147483648', '9223372036854775808']);
 
 /** Words of which a type's name may consist besides one identifier. */
 const TYPE_TAIL = new Set(['precision', 'varying', 'with', 'without', 'time', 'zone']);
@@ -368,71 +333,6 @@ class Normalizer {
   }
 }
 
-/** Short lists of the same literals share a slot, so that `GROUP BY a IN (1, 2)` finds what it groups. */
-function isSameList(a: LiteralValue, b: ListValue): boolean {
-  return (
-    a.kind === 'list' &&
-    a.class === b.class &&
-    b.texts.length <= SHARED_LIST_MAX &&
-    a.texts.length === b.texts.length &&
-    a.texts.every((text, i) => text === b.texts[i])
-  );
-}
-
 function isPunctuation(lexer: Lexer, token: number, code: number): boolean {
   return lexer.kind(token) === PUNCTUATION && lexer.code(token) === code;
-}
-
-/** Reads one literal with an optional minus sign; the result stands in the fields until the next call. */
-class LiteralReader {
-  readonly #lexer: Lexer;
-  /** Null for NULL. */
-  class: ScalarClass | null = null;
-  text: string | null = null;
-  at = 0;
-  /** The token behind the literal. */
-  next = 0;
-
-  constructor(lexer: Lexer) {
-    this.#lexer = lexer;
-  }
-
-  /** False when no plain literal stands at `token`, or one that a comma or parenthesis does not follow. */
-  read(token: number): boolean {
-    const lexer = this.#lexer;
-    const negative = lexer.kind(token) === OPERATOR && lexer.code(token) === MINUS;
-    const at = negative ? token + 1 : token;
-    const kind = lexer.kind(at);
-    this.at = lexer.start(token);
-    this.next = at + 1;
-    if (kind === STRING && !negative) {
-      this.class = 'string';
-      this.text = lexer.value(at);
-    } else if (kind === INTEGER || kind === NUMBER) {
-      const source = lexer.source(at);
-      this.class = kind === INTEGER ? integerClass(source) : 'numeric';
-      this.text = negative ? `-${source}` : source;
-    } else if (lexer.keyword(at) === 'null' && !negative) {
-      this.class = null;
-      this.text = null;
-    } else return false;
-    return (
-      lexer.kind(at + 1) === PUNCTUATION && lexer.code(at + 1) !== COLON_COLON && lexer.code(at + 1) !== EQUALS_GREATER
-    );
-  }
-}
-
-/** PostgreSQL's type of an integer constant: int4, else int8, else numeric. */
-export function integerClass(source: string): ScalarClass {
-  const text = source.length > 9 ? source.replace(/^0+(?=\d)/, '') : source;
-  if (text.length < 10 || (text.length === 10 && text <= '2147483647')) return 'int4';
-  return text.length < 19 || (text.length === 19 && text <= '9223372036854775807') ? 'int8' : 'numeric';
-}
-
-/** The class that holds both, or null when a string meets a number. */
-function commonClass(left: ScalarClass | null, right: ScalarClass): ScalarClass | null {
-  if (left === null || left === right) return right;
-  if (left === 'string' || right === 'string') return null;
-  if (left === 'numeric' || right === 'numeric') return 'numeric';
-  return 'int8';
 }

@@ -18,7 +18,7 @@ import { ScanPlan } from '../exec/scan.ts';
 import { RenamePlan } from '../exec/sets.ts';
 import { SortPlan } from '../exec/sort.ts';
 import type { ExecState } from '../exec/state.ts';
-import type { LiteralValue, ScalarClass } from '../lexer/normalize.ts';
+import type { LiteralValue, ScalarClass } from '../lexer/literals.ts';
 import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';

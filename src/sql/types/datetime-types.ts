@@ -1,12 +1,12 @@
 /** Behaviour of date, time, timestamp, timestamptz and interval. */
-
 import { fail } from '../../base/errors.ts';
 import { type Behaviour, compareNumbers, fixedView, modifierNumbers, written } from './behaviour.ts';
 import { DAY } from './calendar.ts';
 import { formatDate, formatTimeOfDay, formatTimestamp, formatTimestampTz } from './datetime-format.ts';
 import { parseDate, parseTime, parseTimestamp, parseTimestampTz, roundMicros } from './datetime-parse.ts';
 import { compareIntervals, Interval } from './interval.ts';
-import { applyIntervalTypmod, formatInterval, INTERVAL_FULL_RANGE, parseInterval } from './interval-text.ts';
+import { applyIntervalTypmod, INTERVAL_FULL_RANGE, parseInterval } from './interval-parse.ts';
+import { formatInterval } from './interval-text.ts';
 import { dateFromInt32, dateToInt32, readInt64, readMicros64, writeInt64 } from './value-bytes.ts';
 import type { WideInteger } from './wide-integer.ts';
 

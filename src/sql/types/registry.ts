@@ -7,10 +7,8 @@
  *
  * Nothing is made before it is asked for: functions and operators name by name, casts pair by pair, aggregates at once.
  */
-
 import { broken } from '../../base/assert.ts';
 import { lazy } from '../../base/lazy.ts';
-import { KIND_I16, KIND_I32, KIND_U32 } from '../../base/physical.ts';
 import { ALL_AGGREGATES } from '../functions/aggregates.ts';
 import { allDefinitions } from '../functions/all-definitions.ts';
 import { COMPARISONS, comparison } from '../functions/comparisons.ts';
@@ -28,6 +26,7 @@ import {
   operatorName,
 } from '../functions/facts.ts';
 import { PgArray } from './array.ts';
+import { converted, lengthCast, relabel, wrapping } from './cast-implementations.ts';
 import type {
   AggregateEntry,
   CastEntry,
@@ -36,7 +35,6 @@ import type {
   Oid,
   OperatorEntry,
   Registry,
-  SqlValue,
   TypeEntry,
 } from './contracts.ts';
 import { UNKNOWN_OID } from './type-oids.ts';
@@ -370,36 +368,6 @@ class BuiltinRegistry implements Registry {
   #typeNames(oids: readonly Oid[], context: EvalContext): string {
     return oids.map((oid) => this.#types.byOid(oid)?.displayName ?? context.system.typeName(oid) ?? '???').join(',');
   }
-}
-
-type CastImpl = NonNullable<CastEntry['impl']>;
-
-/** Between signed integers and oids the bits stay and the number wraps around. */
-function wrapping(source: TypeEntry | undefined, target: TypeEntry): CastImpl | undefined {
-  const from = source?.physical(-1)?.kind;
-  const to = target.physical(-1)?.kind;
-  if ((from === KIND_I32 || from === KIND_I16) && to === KIND_U32) return (_context, value) => Number(value) >>> 0;
-  if (from === KIND_U32 && to === KIND_I32) return (_context, value) => Number(value) | 0;
-  return undefined;
-}
-
-/** The value as it is, brought into the target's typmod. */
-function relabel(type: TypeEntry): { readonly impl?: CastImpl } {
-  return type.applyTypmod === undefined ? {} : { impl: lengthCast(type) };
-}
-
-function lengthCast(type: TypeEntry): CastImpl {
-  return (_context, value, typmod, explicit) => {
-    return typmod < 0 ? value : (type.applyTypmod?.(value, typmod, explicit) ?? value);
-  };
-}
-
-/** Converts by the cast's function, then applies the typmod. */
-function converted(impl: (context: EvalContext, value: SqlValue) => SqlValue, type: TypeEntry): CastImpl {
-  return (context, value, typmod, explicit) => {
-    const result = impl(context, value);
-    return typmod < 0 || result === null ? result : (type.applyTypmod?.(result, typmod, explicit) ?? result);
-  };
 }
 
 export const registry: Registry = new BuiltinRegistry();

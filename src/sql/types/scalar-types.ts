@@ -1,5 +1,4 @@
 /** Behaviour of boolean, the integers, oid, the floats and numeric. */
-
 import { fail } from '../../base/errors.ts';
 import { type Behaviour, badBinary, compareNumbers, fixedView, modifierNumbers, written } from './behaviour.ts';
 import type { EvalContext } from './contracts.ts';
@@ -16,7 +15,8 @@ import {
   parseNumeric,
 } from './numeric.ts';
 import { roundNumeric } from './numeric-arithmetic.ts';
-import { numericDigits, numericFromDigits, readInt64, writeInt64 } from './value-bytes.ts';
+import { numericDigits, numericFromDigits } from './numeric-bytes.ts';
+import { readInt64, writeInt64 } from './value-bytes.ts';
 import type { WideInteger } from './wide-integer.ts';
 
 const TRUE_WORDS = ['true', 'yes', 'on', '1'];

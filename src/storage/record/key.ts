@@ -44,7 +44,7 @@ import {
 } from '../../base/physical.ts';
 import type { RecordLayout } from './layout.ts';
 
-const NOT_NULL = 1;
+export const NOT_NULL = 1;
 const NULL_FIRST = 0;
 const NULL_LAST = 2;
 
@@ -338,50 +338,6 @@ function appendArray(target: KeyWriter, view: DataView, bytes: Uint8Array, start
   key.byte(dimensions);
   for (let d = 0; d < dimensions * 2; d++) key.int32(view.getInt32(start + 8 + d * 4, true));
   target.binary(key.bytes, 0, key.length);
-}
-
-/** First byte behind a part that starts at `at`: how a reader finds the primary key behind an index's columns. */
-export function skipKeyPart(
-  kind: PhysicalKind,
-  nullable: boolean,
-  descending: boolean,
-  bytes: Uint8Array,
-  at: number,
-): number {
-  let p = at;
-  if (nullable) {
-    if (bytes[p] !== NOT_NULL) return p + 1;
-    p++;
-  }
-  const flip = descending ? 0xff : 0;
-  switch (kind) {
-    case KIND_TEXT:
-    case KIND_NAME:
-    case KIND_BPCHAR:
-      while ((bytes[p]! ^ flip) !== 0) p++;
-      return p + 1;
-    case KIND_BYTES:
-    case KIND_RECORD:
-    case KIND_ARRAY:
-      for (; ; p++) {
-        if ((bytes[p]! ^ flip) !== 0) continue;
-        if ((bytes[p + 1]! ^ flip) === 0) return p + 2;
-        p++;
-      }
-    case KIND_NUMERIC: {
-      const type = bytes[p]! ^ flip;
-      p++;
-      if (type !== 2 && type !== 4) return p;
-      const end = type === 2 ? 0xff ^ flip : flip;
-      p += 2;
-      while (bytes[p] !== end || bytes[p + 1] !== end) p += 2;
-      return p + 2;
-    }
-    case KIND_F32:
-      return p + 8;
-    default:
-      return p + fixedBytes(kind);
-  }
 }
 
 /** Compares keys as memcmp does; a proper prefix is smaller. */

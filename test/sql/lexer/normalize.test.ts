@@ -1,8 +1,8 @@
 /** The plan cache's key: what is shared, what stays text. */
-
 import { describe, expect, test } from 'vitest';
 import { Lexer } from '../../../src/sql/lexer/lexer.ts';
-import { type LiteralValue, normalize } from '../../../src/sql/lexer/normalize.ts';
+import type { LiteralValue } from '../../../src/sql/lexer/literals.ts';
+import { normalize } from '../../../src/sql/lexer/normalize.ts';
 import { splitStatements } from '../../../src/sql/lexer/split.ts';
 import { parseStatement } from '../../../src/sql/parser/parser.ts';
 
