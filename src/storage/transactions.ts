@@ -8,38 +8,19 @@
  * transaction gets the next commit sequence; it is remembered as long as versions name it. The horizon is the lowest commit
  * sequence that a registered snapshot sees: what was replaced at or below it, nobody can see any more.
  */
-import { assert, broken } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import { REQUEST_FLUSH, type Request, type Task } from '../base/task.ts';
 import { NEED, type Snapshot } from './contracts.ts';
 import type { Core } from './core.ts';
 import type { Locks } from './locks.ts';
 import { closeRecord, LOG_COMMIT, LOG_END, openRecord, putU64 } from './log-records.ts';
 import { Snap, TXN_ACTIVE, TXN_COMMITTING, TXN_ENDED, Txn } from './transaction.ts';
-import type { Tree } from './tree.ts';
-import type { SpaceChange } from './tree-catalog.ts';
+import { NO_HOOKS, type TransactionHooks } from './transaction-hooks.ts';
 
 /** How far back in its transaction's chain an entry is looked for when it is to go early. */
 const CHAIN_STEPS_MAX = 16;
 /** So many transactions without versions are worth a pass over all. */
 const EMPTIED_MIN = 1024;
-
-/** What the transaction table asks of those who own trees and rows. */
-export interface TransactionHooks {
-  /** Undoes the newest entry of a transaction. An attempt. */
-  undoNewest(txn: Txn): number;
-  /** Makes ready to change the rows of trees born, dropped or given other hints. An attempt. */
-  prepareTrees(trees: readonly Tree[]): number;
-  /** Sets and logs the state and space hints of trees, inside the group of the commit. */
-  settleTrees(born: readonly Tree[], dropped: readonly Tree[], spaces: readonly SpaceChange[]): void;
-  /** The births were undone: their trees are dropped. A task, since it runs groups of its own. */
-  abandonTrees(trees: readonly Tree[]): Task<void>;
-}
-
-function unset(): never {
-  return broken('transactions have no hooks yet');
-}
-
-const UNSET: TransactionHooks = { undoNewest: unset, prepareTrees: unset, settleTrees: unset, abandonTrees: unset };
 
 /** Whose snapshot, or open transaction, keeps old versions. */
 export interface HorizonHolder {
@@ -59,7 +40,7 @@ function holderOf({ owner, sinceMicros }: Txn, isSnapshot: boolean, oldestOpen: 
 export class Transactions {
   readonly locks: Locks;
   /** Set once, when the parts are put together. */
-  hooks: TransactionHooks = UNSET;
+  hooks: TransactionHooks = NO_HOOKS;
   readonly #core: Core;
   nextId = 1;
   #commitSeq = 1;

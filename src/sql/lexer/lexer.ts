@@ -18,9 +18,23 @@
  *
  * A lexer is meant to be kept and used again: {@link Lexer.scan} overwrites the tokens of the text before.
  */
-
 import { fail } from '../../base/errors.ts';
 import { positionOf } from '../ast/names.ts';
+import {
+  CLASSES,
+  checkCharacters,
+  classOf,
+  commentEnd,
+  continuation,
+  DIGIT,
+  digits,
+  IDENT,
+  lineEnd,
+  OPERATOR_CHAR,
+  operatorEnd,
+  SPACE,
+  skipEscapes,
+} from './characters.ts';
 import { decodeEscaped, decodePlain, decodeUnicode } from './escapes.ts';
 import { KEYWORDS, keywordAt } from './keywords.ts';
 import { cutName, foldName, NAME_BYTES } from './names.ts';
@@ -43,23 +57,6 @@ export const COLON_EQUALS = 258;
 export const EQUALS_GREATER = 259;
 
 const STRIDE = 4;
-
-const SPACE = 1;
-const IDENT = 2;
-const DIGIT = 4;
-const OPERATOR_CHAR = 8;
-
-/** Bits by ASCII code; everything above is an identifier character. */
-const CLASSES = new Uint8Array(128);
-for (const char of ' \t\n\r\f') CLASSES[char.charCodeAt(0)] = SPACE;
-for (let unit = 48; unit <= 57; unit++) CLASSES[unit] = DIGIT;
-for (let unit = 65; unit <= 90; unit++) CLASSES[unit] = CLASSES[unit + 32] = IDENT;
-CLASSES[95] = IDENT;
-for (const char of '~!@#^&|`?+-*/%<>=') CLASSES[char.charCodeAt(0)] = OPERATOR_CHAR;
-
-function classOf(unit: number): number {
-  return unit < 128 ? CLASSES[unit]! : unit >= 128 ? IDENT : 0;
-}
 
 export class Lexer {
   #data = new Int32Array(64 * STRIDE);
@@ -369,21 +366,9 @@ export class Lexer {
   }
 
   #comment(start: number): number {
-    const text = this.#text;
-    let depth = 1;
-    let at = start + 2;
-    while (depth > 0) {
-      const star = text.indexOf('*', at);
-      if (star < 0) throw this.#wrong('unterminated /* comment', start, text.length);
-      if (star > at && text.charCodeAt(star - 1) === 47) {
-        depth++;
-        at = star + 1;
-      } else if (text.charCodeAt(star + 1) === 47) {
-        depth--;
-        at = star + 2;
-      } else at = star + 1;
-    }
-    return at;
+    const end = commentEnd(this.#text, start);
+    if (end < 0) throw this.#wrong('unterminated /* comment', start, this.#text.length);
+    return end;
   }
 
   #operator(start: number, first: number): number {
@@ -406,61 +391,4 @@ export class Lexer {
     const position = positionOf(this.#text, start);
     return fail('syntax_error', `${what} at or near "${this.#text.slice(start, end)}"`, { position });
   }
-}
-
-/** NUL and lone surrogates cannot be written in UTF-8 as PostgreSQL accepts it. */
-function checkCharacters(text: string): void {
-  if (!text.isWellFormed())
-    throw fail('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": lone surrogate');
-  if (text.includes('\0')) throw fail('character_not_in_repertoire', 'invalid byte sequence for encoding "UTF8": 0x00');
-}
-
-function digits(text: string, at: number): number {
-  let end = at;
-  for (let unit = text.charCodeAt(end); unit >= 48 && unit <= 57; unit = text.charCodeAt(end)) end++;
-  return end;
-}
-
-function lineEnd(text: string, at: number): number {
-  let end = at;
-  while (end < text.length && text.charCodeAt(end) !== 10 && text.charCodeAt(end) !== 13) end++;
-  return end;
-}
-
-/** The next quote of an E'…' string that no backslash escapes, or −1. */
-function skipEscapes(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === 92) at++;
-    else if (unit === 39) return at;
-  }
-  return -1;
-}
-
-/** Strings separated by white space with a line break continue one another: the next segment's quote, or −1. */
-function continuation(text: string, from: number): number {
-  let sawBreak = false;
-  for (let at = from; ; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === 10 || unit === 13) sawBreak = true;
-    else if (unit === 45 && text.charCodeAt(at + 1) === 45) {
-      // A line comment may stand after the first line break's white space, or before it.
-      at = lineEnd(text, at) - 1;
-    } else if (classOf(unit) !== SPACE) return sawBreak && unit === 39 ? at : -1;
-  }
-}
-
-/** Cuts an operator before a comment, and a trailing + or − when no character marks it as PostgreSQL's own kind. */
-function operatorEnd(text: string, start: number, end: number): number {
-  let stop = end;
-  let marked = false;
-  for (let at = start; at < stop; at++) {
-    const unit = text.charCodeAt(at);
-    const next = text.charCodeAt(at + 1);
-    if (at > start && ((unit === 45 && next === 45) || (unit === 47 && next === 42))) stop = at;
-    else if ('~!@#^&|`?%'.includes(text[at]!)) marked = true;
-  }
-  const isSign = (at: number) => text.charCodeAt(at) === 43 || text.charCodeAt(at) === 45;
-  if (!marked) while (stop > start + 1 && isSign(stop - 1)) stop--;
-  return stop;
 }

@@ -1,7 +1,7 @@
 /** Compiled patterns, and a bounded cache of them. */
-
 import { Matcher } from './matcher.ts';
-import { applyFlags, DEFAULT_OPTIONS, parseRegex } from './parser.ts';
+import { applyFlags, DEFAULT_OPTIONS } from './options.ts';
+import { parseRegex } from './parser.ts';
 import { compileRegex } from './program.ts';
 import { preference } from './syntax.ts';
 
