@@ -53,7 +53,7 @@ import { partPrefix, rebuildPage } from './page-build.ts';
 import type { StoreParts } from './store.ts';
 import type { Txn } from './transaction.ts';
 import type { Tree } from './tree.ts';
-import { VERSION_RUN } from './version-store.ts';
+import { VERSION_RUN } from './version-entries.ts';
 
 export class BulkWriter implements BulkAppender {
   readonly #parts: StoreParts;

@@ -37,7 +37,8 @@ import { FileStore, type StoreParts } from './store.ts';
 import { Transactions } from './transactions.ts';
 import { Tree } from './tree.ts';
 import { TreeCatalog } from './tree-catalog.ts';
-import { VERSION_RUN, VersionStore } from './version-store.ts';
+import { VERSION_RUN } from './version-entries.ts';
+import { VersionStore } from './version-store.ts';
 
 export interface StoreOptions {
   readonly vfs: Vfs;

@@ -10,6 +10,8 @@
  * and writing single pages is synchronous: from the host's cache that costs less than a trip through the thread pool.
  * Nothing here evicts except `ensureFree`; an attempt calls it before it looks at any page, and takes frames from the free
  * list afterwards, so what it has seen stays where it is (law 2).
+ *
+ * The file stays whole: giving, reading, writing and evicting a frame are steps of one state over one set of arrays.
  */
 import { assert, VERIFY } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';

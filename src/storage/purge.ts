@@ -30,7 +30,7 @@ import type { RowVersions } from './row-versions.ts';
 import type { Txn } from './transaction.ts';
 import { sliceRequest, type Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
-import { VERSION_DELETE, VERSION_RUN } from './version-store.ts';
+import { VERSION_DELETE, VERSION_RUN } from './version-entries.ts';
 
 /** Entries that one step frees at most: well below a millisecond. */
 const ENTRIES_PER_STEP = 512;

@@ -50,7 +50,7 @@ import {
 import { isRowChange, Redo, type RedoHandler } from './redo.ts';
 import type { Txn } from './transaction.ts';
 import { sliceRequest, type Transactions } from './transactions.ts';
-import { VERSION_DELETE, VERSION_INSERT, VERSION_RUN, VERSION_UPDATE } from './version-store.ts';
+import { VERSION_DELETE, VERSION_INSERT, VERSION_RUN, VERSION_UPDATE } from './version-entries.ts';
 
 const GROUPS_PER_SLICE = 64;
 

@@ -14,7 +14,7 @@ import { LOG_UNDO, UNDO_DELETED, UNDO_RECORD } from './log-records.ts';
 import { growth, replaceRecord, searchPage, setFlags } from './page.ts';
 import type { Purge } from './purge.ts';
 import type { Txn } from './transaction.ts';
-import { VERSION_DELETE, VERSION_INSERT } from './version-store.ts';
+import { VERSION_DELETE, VERSION_INSERT } from './version-entries.ts';
 
 export class RowUndo {
   readonly #core: Core;

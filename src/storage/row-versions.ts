@@ -18,7 +18,8 @@ import {
 import { nodeAt } from './page.ts';
 import type { Txn } from './transaction.ts';
 import type { Transactions } from './transactions.ts';
-import { VERSION_INSERT, type VersionStore } from './version-store.ts';
+import { VERSION_INSERT } from './version-entries.ts';
+import type { VersionStore } from './version-store.ts';
 
 /** The longest key of the largest pages. */
 const KEY_CAPACITY = keyBytesMax(32768);

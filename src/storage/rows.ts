@@ -4,6 +4,8 @@
  * Every change goes the same way: reserve (frames, log, versions) → descend → judge what is there → make room, in groups of
  * its own, until the node fits → one group with one row record → page and version. An attempt that lacks something has
  * changed no row; room made on the way stays, which is no harm.
+ *
+ * The file stays whole: insert, update and remove share each of these steps, and differ in what they judge.
  */
 import { assert } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
@@ -50,7 +52,7 @@ import type { RowVersions } from './row-versions.ts';
 import type { Txn } from './transaction.ts';
 import type { Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
-import { VERSION_DELETE, VERSION_INSERT, VERSION_UPDATE, type VersionKind } from './version-store.ts';
+import { VERSION_DELETE, VERSION_INSERT, VERSION_UPDATE, type VersionKind } from './version-entries.ts';
 
 export class Rows {
   readonly #core: Core;
