@@ -3,6 +3,9 @@
  *
  *   row ──> the table's tree                        long values: row-long-values.ts
  *    └────> an entry in each index it belongs to    what it includes, and long values of its own: entry-records.ts
+ *
+ * The file stays whole: one rule runs through insert, update and remove, the order in which a row, its entries and what they
+ * refer to are checked and written.
  */
 import { broken } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';

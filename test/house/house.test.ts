@@ -49,6 +49,15 @@ const NODE_MODULES: Readonly<Record<string, RegExp>> = {
 const LONGEST_FILE = 800;
 const LONG_FILE = 400;
 
+/** Files over LONG_FILE lines that stay whole, with the reason that their heads give too. This list may only shrink. */
+const WHOLE: Readonly<Record<string, string>> = {
+  'src/sql/ast/definitions.ts': 'a list of node types, one after the other: nothing in it leans on anything else in it',
+  'src/sql/functions/operator-facts.ts': 'one table: rows of pg_operator',
+  'src/engine/table-writer.ts': 'one rule in all of it: a row and its index entries are written as one, in this order',
+  'src/storage/rows.ts': 'insert, update and remove share the preparing and the applying of one change',
+  'src/storage/page-cache.ts': 'frames are read, written, given and taken by one set of arrays',
+};
+
 const src = sourcesOf('src');
 const tests = sourcesOf('test');
 const everything = [...src, ...tests, ...sourcesOf('scripts'), ...sourcesOf('bench')];
@@ -158,6 +167,11 @@ describe('types', () => {
   });
 });
 
+/** The comment that a file begins with, its lines as one. */
+function headOf(text: string): string {
+  return text.slice(0, text.indexOf('*/')).replace(/\n \* ?/g, ' ');
+}
+
 describe('files', () => {
   test('names are kebab-case and say what the file holds', () => {
     const names = everything.map((f) => f.path);
@@ -165,12 +179,19 @@ describe('files', () => {
     expect(names.filter((p) => /(?:^|\/)(?:utils?|helpers?|common|misc|types)\.ts$/.test(p))).toEqual([]);
   });
 
-  test(`none is over ${LONGEST_FILE} lines; those over ${LONG_FILE} are listed`, () => {
-    const long = src.filter((f) => f.lines > LONG_FILE).sort((a, b) => b.lines - a.lines);
-    console.log(
-      `house: ${long.length} files over ${LONG_FILE} lines: ${long.map((f) => `${f.path} ${f.lines}`).join(', ')}`,
-    );
-    expect(everything.filter((f) => f.lines > LONGEST_FILE).map((f) => f.path)).toEqual([]);
+  test(`none is over ${LONGEST_FILE} lines`, () => {
+    expect(everything.filter((f) => f.lines > LONGEST_FILE).map((f) => `${f.path}: ${f.lines}`)).toEqual([]);
+  });
+
+  test(`those of the product over ${LONG_FILE} lines are the ones that are said to stay whole`, () => {
+    const long = src.filter((f) => f.lines > LONG_FILE).map((f) => f.path);
+    // One that is not in the list is to be divided by what it holds; one that no longer needs it is to leave the list.
+    expect(long).toEqual(Object.keys(WHOLE).sort());
+  });
+
+  test(`the head of a file over ${LONG_FILE} lines says why it stays whole`, () => {
+    const heads = src.filter((f) => f.lines > LONG_FILE).map((f) => ({ path: f.path, head: headOf(f.text) }));
+    expect(heads.filter(({ head }) => !/\bstays whole\b/.test(head)).map(({ path }) => path)).toEqual([]);
   });
 
   test('each says at its head what lives in it', () => {

@@ -4,8 +4,9 @@
  * Everything written is kept, supported or not: refusing with 0A000 is the work of whoever carries the statement out, so
  * that the message can say what was refused. Objects that ExtentDB does not have at all (types, functions, triggers …) are
  * an {@link UnsupportedStatement}.
+ *
+ * It is a list of node types, and stays whole as one: whoever looks for a statement's fields looks here.
  */
-
 import type { CallArgument, Expression, SortItem } from './expressions.ts';
 import type { Name, QualifiedName, TypeName } from './names.ts';
 import type { Query } from './queries.ts';

@@ -1,5 +1,7 @@
 /**
  * Rows of pg_operator: oid, name, left and right type, result, function, commutator, negator, h = hashable.
+ *
+ * It is one table, and stays whole.
  */
 
 export const OPERATOR_FACTS = `
