@@ -138,16 +138,17 @@ function keysOf(index: IndexAccess, reader: TableReader, rules: RowRules | undef
   };
 }
 
-/** Makes a row's whole entry: the index's columns, then the row's key. A row that is not in the index gets none. */
+/** Makes a row's whole entry: the index's columns, then the row's key. A row that is not in the index is left out. */
 function entryMaker(build: Build): SortKeyMaker {
   const { index, keys, rowKey, work } = build;
   let read = 0;
   return (env, key) => {
-    if (keys.predicate !== undefined && keys.predicate(env) !== true) return;
+    if (keys.predicate !== undefined && keys.predicate(env) !== true) return false;
     index.columns.forEach((c, i) => appendSortValue(key, c.physical, c.descending, c.nullsFirst, keys.values[i]!(env)));
     const own = rowKey(env) as Uint8Array;
     key.append(own, 0, own.length);
     if (++read % ROUND_ROWS === 0) work.advance({ read: ROUND_ROWS });
+    return true;
   };
 }
 
@@ -217,7 +218,7 @@ function* fill(
     const rowKey = columnReader(reader.shape, reader.keyPosition, 0);
     const build: Build = { d, table, index, access, indexAccess, reader, keys, rowKey, sort, work };
     yield* reader.operator.open();
-    yield* sort.gather(reader.operator, entryMaker(build), new Env(reader.state), true);
+    yield* sort.gather(reader.operator, entryMaker(build), new Env(reader.state));
     yield* append(build);
     if (afterwards !== undefined) yield* afterwards(build);
   } finally {

@@ -4,6 +4,9 @@
  *   rows ──> sorter ──(full)──> run 0, run 1, … ──(64 of one level)──> one run of the next level
  *                └──(all fits)──> read in place          └──> heap: the smallest row of all runs, again and again
  *
+ * When only the first N rows are asked for (`bound`), the sorter is cut back to N now and then, and rows that would come behind the last
+ * of them are not taken any more: most are known by the first bytes of their key.
+ *
  * Equal keys come out in the order in which their rows came in: a run has a number, and the lower one goes first.
  */
 import type { Task } from '../../base/task.ts';
@@ -17,6 +20,8 @@ import type { Env } from './state.ts';
 /** Runs merged at once: each is an open file and a window of 64 KiB. */
 const MERGE_RUNS = 64;
 const WORK_ROWS = 256;
+/** Rows beyond the bound that are gathered before the sorter is cut back. */
+const BOUND_SLACK = 1024;
 
 interface Run {
   readonly rows: SpilledRows;
@@ -71,11 +76,15 @@ export class ExternalSort {
   readonly #owner: Operator;
   readonly #shape: Shape;
   /** Holds all rows, in order, when {@link isInMemory}. */
-  readonly sorter: Sorter;
+  sorter: Sorter;
   #runs: Run[] = [];
   #runNumber = 0;
   #heap: RunHeap | undefined;
   #given = false;
+  /** Set before rows come: only the first so many will be asked for. */
+  bound = Number.POSITIVE_INFINITY;
+  /** The key of the last of `bound` rows; a row with this key or a greater one comes behind them. */
+  #last: Uint8Array | undefined;
   /** In memory: how many rows were given out. */
   position = 0;
   /** The row that `advance` found, and its key. */
@@ -96,15 +105,13 @@ export class ExternalSort {
     return this.#runs.length === 0;
   }
 
-  /** Reads an open operator to its end, and sorts. @param leavesOut - a row whose key stays empty is not among them. */
-  *gather(input: Operator, makeKey: SortKeyMaker, env: Env, leavesOut = false): Task<void> {
+  /** Reads an open operator to its end, and sorts. */
+  *gather(input: Operator, makeKey: SortKeyMaker, env: Env): Task<void> {
     const { state } = this.#owner;
-    const { sorter } = this;
     const key = new KeyWriter();
     const take = (): void => {
       key.length = 0;
-      makeKey(env, key);
-      if (!leavesOut || key.length > 0) sorter.add(env, key);
+      if (makeKey(env, key, this.#last)) this.sorter.add(env, key);
     };
     for (;;) {
       const rows = yield* input.next();
@@ -118,7 +125,28 @@ export class ExternalSort {
 
   /** For rows added to the sorter one by one, between batches: writes a run when there are too many. */
   *settle(): Task<void> {
+    if (this.sorter.count >= 2 * this.bound + BOUND_SLACK) yield* this.#cutBack();
     if (this.#owner.state.memory.exceeded && this.sorter.count >= SPILL_ROWS_MIN) yield* this.#spill();
+  }
+
+  /** Forgets all rows but the first of the bound. */
+  *#cutBack(): Task<void> {
+    const { state } = this.#owner;
+    const all = this.sorter;
+    yield* all.sort();
+    const kept = new Sorter(state, this.#shape);
+    this.sorter = kept;
+    try {
+      for (let i = 0; i < this.bound; i++) {
+        kept.addFrom(all, all.order[i]!);
+        if (i % WORK_ROWS === WORK_ROWS - 1 && state.spent(WORK_ROWS)) yield state.session.slice();
+      }
+    } finally {
+      all.release();
+    }
+    const number = kept.count - 1;
+    const at = kept.keyAt(number);
+    this.#last = kept.keyBytes(number).slice(at, at + kept.keyLength(number));
   }
 
   /** No more rows come: `advance` may be called. */
@@ -198,6 +226,7 @@ export class ExternalSort {
     this.#runNumber = 0;
     this.#heap = undefined;
     this.#given = false;
+    this.#last = undefined;
     this.position = 0;
   }
 

@@ -56,6 +56,8 @@ export abstract class Operator implements SpillOwner {
   }
 
   abstract open(): Task<void>;
+  /** Told before `open`: no more than the first so many rows will be asked for. Whoever can do less work then does. */
+  limit(_rows: number): void {}
   /**
    * Opens on the spot; false = `open` must be run. For operators of single rows, where making tasks that never wait would
    * cost as much as the work.

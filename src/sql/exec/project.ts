@@ -113,6 +113,10 @@ class ProjectOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
+  override limit(rows: number): void {
+    this.#input.limit(this.#plan.predicate === undefined ? rows : Number.POSITIVE_INFINITY);
+  }
+
   *open(): Task<void> {
     this.loops++;
     yield* this.#input.open();

@@ -71,6 +71,7 @@ class LimitOperator extends Operator {
     if (this.#skip < 0) throw fail('invalid_row_count_in_result_offset_clause', 'OFFSET must not be negative');
     this.#ended = this.#left === 0;
     this.#lastKey = undefined;
+    this.#input.limit(this.#plan.ties === undefined ? this.#skip + this.#left : Number.POSITIVE_INFINITY);
     if (!this.#ended) yield* this.#input.open();
   }
 

@@ -49,6 +49,10 @@ class SortOperator extends Operator {
     this.#out = new RowBuffer(plan.shape.layout, state.memory);
   }
 
+  override limit(rows: number): void {
+    this.#sort.bound = rows;
+  }
+
   *open(): Task<void> {
     this.loops++;
     this.#sort.clear();

@@ -18,8 +18,12 @@ const CHUNK_BYTES = 65536;
 /** Rows written to disk between two looks at the clock. */
 const WRITE_ROWS = 256;
 
-/** Appends the sort key of the environment's row. */
-export type SortKeyMaker = (env: Env, key: KeyWriter) => void;
+/**
+ * Appends the sort key of the environment's row to an empty key; false = the row is left out, and its key is not complete.
+ *
+ * @param last - rows are left out whose key is not less than this one.
+ */
+export type SortKeyMaker = (env: Env, key: KeyWriter, last?: Uint8Array) => boolean;
 
 export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMaker {
   const parts = keys.map((k) => ({
@@ -28,11 +32,19 @@ export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMak
     descending: k.descending,
     nullsFirst: k.nullsFirst,
   }));
-  return (env, key) => {
+  return (env, key, last) => {
+    let bound = last;
     for (let i = 0; i < parts.length; i++) {
       const p = parts[i]!;
+      const from = key.length;
       appendSortValue(key, p.physical, p.descending, p.nullsFirst, p.evaluate(env));
+      if (bound === undefined) continue;
+      // No part of a key is the beginning of another one for the same column: the first byte that differs decides.
+      const order = compareKeys(key.bytes, from, key.length, bound, from, Math.min(key.length, bound.length));
+      if (order > 0) return false;
+      if (order < 0) bound = undefined;
     }
+    return bound === undefined;
   };
 }
 
@@ -62,17 +74,25 @@ export class Sorter {
   add(env: Env, key: KeyWriter): void {
     const number = this.rows.count;
     this.rows.appendRow(env.b0, env.v0, env.r0);
-    this.#keep(number, key);
+    this.#keep(number, key.bytes, 0, key.length);
   }
 
-  #keep(number: number, key: KeyWriter): void {
+  /** Adds a row of another sorter with its key. */
+  addFrom(other: Sorter, number: number): void {
+    const { rows } = other;
+    const address = rows.index[number]!;
+    const chunk = address >>> 13;
+    this.rows.appendRow(rows.chunks[chunk]!, rows.views[chunk]!, (address & 8191) << 3);
+    this.#keep(this.rows.count - 1, other.keyBytes(number), other.keyAt(number), other.keyLength(number));
+  }
+
+  #keep(number: number, bytes: Uint8Array, at: number, length: number): void {
     if (number >= this.#chunkOf.length) {
       const size = this.#chunkOf.length * 2;
       this.#chunkOf = enlarge(this.#chunkOf, size);
       this.#offsetOf = enlarge(this.#offsetOf, size);
       this.#lengthOf = enlarge(this.#lengthOf, size);
     }
-    const { length } = key;
     const last = this.#chunks[this.#chunks.length - 1];
     if (last === undefined || this.#free + length > last.length) {
       const size = number < 64 && length < 2048 ? 4096 : Math.max(CHUNK_BYTES, length);
@@ -82,7 +102,7 @@ export class Sorter {
       this.#free = 0;
     }
     const chunk = this.#chunks[this.#chunks.length - 1]!;
-    for (let i = 0; i < length; i++) chunk[this.#free + i] = key.bytes[i]!;
+    for (let i = 0; i < length; i++) chunk[this.#free + i] = bytes[at + i]!;
     this.#chunkOf[number] = this.#chunks.length - 1;
     this.#offsetOf[number] = this.#free;
     this.#lengthOf[number] = length;

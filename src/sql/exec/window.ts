@@ -56,6 +56,7 @@ export class WindowPlan implements PlanNode {
       const { length } = key;
       orderKey(env, key);
       key.uint32(length);
+      return true;
     };
     const width = input.shape.columns.length;
     this.calls = node.calls.map((call, i) => compileWindowCall(call, shape.columns[width + i]!.type, inner));
