@@ -22,6 +22,7 @@ export function* setDefault(
   yield* replaceColumn(d, table, { ...rest, ...defaultOf(d, table, column, action.text, action.expression) });
 }
 
+/** DROP DEFAULT: rows written from now on get null. */
 export function* dropDefault(d: Definer, table: TableObject, column: ColumnObject): Task<void> {
   const { defaultSql: _gone, ...rest } = column;
   yield* replaceColumn(d, table, rest);

@@ -62,6 +62,7 @@ export function* addConstraintsOf(d: Definer, table: Oid, made: AddedColumn, nam
     yield* addConstraint(d, d.catalog.table(table), { kind: 'addConstraint', at: check.at, constraint: check });
 }
 
+/** ADD CONSTRAINT: rows that are there are checked, unless NOT VALID. @throws 23514, 23503, 23505, 0A000 */
 export function* addConstraint(
   d: Definer,
   table: TableObject,
@@ -93,6 +94,7 @@ function constraintNamed(d: Definer, table: TableObject, name: string): Constrai
   return constraint;
 }
 
+/** DROP CONSTRAINT, with the index behind it. @throws 42704, 2BP01 */
 export function* removeConstraint(
   d: Definer,
   table: TableObject,

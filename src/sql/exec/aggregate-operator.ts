@@ -40,6 +40,7 @@ function argumentsOf(call: CompiledCall, env: Env): readonly SqlValue[] | undefi
   return nulls && call.strict ? undefined : values;
 }
 
+/** Runs an aggregation over an operator, or over rows that another aggregation put aside. */
 export class AggregateOperator extends Operator {
   readonly #plan: AggregatePlan;
   /** Undefined: all rows were put aside by others. */

@@ -13,6 +13,7 @@ import type { ExecState } from './state.ts';
 /** A batch of at least this many rows is worth building leaves for. */
 export const BULK_ROWS = 32;
 
+/** The rows of one INSERT or COPY, between two looks at the end of the input. */
 export class BulkInsert {
   readonly #state: ExecState;
   readonly #plan: ModifyPlan;

@@ -10,6 +10,7 @@ export function implementation(fn: FunctionEntry, types: CallTypes): ScalarImpl 
   return impl;
 }
 
+/** The types of a call, as implementations that depend on them are made for. */
 export function callTypes(args: readonly Expr[], result: number): CallTypes {
   return { args: args.map((a) => a.type), argTypmods: args.map((a) => a.typmod), result };
 }

@@ -11,6 +11,7 @@ import { evaluateNow, evaluateRow, pointAt } from './operator.ts';
 import { Env, type ExecState } from './state.ts';
 import { uniqueViolation } from './violations.ts';
 
+/** Builds the new rows of one change, a batch of input at a time. */
 export class NewRows {
   readonly rows: RowBuffer;
   /** Points to an input row (0) or, while checking, to the new row. */

@@ -12,6 +12,7 @@ import type { DeleteOptions, ModifyPlan, UpdateOptions } from './modify.ts';
 import { pointAt } from './operator.ts';
 import type { Env, ExecState } from './state.ts';
 
+/** Keeps the old rows of one change, a batch of input at a time. */
 export class OldRows {
   readonly rows: RowBuffer;
   /** At most one input row. */

@@ -20,6 +20,7 @@ import type { RowHolder } from './row-holder.ts';
 import type { ExecState } from './state.ts';
 import { concurrentUpdate, looseArbiter } from './violations.ts';
 
+/** Inserts the rows of one INSERT … ON CONFLICT. */
 export class ConflictResolver {
   /** Of the row that {@link resolve} wrote last: its number among the new rows, and the old one's, if it replaces one. */
   written = -1;

@@ -9,6 +9,7 @@ import { Env, type ExecState } from './state.ts';
 /** Makes the row that RETURNING gives of a written row (0) and its input row (1). */
 export type RowMaker = (env: Env, out: RowBuffer) => void;
 
+/** The RETURNING rows of one change. */
 export class ReturnedRows {
   /** Points to the row written (0) and its input row (1), and to rows that wait. */
   readonly env: Env;

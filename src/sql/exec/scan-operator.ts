@@ -34,6 +34,7 @@ import { Env, type ExecState, newRow, SUSPEND } from './state.ts';
 /** Looking a range up, in rows read. */
 const RANGE_UNITS = 8;
 
+/** Runs one scan; it can be opened again. */
 export class ScanOperator extends Operator {
   readonly #plan: ScanPlan;
   readonly #access: TableAccess;

@@ -8,6 +8,7 @@ import type { ModifyPlan } from './modify.ts';
 import type { RowHolder } from './row-holder.ts';
 import type { Env, ExecState } from './state.ts';
 
+/** Finds and locks the rows of one UPDATE or DELETE. */
 export class TargetRows {
   readonly #state: ExecState;
   readonly #env: Env;

@@ -14,16 +14,19 @@ for (let unit = 65; unit <= 90; unit++) CLASSES[unit] = CLASSES[unit + 32] = IDE
 CLASSES[95] = IDENT;
 for (const char of '~!@#^&|`?+-*/%<>=') CLASSES[char.charCodeAt(0)] = OPERATOR_CHAR;
 
+/** What a UTF-16 unit is: one of the bits above, or 0. */
 export function classOf(unit: number): number {
   return unit < 128 ? CLASSES[unit]! : unit >= 128 ? IDENT : 0;
 }
 
+/** Behind the decimal digits from `at` on. */
 export function digits(text: string, at: number): number {
   let end = at;
   for (let unit = text.charCodeAt(end); unit >= 48 && unit <= 57; unit = text.charCodeAt(end)) end++;
   return end;
 }
 
+/** The line break at or behind `at`, or the end of the text. */
 export function lineEnd(text: string, at: number): number {
   let end = at;
   while (end < text.length && text.charCodeAt(end) !== 10 && text.charCodeAt(end) !== 13) end++;

@@ -50,6 +50,7 @@ function rangeUses({ equals, anyOf, lower, upper }: RangeSpec, have: ReadonlySet
   return used.some((e) => touches(columnsOf(e), have));
 }
 
+/** Does an outer, semi or anti join look its right rows up rather than hash them all? Only while few rows come from the left. */
 export function prefersLookUp(
   planner: Planner,
   left: PlanNode,

@@ -84,6 +84,7 @@ function joinShape(left: PlanNode, right: PlanNode, wanted: Needed, withRight: b
   return new Shape([...left.shape.columns, ...(withRight ? right.shape.columns : [])].filter((c) => wanted.has(c.id)));
 }
 
+/** A hash join where an equality connects the sides, else a nested loop. @throws 0A000 for a full join without an equality. */
 export function hashJoin(
   planner: Planner,
   type: JoinType,
@@ -126,6 +127,7 @@ export function hashJoin(
   return equalities.length > 0 ? new HashJoinPlan(options, planner.scope) : new NestedLoopPlan(options, planner.scope);
 }
 
+/** A join whose right side is opened once per left row, with the row's values in its conditions. */
 export function lateral(
   planner: Planner,
   type: 'inner' | 'left' | 'semi' | 'anti',

@@ -15,6 +15,7 @@ import { columnRef, type Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
 import { callExprs, canSubstitute, columnsOf, expressionsOf, hasSubquery, isVolatile, substitute } from './walk.ts';
 
+/** GROUP BY and aggregates. Conditions on group columns sink below. */
 export function planAggregate(
   planner: Planner,
   whole: AggregateNode,
@@ -108,6 +109,7 @@ function orderedBy(node: Logical, on: readonly Expr[]): Logical {
   return { kind: 'sort', input: node.kind === 'sort' ? node.input : node, keys, columns: node.columns };
 }
 
+/** UNION, INTERSECT and EXCEPT. No condition sinks below. */
 export function planSetOp(planner: Planner, node: SetOpNode, conditions: readonly Expr[]): PlanNode {
   const shape = Shape.of(node.columns);
   const left = planner.inShape(node.left, shape);

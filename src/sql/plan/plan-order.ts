@@ -9,6 +9,7 @@ import type { ColumnId, Expr, LimitNode, SortKey, SortNode } from './logical.ts'
 import { type Needed, withColumns } from './needed.ts';
 import type { Planner } from './planner.ts';
 
+/** ORDER BY. Conditions sink below. */
 export function planSort(planner: Planner, node: SortNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
   const keys = node.keys.map((k) => k.expr);
   const input = planner.plan(node.input, withColumns(needed, keys), conditions);

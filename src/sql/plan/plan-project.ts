@@ -14,6 +14,7 @@ import { columnRef, type Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
 import { canSubstitute, columnsOf, hasSubquery, isVolatile, mapChildren, substitute, walkExpr } from './walk.ts';
 
+/** A list of expressions over the rows of the input. */
 export function planProject(
   planner: Planner,
   node: ProjectNode,

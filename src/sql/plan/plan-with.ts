@@ -19,6 +19,7 @@ export class CommonTables {
   readonly working = new Set<number>();
 }
 
+/** WITH: first its common tables, then the body. */
 export function planWith(planner: Planner, node: WithNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
   const definitions = node.ctes.map((cte) => {
     const modifies = cte.plan.kind === 'insert' || cte.plan.kind === 'update' || cte.plan.kind === 'delete';
@@ -38,6 +39,7 @@ export function planWith(planner: Planner, node: WithNode, needed: Needed, condi
   return new WithPlan(planner.plan(node.body, needed, conditions), definitions);
 }
 
+/** A reference to a common table that has been planned. */
 export function planCteScan(planner: Planner, node: CteScanNode, conditions: readonly Expr[]): PlanNode {
   const { known, working } = planner.commonTables;
   const cte = known.get(node.cte) ?? broken(`no common table ${node.cte}`);

@@ -31,6 +31,7 @@ import type { SqlSession } from './sql-session.ts';
 const BATCH_ROWS = 512;
 const SHOWN_FIELD_MAX = 100;
 
+/** @throws 42809, 42703, 22P04 and what its rows violate */
 export function* copyFrom(
   sql: SqlSession,
   s: CopyStatement,

@@ -20,6 +20,7 @@ export function followCopy(sql: SqlSession, command: string, table: TableObject 
   return database.maintenance.follow(target, command, { phase: 'copying', unit: 'rows', workTotal, treesTotal: 1 });
 }
 
+/** A column that the list of COPY names. @throws 42703, 42P10 */
 export function copyColumn(table: TableObject, name: string): ColumnObject {
   const column = table.columns.find((c) => !c.dropped && c.name === name);
   if (column === undefined)

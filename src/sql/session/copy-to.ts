@@ -16,6 +16,7 @@ const BPCHAR_OID = 1042;
 /** Rows between two reports of how far it is. */
 const REPORT_ROWS = 512;
 
+/** @throws 42703, 42809 */
 export function* copyTo(
   sql: SqlSession,
   s: CopyStatement,

@@ -220,6 +220,7 @@ export const SETTINGS_BY_NAME: ReadonlyMap<string, SettingEntry> = new Map(
   SETTINGS.map((e) => [e.name.toLowerCase(), e]),
 );
 
+/** Names are the same whatever their case. */
 export function findSetting(name: string): SettingEntry | undefined {
   return SETTINGS_BY_NAME.get(name.toLowerCase());
 }

@@ -114,6 +114,7 @@ export function isolationLevel(text: string): string {
   return level;
 }
 
+/** As SHOW prints a number: in the largest unit that it is a whole number of. */
 export function withUnit(value: number, unit: string): string {
   if (value === 0) return '0';
   const units = unit === 'ms' ? MS : KB;

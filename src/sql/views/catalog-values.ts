@@ -10,6 +10,7 @@ export function vector(type: Oid, values: readonly number[]): PgArray {
   return new PgArray(type, values, [values.length], [0]);
 }
 
+/** Null for none. */
 export function textArray(values: readonly string[] | undefined): SqlValue {
   return values === undefined || values.length === 0 ? null : new PgArray(TEXT, values);
 }

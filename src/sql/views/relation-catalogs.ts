@@ -50,6 +50,7 @@ function relationRow(more: NamedRow): NamedRow {
   };
 }
 
+/** pg_class. */
 export function* classRows({ catalog, session }: ViewSource, views: readonly ViewDefinition[]): Iterable<NamedRow> {
   const { store } = session.engine;
   for (const o of catalog.objects()) {
@@ -194,6 +195,7 @@ function* indexAttributes(table: TableObject, index: IndexObject): Iterable<Name
     yield attributeRow(index.oid, i + 1, names[i]!, c.type, c.typmod);
 }
 
+/** pg_attribute. */
 export function* attributeRows({ catalog }: ViewSource, views: readonly ViewDefinition[]): Iterable<NamedRow> {
   for (const o of catalog.objects()) {
     if (o.kind === 'table') {
@@ -212,6 +214,7 @@ export function* attributeRows({ catalog }: ViewSource, views: readonly ViewDefi
   for (const v of views) for (const [i, c] of v.columns.entries()) yield attributeRow(v.oid, i + 1, c.name, c.type, -1);
 }
 
+/** pg_index. */
 export function* indexRows({ catalog }: ViewSource): Iterable<NamedRow> {
   for (const o of catalog.objects()) {
     if (o.kind !== 'index') continue;

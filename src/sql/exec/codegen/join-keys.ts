@@ -111,6 +111,7 @@ interface JoinKeys {
   readonly proven: boolean;
 }
 
+/** The keys of both sides in code; undefined = a key is of a kind that is not covered, or nulls meet. */
 export function joinKeys(options: JoinOptions, leftRow: RowCode, rightRow: RowCode): JoinKeys | undefined {
   const left: SideKey[] = [];
   const right: SideKey[] = [];
@@ -173,6 +174,7 @@ export function writeKeys(
   return { words, texts };
 }
 
+/** Code of the hash of keys that were read. `proven` = a single integer, which is its own hash. */
 export function hashCode(w: CodeWriter, keys: readonly SideKey[], names: KeyNames, proven: boolean): string {
   if (proven) return names.words[0]![0]!;
   let hash = '';
@@ -190,6 +192,7 @@ export function hashCode(w: CodeWriter, keys: readonly SideKey[], names: KeyName
   return `(${hash} | 0)`;
 }
 
+/** Does `then` where a key is null. */
 export function writeNullTest(w: CodeWriter, keys: readonly SideKey[], then: string): void {
   const nulls = keys.flatMap((k) => k.nulls);
   if (nulls.length > 0) w.line(`if (${nulls.join(' || ')}) ${then}`);
