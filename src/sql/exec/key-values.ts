@@ -13,7 +13,9 @@ import {
   KIND_I16,
   KIND_I32,
   KIND_I64,
+  KIND_NAME,
   KIND_NUMERIC,
+  KIND_TEXT,
   KIND_U32,
   type PhysicalKind,
 } from '../../base/physical.ts';
@@ -197,7 +199,24 @@ function edge(
   }
 }
 
-/** The class of kinds whose equal values get equal hash keys whatever their own kind. */
+/** Kinds of the same class have equal hash keys for equal values. */
+export function hashClass(kind: PhysicalKind): PhysicalKind {
+  switch (kind) {
+    case KIND_I16:
+    case KIND_I32:
+    case KIND_U32:
+      return KIND_I64;
+    case KIND_F32:
+      return KIND_F64;
+    case KIND_DEC64:
+      return KIND_NUMERIC;
+    case KIND_NAME:
+      return KIND_TEXT;
+    default:
+      return kind;
+  }
+}
+
 function appendHashPlain(key: KeyWriter, kind: PhysicalKind, value: Exclude<SqlValue, null>): void {
   switch (kind) {
     case KIND_I16:

@@ -13,9 +13,9 @@ import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { heldBytes } from '../types/held-bytes.ts';
 import { compileEval, type Scope } from './evaluate.ts';
-import { operatorImpl } from './implementation.ts';
 import { appendHashValue } from './key-values.ts';
 import { evaluateRow, type Operator, type PlanNode, pointAt } from './operator.ts';
+import { Answer, quantified } from './quantified.ts';
 import { travelPhysical } from './shape.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader, type Eval } from './values.ts';
@@ -41,7 +41,7 @@ export interface SubPlan {
 
 interface Run {
   readonly operator: Operator;
-  readonly memo: Map<string, readonly (readonly SqlValue[])[]>;
+  readonly memo: Map<string, Answer>;
   /** What the answers in the memo hold, and the one being made. */
   chargedBytes: number;
 }
@@ -87,7 +87,7 @@ export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope):
   const readers = shape.columns.map((_, i) => columnReader(shape, i, 0));
   const key = new KeyWriter();
   const wanted = rowsWanted(expr.mode);
-  const fetch = (env: Env): readonly (readonly SqlValue[])[] => {
+  const fetch = (env: Env): Answer => {
     const { state } = env;
     key.length = 0;
     for (const b of bindings) {
@@ -98,30 +98,26 @@ export function subPlanEval(expr: SubqueryExpr, subPlan: SubPlan, scope: Scope):
     const run = runOf(state, subPlan);
     const name = Buffer.from(key.bytes.buffer, 0, key.length).toString('latin1');
     const known = subPlan.stable ? run.memo.get(name) : undefined;
-    const rows = env.wait(() => collect(state, run, readers, wanted), known);
-    if (known !== undefined) return rows;
+    const answer = env.wait(() => collect(state, run, readers, wanted), known);
+    if (known !== undefined) return answer;
     if (run.memo.size >= MEMO_ENTRIES_MAX || run.chargedBytes > state.memory.limitBytes / MEMO_SHARE)
       forget(state, run);
-    if (subPlan.stable) run.memo.set(name, rows);
-    return rows;
+    if (subPlan.stable) run.memo.set(name, answer);
+    return answer;
   };
   return answerOf(expr, fetch, scope);
 }
 
 /** Empties the memo. The last answer is not charged any longer, wherever it is kept. */
 function forget(state: ExecState, run: Run): void {
+  for (const answer of run.memo.values()) answer.release();
   run.memo.clear();
   state.memory.usedBytes -= run.chargedBytes;
   run.chargedBytes = 0;
 }
 
 /** @throws 53200 when the answer alone is more than a statement may hold */
-function* collect(
-  state: ExecState,
-  run: Run,
-  readers: readonly Eval[],
-  wanted: number,
-): Task<readonly (readonly SqlValue[])[]> {
+function* collect(state: ExecState, run: Run, readers: readonly Eval[], wanted: number): Task<Answer> {
   const env = new Env(state);
   const { operator } = run;
   const found: SqlValue[][] = [];
@@ -140,16 +136,16 @@ function* collect(
     }
     if (state.spent(rows.count)) yield state.session.slice();
   }
-  return found;
+  return new Answer(found);
 }
 
-function answerOf(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly SqlValue[])[], scope: Scope): Eval {
+function answerOf(expr: SubqueryExpr, fetch: (env: Env) => Answer, scope: Scope): Eval {
   switch (expr.mode) {
     case 'exists':
-      return (env) => fetch(env).length > 0;
+      return (env) => fetch(env).rows.length > 0;
     case 'scalar':
       return (env) => {
-        const rows = fetch(env);
+        const { rows } = fetch(env);
         if (rows.length > 1)
           throw fail('cardinality_violation', 'more than one row returned by a subquery used as an expression');
         return rows[0]?.[0] ?? null;
@@ -159,49 +155,10 @@ function answerOf(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly Sq
       return (env) =>
         new PgArray(
           element,
-          fetch(env).map((row) => row[0] ?? null),
+          fetch(env).rows.map((row) => row[0] ?? null),
         );
     }
     default:
       return quantified(expr, fetch, scope);
   }
-}
-
-/** `left op ANY/ALL (rows)`, for one or several columns. */
-function quantified(expr: SubqueryExpr, fetch: (env: Env) => readonly (readonly SqlValue[])[], scope: Scope): Eval {
-  const left = expr.left.map((e) => compileEval(e, scope));
-  const compare = expr.operators.map(operatorImpl);
-  const all = expr.mode === 'all';
-  const one = (env: Env, values: readonly SqlValue[], row: readonly SqlValue[]): boolean | null => {
-    let result: boolean | null = true;
-    for (let c = 0; c < compare.length; c++) {
-      const a = values[c]!;
-      const b = row[c]!;
-      const equal = a === null || b === null ? null : compare[c]!(env.state.context, a, b) === true;
-      if (equal === false) return false;
-      if (equal === null) result = null;
-    }
-    return result;
-  };
-  function* search(
-    env: Env,
-    values: readonly SqlValue[],
-    rows: readonly (readonly SqlValue[])[],
-  ): Task<boolean | 'unknown'> {
-    const { state } = env;
-    let unknown = false;
-    for (let i = 0; i < rows.length; i++) {
-      const result = one(env, values, rows[i]!);
-      if (result === null) unknown = true;
-      else if (result !== all) return !all;
-      if ((i & 127) === 127 && state.spent(128)) yield state.session.slice();
-    }
-    return unknown ? 'unknown' : all;
-  }
-  return (env) => {
-    const values = left.map((l) => l(env));
-    const rows = fetch(env);
-    const found = env.wait(() => search(env, values, rows));
-    return found === 'unknown' ? null : found;
-  };
 }

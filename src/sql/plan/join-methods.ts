@@ -3,20 +3,10 @@
  * opened once per left row, with the left row's values.
  */
 import { fail } from '../../base/errors.ts';
-import {
-  KIND_DEC64,
-  KIND_F32,
-  KIND_F64,
-  KIND_I16,
-  KIND_I32,
-  KIND_I64,
-  KIND_NAME,
-  KIND_NUMERIC,
-  KIND_TEXT,
-  KIND_U32,
-} from '../../base/physical.ts';
+import type { PhysicalKind } from '../../base/physical.ts';
 import { HashJoinPlan } from '../exec/hash-join.ts';
 import type { HashKeyPart, JoinOptions, JoinType } from '../exec/join.ts';
+import { hashClass } from '../exec/key-values.ts';
 import { LateralJoinPlan } from '../exec/lateral-join.ts';
 import { NestedLoopPlan } from '../exec/nested-loop.ts';
 import type { PlanNode } from '../exec/operator.ts';
@@ -27,18 +17,8 @@ import { idsOf, type Needed, only, withColumns } from './needed.ts';
 import type { Planner } from './planner.ts';
 import { columnsOf, conjunction, freeColumns, isVolatile, touches } from './walk.ts';
 
-const CLASS = new Map<number, number>([
-  [KIND_I16, KIND_I64],
-  [KIND_I32, KIND_I64],
-  [KIND_U32, KIND_I64],
-  [KIND_F32, KIND_F64],
-  [KIND_DEC64, KIND_NUMERIC],
-  [KIND_NAME, KIND_TEXT],
-]);
-
-function hashClass(expr: Expr): number {
-  const { kind } = travelPhysical(expr.type, expr.typmod);
-  return CLASS.get(kind) ?? kind;
+function hashClassOf(expr: Expr): PhysicalKind {
+  return hashClass(travelPhysical(expr.type, expr.typmod).kind);
 }
 
 interface Equality {
@@ -66,7 +46,7 @@ export function equalityBetween(
     sides = [condition.left, condition.right];
     nullsMeet = true;
   }
-  if (sides === undefined || hashClass(sides[0]) !== hashClass(sides[1])) return undefined;
+  if (sides === undefined || hashClassOf(sides[0]) !== hashClassOf(sides[1])) return undefined;
   const on = (expr: Expr, here: { has(id: ColumnId): boolean }, there: { has(id: ColumnId): boolean }): boolean => {
     const ids = columnsOf(expr);
     return touches(ids, here) && !touches(ids, there) && !isVolatile(expr);
