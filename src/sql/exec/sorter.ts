@@ -4,8 +4,10 @@
  * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
  * 4,096 rows are sorted with the built-in sort and merged pairwise, giving way between slices (law 9). The sort is stable.
  */
+
+import { isVariable } from '../../base/physical.ts';
 import type { Task } from '../../base/task.ts';
-import { compareKeys, type KeyWriter, RowBuffer } from '../../engine/record-port.ts';
+import { appendKeyPart, compareKeys, type KeyWriter, RowBuffer } from '../../engine/record-port.ts';
 import type { SortKey } from '../plan/logical.ts';
 import { compileEval, type Scope } from './evaluate.ts';
 import { appendSortValue } from './key-values.ts';
@@ -26,18 +28,12 @@ const WRITE_ROWS = 256;
 export type SortKeyMaker = (env: Env, key: KeyWriter, last?: Uint8Array) => boolean;
 
 export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMaker {
-  const parts = keys.map((k) => ({
-    evaluate: compileEval(k.expr, scope),
-    physical: travelPhysical(k.expr.type, k.expr.typmod),
-    descending: k.descending,
-    nullsFirst: k.nullsFirst,
-  }));
+  const parts = keys.map((k) => partMaker(k, scope));
   return (env, key, last) => {
     let bound = last;
     for (let i = 0; i < parts.length; i++) {
-      const p = parts[i]!;
       const from = key.length;
-      appendSortValue(key, p.physical, p.descending, p.nullsFirst, p.evaluate(env));
+      parts[i]!(env, key);
       if (bound === undefined) continue;
       // No part of a key is the beginning of another one for the same column: the first byte that differs decides.
       const order = compareKeys(key.bytes, from, key.length, bound, from, Math.min(key.length, bound.length));
@@ -45,6 +41,25 @@ export function sortKeyMaker(keys: readonly SortKey[], scope: Scope): SortKeyMak
       if (order < 0) bound = undefined;
     }
     return bound === undefined;
+  };
+}
+
+/** One part of a key: of a column from its bytes, without a value in between; of anything else from its value. */
+function partMaker({ expr, descending, nullsFirst }: SortKey, scope: Scope): (env: Env, key: KeyWriter) => void {
+  const evaluate = compileEval(expr, scope);
+  const column = expr.kind === 'column' ? (scope.shape0?.position(expr.id) ?? -1) : -1;
+  const physical = column < 0 ? travelPhysical(expr.type, expr.typmod) : scope.shape0!.columns[column]!.physical;
+  const ofValue = (env: Env, key: KeyWriter): void =>
+    appendSortValue(key, physical, descending, nullsFirst, evaluate(env));
+  if (column < 0) return ofValue;
+  const { layout } = scope.shape0!;
+  const { kind } = physical;
+  const part = { kind, column, descending, nullsFirst, nullable: true };
+  const variable = isVariable(kind) ? layout.variableIndex[column]! : -1;
+  return (env, key) => {
+    const isElsewhere = env.null0 || (variable >= 0 && layout.isLong(variable, env.v0, env.r0));
+    if (isElsewhere) ofValue(env, key);
+    else appendKeyPart(key, part, layout, env.v0, env.b0, env.r0);
   };
 }
 

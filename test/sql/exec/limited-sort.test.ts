@@ -61,3 +61,34 @@ test('it holds few rows, and WITH TIES keeps all that are equal to the last', as
   const ties = await s.rows('select c from t where c is not null order by c fetch first 1 row with ties');
   expect(ties).toEqual(await s.rows('select c from t where c = (select min(c) from t)'));
 });
+
+/** Types, and how one of their values is made from a number. */
+const ORDERED: readonly (readonly [string, string])[] = [
+  ['int', 'g - 30'],
+  ['bigint', '(g - 30)::bigint * 1000000007'],
+  ['numeric(10,2)', '(g - 30) / 4.0'],
+  ['numeric', "case g when 5 then 'NaN'::numeric else power(-7.5, g % 9) end"],
+  ['float8', "case g when 5 then 'NaN'::float8 when 6 then '-0' when 7 then '-Infinity' else (g - 30) / 8.0 end"],
+  ['text', "repeat('ab', g % 5) || g % 7"],
+  ['text', "repeat('long', 2000 + g % 5) || g % 7"],
+  ['char(5)', "'v' || g % 20"],
+  ['bytea', "('\\x' || lpad(to_hex(g % 3), 2, '0') || lpad(to_hex(g), 2, '0'))::bytea"],
+  ['date', "date '2024-02-20' - g"],
+  ['interval', 'make_interval(months => g % 3, days => 40 - g)'],
+  ['boolean', 'g % 2 = 0'],
+  ['uuid', 'md5(g::text)::uuid'],
+  ['int[]', 'array[g % 4, 30 - g]'],
+];
+
+test.each(ORDERED)('a column of type %s is ordered by its bytes as by its value: %s', async (type, made) => {
+  const s = new TestSession(await memoryInstance());
+  await s.run(`create table o (id int, x ${type})`);
+  await s.run(
+    `insert into o select g, case when g % 11 = 3 then null else (${made})::${type} end from generate_series(1, 60) g`,
+  );
+  for (const direction of ['', ' desc', ' nulls first', ' desc nulls last']) {
+    const byColumn = await s.rows(`select id from o order by x${direction}, id limit 50`);
+    const byValue = await s.rows(`select id from o order by case when id > 0 then x end${direction}, id limit 50`);
+    expect(byColumn, `order by x${direction}`).toEqual(byValue);
+  }
+});
