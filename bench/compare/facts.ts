@@ -21,5 +21,10 @@ export const JOIN_GROUPS =
   'select b.grp, count(*), sum(a.amount) from facts a join facts b on a.id = b.amount group by b.grp';
 export const GROUP_PAIRS =
   'select count(*) from (select grp, val, count(*), sum(amount) from facts group by grp, val offset 0) s';
+/** The first of an order that no index has; values that an answer of 97,000 rows does not hold; the whole order. */
+export const TOP = 'select id, grp, val, amount from facts order by val desc, amount, id limit 20';
+export const NOT_IN =
+  'select count(*), sum(val) from facts where id not in (select amount from facts where val < 100) and id <= 100000';
+export const SORT = 'select count(*) from (select id, val from facts order by val desc, amount, id offset 1) s';
 export const PROJECT =
   'select sum(x), max(grp) from (select val * 2 + amount as x, grp from facts offset 0) s where grp < 50';

@@ -2,7 +2,7 @@
  * The comparison: ExtentDB against PostgreSQL 15 and SQLite, the same work, the same cores, in turn.
  *
  *   npm run bench:compare -- [--rounds 3] [--seconds 10] [--only select,tpcb,scan,group,join-pairs,join-keys,join-groups,group-pairs,
- *                               project,copy,scan-embedded,group-embedded,point,open]
+ *                               top,sort,not-in,project,copy,scan-embedded,group-embedded,point,open]
  *
  * Prints a Markdown table and writes every round to bench/results/.
  */
@@ -12,7 +12,20 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { connected, copyIn, pgbench, pgbenchInit, timedQuery, writeAccounts } from './clients.ts';
-import { FACTS, FILL_FACTS, GROUP, GROUP_PAIRS, JOIN_GROUPS, JOIN_KEYS, JOIN_PAIRS, PROJECT, SCAN } from './facts.ts';
+import {
+  FACTS,
+  FILL_FACTS,
+  GROUP,
+  GROUP_PAIRS,
+  JOIN_GROUPS,
+  JOIN_KEYS,
+  JOIN_PAIRS,
+  NOT_IN,
+  PROJECT,
+  SCAN,
+  SORT,
+  TOP,
+} from './facts.ts';
 import { alternate, markdown, type Row } from './measure.ts';
 import { postgresPrograms, type RivalServer, startExtentDB, startPostgres } from './servers.ts';
 
@@ -20,6 +33,8 @@ const CACHE_MEBIBYTES = 256;
 const COPY_ROWS = 1_000_000;
 const PGBENCH_SCALE = 10;
 const AGGREGATION_REPEATS = 7;
+/** Works that need no server. */
+const IN_PROCESS = new Set(['scan-embedded', 'group-embedded', 'point', 'open']);
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +43,7 @@ const { values } = parseArgs({
     only: {
       type: 'string',
       default:
-        'select,tpcb,scan,group,join-pairs,join-keys,join-groups,group-pairs,project,copy,scan-embedded,group-embedded,point,open',
+        'select,tpcb,scan,group,join-pairs,join-keys,join-groups,group-pairs,top,sort,not-in,project,copy,scan-embedded,group-embedded,point,open',
     },
   },
 });
@@ -87,6 +102,9 @@ async function aggregationRows(servers: readonly RivalServer[]): Promise<void> {
     { name: 'join-keys', text: JOIN_KEYS, work: '1 M rows joined with 1 M by integers, aggregated' },
     { name: 'join-groups', text: JOIN_GROUPS, work: 'the same join, 97 groups' },
     { name: 'group-pairs', text: GROUP_PAIRS, work: 'cached 1 M rows: 97,000 groups of two columns' },
+    { name: 'top', text: TOP, work: '1 M rows: the first 20 of an order without index' },
+    { name: 'sort', text: SORT, work: '1 M rows sorted by three columns' },
+    { name: 'not-in', text: NOT_IN, work: '100,000 rows NOT IN an answer of 100,000' },
     { name: 'project', text: PROJECT, work: 'cached 1 M rows: computed column, filtered, summed' },
   ].filter(({ name }) => wanted.has(name));
   if (wantedHere.length === 0) return;
@@ -184,7 +202,7 @@ async function withServers(): Promise<void> {
 }
 
 try {
-  if (['select', 'tpcb', 'scan', 'group', 'copy'].some((name) => wanted.has(name))) await withServers();
+  if ([...wanted].some((name) => !IN_PROCESS.has(name))) await withServers();
   await embeddedRow('scan', { text: 'the same filter + sum, embedded', unit: 'ms', floor: 3 });
   await embeddedRow('group', { text: 'the same groups, embedded', unit: 'ms', floor: 3 });
   await embeddedRow('point', { text: 'point SELECT by primary key, embedded, prepared', unit: 'ns', floor: 2 });
