@@ -2,7 +2,11 @@
  * Sorting in memory: what sorts, ordered aggregates and index builds share.
  *
  * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
- * 4,096 rows are sorted with the built-in sort and merged pairwise, giving way between slices (law 9). The sort is stable.
+ * 4,096 rows are sorted and merged pairwise, giving way between slices (law 9). The sort is stable.
+ *
+ *   prefix   the first six bytes of a key as a number: most comparisons need no more
+ *   run      five bytes of the prefix and the row's place in the run, packed into one double each: the built-in sort orders them without
+ *            asking back, and only rows with equal five bytes are compared
  */
 
 import { isVariable } from '../../base/physical.ts';
@@ -16,6 +20,11 @@ import type { SpilledRows } from './spill.ts';
 import type { Env, ExecState } from './state.ts';
 
 const RUN_ROWS = 4096;
+const PREFIX_BYTES = 6;
+/** The prefix's last byte is left out of a packed double. */
+const PACKED_SHARE = 256;
+/** Fewer rows are put in order by insertion. */
+const INSERTED_MAX = 12;
 const CHUNK_BYTES = 65536;
 /** Rows written to disk between two looks at the clock. */
 const WRITE_ROWS = 256;
@@ -73,6 +82,8 @@ export class Sorter {
   #chunkOf = new Uint32Array(256);
   #offsetOf = new Uint32Array(256);
   #lengthOf = new Uint32Array(256);
+  #prefixOf = new Float64Array(256);
+  readonly #packed = new Float64Array(RUN_ROWS);
   #charged = 0;
   readonly #state: ExecState;
 
@@ -107,6 +118,9 @@ export class Sorter {
       this.#chunkOf = enlarge(this.#chunkOf, size);
       this.#offsetOf = enlarge(this.#offsetOf, size);
       this.#lengthOf = enlarge(this.#lengthOf, size);
+      const prefixes = new Float64Array(size);
+      prefixes.set(this.#prefixOf);
+      this.#prefixOf = prefixes;
     }
     const last = this.#chunks[this.#chunks.length - 1];
     if (last === undefined || this.#free + length > last.length) {
@@ -121,11 +135,14 @@ export class Sorter {
     this.#chunkOf[number] = this.#chunks.length - 1;
     this.#offsetOf[number] = this.#free;
     this.#lengthOf[number] = length;
+    this.#prefixOf[number] = prefixOf(chunk, this.#free, length);
     this.#free += length;
   }
 
   /** Compares two rows' keys. */
   compare(a: number, b: number): number {
+    const order = this.#prefixOf[a]! - this.#prefixOf[b]!;
+    if (order !== 0) return order;
     const aAt = this.#offsetOf[a]!;
     const bAt = this.#offsetOf[b]!;
     return compareKeys(
@@ -142,9 +159,8 @@ export class Sorter {
     const { count } = this.rows;
     let from = new Uint32Array(count);
     for (let i = 0; i < count; i++) from[i] = i;
-    const compare = (a: number, b: number): number => this.compare(a, b) || a - b;
     for (let at = 0; at < count; at += RUN_ROWS) {
-      from.subarray(at, Math.min(count, at + RUN_ROWS)).sort(compare);
+      this.#sortRun(from.subarray(at, Math.min(count, at + RUN_ROWS)), at);
       if (this.#state.spent(RUN_ROWS)) yield this.#state.session.slice();
     }
     let to = new Uint32Array(count);
@@ -154,6 +170,40 @@ export class Sorter {
       [from, to] = [to, from];
     }
     this.order = from;
+  }
+
+  /** Puts rows `first`, `first` + 1 … in order. */
+  #sortRun(rows: Uint32Array, first: number): void {
+    const packed = this.#packed.subarray(0, rows.length);
+    for (let i = 0; i < packed.length; i++)
+      packed[i] = Math.floor(this.#prefixOf[first + i]! / PACKED_SHARE) * RUN_ROWS + i;
+    packed.sort();
+    let start = 0;
+    let bytes = -1;
+    for (let i = 0; i < packed.length; i++) {
+      const here = Math.floor(packed[i]! / RUN_ROWS);
+      if (here !== bytes) {
+        if (i - start > 1) this.#sortEqual(rows.subarray(start, i));
+        start = i;
+        bytes = here;
+      }
+      rows[i] = first + packed[i]! - here * RUN_ROWS;
+    }
+    if (rows.length - start > 1) this.#sortEqual(rows.subarray(start));
+  }
+
+  /** Puts rows in order whose keys begin with the same bytes; they come in the order of their numbers. */
+  #sortEqual(rows: Uint32Array): void {
+    if (rows.length > INSERTED_MAX) {
+      rows.sort((a, b) => this.compare(a, b) || a - b);
+      return;
+    }
+    for (let i = 1; i < rows.length; i++) {
+      const row = rows[i]!;
+      let to = i;
+      for (; to > 0 && this.compare(rows[to - 1]!, row) > 0; to--) rows[to] = rows[to - 1]!;
+      rows[to] = row;
+    }
   }
 
   *#merge(from: Uint32Array, to: Uint32Array, start: number, middle: number, end: number): Task<void> {
@@ -211,6 +261,13 @@ export class Sorter {
     this.clear();
     this.rows.release();
   }
+}
+
+/** The first bytes of a key as a number, as if zeros followed it. */
+function prefixOf(bytes: Uint8Array, at: number, length: number): number {
+  let prefix = 0;
+  for (let i = 0; i < PREFIX_BYTES; i++) prefix = prefix * 256 + (i < length ? bytes[at + i]! : 0);
+  return prefix;
 }
 
 function enlarge(old: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
