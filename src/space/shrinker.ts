@@ -5,13 +5,14 @@
  *          it belongs to a tree                        → ceiling to its first page; its pages move below; it goes up
  *          nothing below the ceiling can take them     → stop, with the reason
  *
+ * For chosen trees, as many of their extents at the end as there is room for move first, in their order (`slide-plan.ts`).
+ *
  * It runs while others work: they are kept below the ceiling as far as there is room, and may make the file longer again. Every
  * step is a group; a crash leaves a file that is partly shrunk.
  */
 import { REQUEST_ROOM, type Task } from '../base/task.ts';
-import { NEED, NONE, OK } from '../storage/contracts.ts';
+import { NEED, NONE, OK, type TreeId } from '../storage/contracts.ts';
 import {
-  EXTENT_ALIGN_BYTES,
   EXTENT_AT_HAND,
   EXTENT_TRIMMED,
   ROOT_TREE,
@@ -23,12 +24,11 @@ import {
 import { StoreRequest } from '../storage/store-request.ts';
 import { sliceRequest } from '../storage/transactions.ts';
 import type { Tree } from '../storage/tree.ts';
-import { ACQUIRED } from './extent-source.ts';
-import { sizesExtents } from './growth.ts';
+import { ExtentEmptier, type OwnedExtent } from './empty-extent.ts';
 import type { OpenSpace } from './open-space.ts';
-import { NO_TARGET, NOT_MOVABLE, Relocation } from './relocate.ts';
-import { EXHAUSTED } from './root-space.ts';
-import { refill, type Space } from './tree-space.ts';
+import { NOT_MOVABLE } from './relocate.ts';
+import { mayMove, planSlide } from './slide-plan.ts';
+import { refill } from './tree-space.ts';
 
 /** Why a shrink ended (`spec/ese.md` §2.11 has ESE's list). */
 export type ShrinkStop =
@@ -38,6 +38,8 @@ export type ShrinkStop =
   | 'no_low_space'
   /** A page at the end belongs to something that cannot move now. */
   | 'page_not_movable'
+  /** What lies at the end is not among the trees that may move. */
+  | 'others_at_end'
   /** Others make the file longer as fast as it becomes shorter. */
   | 'file_grows'
   /** The caller's limit was reached. */
@@ -62,26 +64,17 @@ export interface ShrinkOptions {
   readonly pagesMin?: number;
   /** Asked after every extent: true ends the shrink with `limit`. */
   readonly isOver?: () => boolean;
+  /** Only these trees and those under them move, in their order as far as it goes; default: whatever lies at the end. */
+  readonly only?: readonly TreeId[];
 }
 
-/** Who has the last page of the file. */
-interface Tail {
-  readonly tree: Tree;
-  /** Undefined for a small tree. */
-  readonly space: Space | undefined;
-  readonly first: number;
-  readonly last: number;
-}
-
-/** Pages between two chances for others. */
-const PAGES_PER_SLICE = 8;
 const BUSY = 94;
 /** Times that the same tail may come up again before others count as faster. */
 const ATTEMPTS_MAX = 64;
 
 export class Shrinker {
   readonly #open: OpenSpace;
-  readonly #relocation: Relocation;
+  readonly #emptier: ExtentEmptier;
   readonly #reclaim: () => Task<boolean>;
   #running = false;
   /** The page and tree that could not move. */
@@ -90,7 +83,7 @@ export class Shrinker {
   /** @param reclaim - a step of background work: dropped trees at the end of the file must go before it can be cut. */
   constructor(open: OpenSpace, reclaim: () => Task<boolean>) {
     this.#open = open;
-    this.#relocation = new Relocation(open);
+    this.#emptier = new ExtentEmptier(open);
     this.#reclaim = reclaim;
   }
 
@@ -98,19 +91,20 @@ export class Shrinker {
   *shrink(options: ShrinkOptions = {}): Task<ShrinkReport> {
     const { root } = this.#open.map;
     const pagesBefore = root.filePages;
-    const movedBefore = this.#relocation.moved;
+    const movedBefore = this.#emptier.moved;
     this.#stuck = { page: 0, tree: 0 };
     let reason: ShrinkStop = 'already_running';
     if (!this.#running) {
       this.#running = true;
       try {
+        if (options.only !== undefined) yield* this.#slide(options.only, options.isOver ?? (() => false));
         reason = yield* this.#run(options);
       } finally {
         this.#running = false;
         this.#open.parts.ceiling.page = Number.POSITIVE_INFINITY;
       }
     }
-    const moved = this.#relocation.moved - movedBefore;
+    const moved = this.#emptier.moved - movedBefore;
     return { reason, ...this.#stuck, pagesBefore, pagesAfter: root.filePages, moved };
   }
 
@@ -131,9 +125,26 @@ export class Shrinker {
         if (!(yield* this.#reclaim())) yield sliceRequest(core);
         continue;
       }
-      const stop = yield* this.#emptyTail();
+      const stop = yield* this.#emptyTail(options.only);
       if (stop !== undefined) return stop;
     }
+  }
+
+  /** Moves what trees have at the end of the file to its front, from the first extent to the last: so their order stays. */
+  *#slide(only: readonly TreeId[], isOver: () => boolean): Task<void> {
+    const { parts } = this.#open;
+    const tailAt = this.#tailAt.bind(this);
+    const plan = yield* planSlide(this.#open, only, tailAt);
+    for (const extent of plan) {
+      // Nothing comes to lie where it is going to be cut, whichever extent it leaves.
+      parts.ceiling.page = plan[0]!.first;
+      if ((yield* this.#emptier.empty(extent)) !== OK || isOver()) return;
+    }
+  }
+
+  *#tailAt(pgno: number): Task<OwnedExtent | undefined> {
+    const tail = yield* this.#tailOf(pgno);
+    return tail === BUSY ? undefined : tail;
   }
 
   /** Cuts the free end off the file: OK, NONE (the last page is in use), BUSY (it is on its way to be free). */
@@ -182,7 +193,7 @@ export class Shrinker {
   }
 
   /** Empties the last extent of the file. @returns why it cannot, or undefined. */
-  *#emptyTail(): Task<ShrinkStop | undefined> {
+  *#emptyTail(only: readonly TreeId[] | undefined): Task<ShrinkStop | undefined> {
     const { parts, map } = this.#open;
     const { core } = parts;
     const end = map.root.filePages;
@@ -193,8 +204,12 @@ export class Shrinker {
       return undefined;
     }
     if (map.root.filePages !== end) return undefined;
+    if (!mayMove(this.#open, tail.tree, only)) {
+      this.#stuck = { page: tail.last, tree: tail.tree.id };
+      return 'others_at_end';
+    }
     parts.ceiling.page = tail.first;
-    const status = tail.space === undefined ? yield* this.#moveSmall(tail) : yield* this.#movePages(tail);
+    const status = yield* this.#emptier.empty(tail);
     if (status === OK) return undefined;
     // A page that cannot be moved may have become another tree's meanwhile: then that one's extent is the tail.
     if (status === NOT_MOVABLE && !(yield* this.#isStillTail(tail, end - 1))) return undefined;
@@ -203,7 +218,7 @@ export class Shrinker {
   }
 
   /** No place of the extent's size below: if there is nothing free below at all, the file is as short as it gets. */
-  *#whyStuck(tail: Tail): Task<ShrinkStop> {
+  *#whyStuck(tail: OwnedExtent): Task<ShrinkStop> {
     const { core } = this.#open.parts;
     const { available } = this.#open.map.root.space;
     for (;;) {
@@ -213,70 +228,10 @@ export class Shrinker {
     }
   }
 
-  /** While it waited, its tree may have been dropped, or got space trees: then the loop outside looks at the tail anew. */
-  #isAsFound({ tree, space }: Tail): boolean {
-    const { parts, map } = this.#open;
-    return parts.core.trees.get(tree.id) === tree && tree.state !== TREE_DROPPED && map.of(tree) === space;
-  }
-
-  *#moveSmall(tail: Tail): Task<number> {
-    const { core } = this.#open.parts;
-    while (this.#isAsFound(tail)) {
-      const status = this.#relocation.moveSmall(tail.tree);
-      if (status === NEED) yield core.need;
-      else if (status !== NONE) return status;
-    }
-    return OK;
-  }
-
-  *#movePages(tail: Tail): Task<number> {
-    const { parts, source } = this.#open;
-    const { core } = parts;
-    const { space, first, last } = tail;
-    if (space === undefined) return NOT_MOVABLE;
-    for (let pgno = first, steps = 0; pgno <= last; ) {
-      if (!this.#isAsFound(tail)) return OK;
-      const status = this.#relocation.movePage(space, pgno);
-      if (status === NEED) yield core.need;
-      else if (status === NO_TARGET) {
-        const more = this.#moreRoom(source, space, last - first + 1);
-        if (more === NEED) yield core.need;
-        else if (more !== NONE && more !== ACQUIRED) return more;
-      } else if (status === OK) {
-        pgno++;
-        if (++steps % PAGES_PER_SLICE === 0) yield sliceRequest(core);
-      } else if (status !== NONE) return status;
-    }
-    if (space.owned === undefined) return OK;
-    while (this.#isAsFound(tail)) {
-      const status = this.#relocation.release(space, first, last);
-      if (status === NEED) yield core.need;
-      else if (status === OK) break;
-    }
-    return OK;
-  }
-
-  /** Finds room below the ceiling: an extent for a tree; for the root, trimmed pages that can be used again. */
-  #moreRoom(source: OpenSpace['source'], space: Space, pages: number): number {
-    const { parts, map } = this.#open;
-    if (parts.core.reserve() === NEED) return NEED;
-    const ready = refill(parts, map.root.space);
-    if (ready !== OK) return ready;
-    if (space.owned !== undefined) {
-      const status = source.acquireExact(space, pages);
-      const half = Math.ceil(pages / 2);
-      // Sizes given by hints stay as they are; others may come in smaller pieces, of 64 KiB at least.
-      const smaller = !sizesExtents(space.owner.hints) && half * parts.core.pageBytes >= EXTENT_ALIGN_BYTES;
-      return status === EXHAUSTED && smaller ? this.#moreRoom(source, space, half) : status;
-    }
-    const status = map.root.find(1, false);
-    return status === OK ? NONE : status;
-  }
-
   /** The extent that a page lies in, of the lowest tree that owns it. BUSY: of a dropped tree, which goes by itself. */
-  *#tailOf(pgno: number): Task<Tail | typeof BUSY> {
+  *#tailOf(pgno: number): Task<OwnedExtent | typeof BUSY> {
     const { parts, map } = this.#open;
-    let found: Tail = { tree: parts.core.tree(ROOT_TREE), space: map.root.space, first: pgno, last: pgno };
+    let found: OwnedExtent = { tree: parts.core.tree(ROOT_TREE), space: map.root.space, first: pgno, last: pgno };
     for (const tree of [...parts.core.trees.values()]) {
       if (tree.id === ROOT_TREE || tree.id === TREE_CATALOG || tree.state === 0) continue;
       const own = yield* this.#ownedExtent(tree, pgno);
@@ -288,14 +243,14 @@ export class Shrinker {
     return found;
   }
 
-  *#isStillTail({ tree, first }: Tail, pgno: number): Task<boolean> {
+  *#isStillTail({ tree, first }: OwnedExtent, pgno: number): Task<boolean> {
     const whole = yield* this.#tailOf(pgno);
     const now = whole === BUSY ? BUSY : yield* this.#lentInside(whole);
     return now !== BUSY && now.tree === tree && now.first === first;
   }
 
   /** What a child has inside an extent goes before the rest of it. */
-  *#lentInside(tail: Tail): Task<Tail | typeof BUSY> {
+  *#lentInside(tail: OwnedExtent): Task<OwnedExtent | typeof BUSY> {
     for (const tree of [...this.#open.parts.core.trees.values()]) {
       if (tree.parent !== tail.tree.id || tree.parent === ROOT_TREE || tree.state === 0) continue;
       const own = yield* this.#firstExtentIn(tree, tail.first, tail.last);
@@ -305,7 +260,7 @@ export class Shrinker {
     return tail;
   }
 
-  *#firstExtentIn(tree: Tree, first: number, last: number): Task<Tail | undefined> {
+  *#firstExtentIn(tree: Tree, first: number, last: number): Task<OwnedExtent | undefined> {
     const space = this.#open.map.of(tree);
     if (space?.owned === undefined) {
       const primary = tree.view.getUint32(TREE_PRIMARY_AT, true);
@@ -320,7 +275,7 @@ export class Shrinker {
     return undefined;
   }
 
-  *#ownedExtent(tree: Tree, pgno: number): Task<Tail | undefined> {
+  *#ownedExtent(tree: Tree, pgno: number): Task<OwnedExtent | undefined> {
     const { parts, map } = this.#open;
     // The walk over the trees waits now and then; one that is gone meanwhile owns nothing.
     if (parts.core.trees.get(tree.id) !== tree) return undefined;

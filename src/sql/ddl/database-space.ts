@@ -145,9 +145,11 @@ function sum(extents: readonly number[]): number {
   return pages;
 }
 
-const STOPS = {
+/** Why a shrink ended, as part of a sentence about the file. */
+export const STOPS = {
   done: 'the file is as short as it gets',
   no_low_space: 'what lies at its end finds no place of its size further down',
+  others_at_end: 'what lies at its end belongs to others',
   page_not_movable: 'what lies at its end cannot move now',
   file_grows: 'others make it longer at the same time',
   limit: 'the limit was reached',

@@ -6,7 +6,7 @@
  * rebuilds the table, because that is where the key is.
  *
  * VACUUM FULL and the forms that speak of several tables commit after each table and give its old trees' space back before they go
- * on; that is why they are refused inside a transaction block.
+ * on; that is why they are refused inside a transaction block. VACUUM FULL then makes the file shorter (`give-back.ts`).
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
@@ -18,6 +18,7 @@ import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { RowOrder } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
+import { GiveBack } from './give-back.ts';
 import { enableAll, isClustered, rebuildIndex, rebuildWhole } from './rebuild.ts';
 
 const SHARE_UPDATE_EXCLUSIVE = 4;
@@ -38,14 +39,19 @@ export function isOn(d: Definer, options: readonly Option[], name: string): bool
 export function* vacuumFull(d: Definer, s: VacuumStatement, tables: readonly TableObject[]): Task<void> {
   const skipLocked = isOn(d, s.options, 'skip_locked');
   const verbose = isOn(d, s.options, 'verbose');
-  yield* eachTable(d, tables, function* (table) {
+  const giveBack = new GiveBack(d, verbose);
+  const rebuild = function* (table: TableObject): Task<void> {
+    giveBack.begin();
     const got = yield* d.engine.transaction.lockTable(table.oid, ACCESS_EXCLUSIVE, skipLocked ? LOCK_NOWAIT : 0);
     if (!got) {
       d.sql.warn(`skipping vacuum of "${table.name}" --- lock not available`, '55P03');
       return;
     }
     yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
-  });
+  };
+  yield* eachTable(d, tables, rebuild, (table) => giveBack.after(table));
+  // Whoever names no table means the file as a whole.
+  if (s.tables.length === 0) yield* giveBack.afterAll();
 }
 
 /** CLUSTER. @throws 42704, 42809, 0A000, 55000 */
@@ -294,15 +300,24 @@ function allTables(d: Definer): TableObject[] {
   );
 }
 
-/** Does something to each table, as a transaction each; tables that have gone meanwhile are left out. */
-function* eachTable(d: Definer, tables: readonly TableObject[], work: (table: TableObject) => Task<void>): Task<void> {
+/**
+ * Does something to each table, as a transaction each; tables that have gone meanwhile are left out.
+ *
+ * @param settle - what comes between two transactions; by default all the background work that there is.
+ */
+function* eachTable(
+  d: Definer,
+  tables: readonly TableObject[],
+  work: (table: TableObject) => Task<void>,
+  settle = (_table: TableObject): Task<void> => d.engine.database.cleanUp(),
+): Task<void> {
   const { block } = d.sql;
   for (const table of tables) {
     if (d.catalog.object(table.oid) === undefined) continue;
     yield* work(table);
     if (block.state !== 'implicit') continue;
     yield* block.commit();
-    yield* d.engine.database.cleanUp();
+    yield* settle(table);
     block.enter();
   }
 }
