@@ -11,6 +11,7 @@
 import { fail } from '../base/errors.ts';
 import type { PhysicalKind } from '../base/physical.ts';
 import type { TreeId } from '../storage/contracts.ts';
+import type { PartitionBound, Partitioning } from './partitioning.ts';
 
 export type Oid = number;
 
@@ -73,32 +74,6 @@ export interface LayoutObject {
   readonly columns: readonly number[];
 }
 
-/** One of the things that a partitioned table is divided by. */
-export interface PartitionKey {
-  /** Column number, or 0 when `expression` says what it is divided by. */
-  readonly column: number;
-  readonly expression?: string;
-  readonly type: Oid;
-  readonly typmod: number;
-  readonly physical: { readonly kind: PhysicalKind; readonly scale: number };
-}
-
-/** PARTITION BY. */
-export interface Partitioning {
-  readonly strategy: 'range' | 'list' | 'hash';
-  readonly keys: readonly PartitionKey[];
-}
-
-/** A value of a partition's bound: its stored bytes in base64, or what stands for none. NULL is for lists only. */
-export type BoundDatum = { readonly stored: string } | 'null' | 'minvalue' | 'maxvalue';
-
-/** FOR VALUES … of a partition. */
-export type PartitionBound =
-  | { readonly kind: 'default' }
-  | { readonly kind: 'list'; readonly values: readonly BoundDatum[] }
-  | { readonly kind: 'range'; readonly from: readonly BoundDatum[]; readonly to: readonly BoundDatum[] }
-  | { readonly kind: 'hash'; readonly modulus: number; readonly remainder: number };
-
 export interface TableObject extends ObjectBase {
   readonly kind: 'table';
   readonly persistence: 'permanent' | 'temporary';
@@ -112,7 +87,12 @@ export interface TableObject extends ObjectBase {
   /** Set for a partitioned table: its rows lie in its partitions, and its own trees stay empty. */
   readonly partitioning?: Partitioning;
   /** Set for a partition. */
-  readonly partition?: { readonly parent: Oid; readonly bound: PartitionBound };
+  readonly partition?: {
+    readonly parent: Oid;
+    readonly bound: PartitionBound;
+    /** DETACH PARTITION … CONCURRENTLY has begun and not ended: who begins now does not see it in its table any more. */
+    readonly detachPending?: true;
+  };
   /** pg_class.reloptions as `name=value`. */
   readonly options: readonly string[];
   readonly rowType: Oid;
@@ -255,8 +235,9 @@ export class Catalog {
   readonly #schemas: ReadonlyMap<string, SchemaObject>;
   /** Table oid → objects that belong to it (indexes, constraints, statistics). */
   readonly #members: ReadonlyMap<Oid, readonly CatalogObject[]>;
-  /** Partitioned table oid → its partitions. */
+  /** Partitioned table oid → its partitions; and those that are being detached. */
   readonly #partitions: ReadonlyMap<Oid, readonly TableObject[]>;
+  readonly #leaving: ReadonlyMap<Oid, readonly TableObject[]>;
 
   constructor(objects: Iterable<CatalogObject>, version: number) {
     this.version = version;
@@ -265,6 +246,7 @@ export class Catalog {
     const schemas = new Map<string, SchemaObject>();
     const members = new Map<Oid, CatalogObject[]>();
     const partitions = new Map<Oid, TableObject[]>();
+    const leaving = new Map<Oid, TableObject[]>();
     const addMember = (table: Oid, object: CatalogObject): void => {
       const list = members.get(table);
       if (list === undefined) members.set(table, [object]);
@@ -282,8 +264,10 @@ export class Catalog {
           break;
         case 'table':
           if (object.partition !== undefined) {
-            const siblings = partitions.get(object.partition.parent);
-            if (siblings === undefined) partitions.set(object.partition.parent, [object]);
+            const { parent, detachPending } = object.partition;
+            const all = detachPending === true ? leaving : partitions;
+            const siblings = all.get(parent);
+            if (siblings === undefined) all.set(parent, [object]);
             else siblings.push(object);
           }
           relations.set(`${object.schema}/${object.name}`, object);
@@ -309,6 +293,7 @@ export class Catalog {
     this.#schemas = schemas;
     this.#members = members;
     this.#partitions = partitions;
+    this.#leaving = leaving;
   }
 
   /** A catalog with these objects added or replaced (by oid) and those oids removed. */
@@ -342,16 +327,22 @@ export class Catalog {
     return object;
   }
 
-  /** The partitions of a table, in no order that means anything; none of one that is not partitioned. */
-  partitionsOf(table: Oid): readonly TableObject[] {
-    return this.#partitions.get(table) ?? [];
+  /**
+   * The partitions of a table, in no order that means anything; none of one that is not partitioned.
+   *
+   * @param withLeaving - those that are being detached too, which queries leave out.
+   */
+  partitionsOf(table: Oid, withLeaving = false): readonly TableObject[] {
+    const partitions = this.#partitions.get(table) ?? [];
+    const leaving = withLeaving ? this.#leaving.get(table) : undefined;
+    return leaving === undefined ? partitions : [...partitions, ...leaving];
   }
 
   /** A table's partitions, theirs, and so on, each before those below it. */
-  *descendantsOf(table: Oid): Iterable<TableObject> {
-    for (const partition of this.partitionsOf(table)) {
+  *descendantsOf(table: Oid, withLeaving = false): Iterable<TableObject> {
+    for (const partition of this.partitionsOf(table, withLeaving)) {
       yield partition;
-      yield* this.descendantsOf(partition.oid);
+      yield* this.descendantsOf(partition.oid, withLeaving);
     }
   }
 

@@ -27,6 +27,7 @@ import {
 import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { DatabaseSettings } from './database-settings.ts';
 import { Defragmentation, type DefragmentMode, isDefragmentMode } from './defragmentation.ts';
+import { Detachments } from './detachments.ts';
 import { type CommandFacts, History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
@@ -82,6 +83,7 @@ export class Database {
   /** Trees that are reorganized by themselves. */
   readonly thresholds: ThresholdMaintenance;
   #catalog: Catalog = new Catalog([], 0);
+  readonly #detachments = new Detachments();
   #accesses = new WeakMap<TableObject, TableAccess>();
   readonly #rewrites = new Map<Oid, number>();
   /** Open sessions by process id. */
@@ -187,9 +189,16 @@ export class Database {
       if (object === undefined) removed.push(oid);
       else put.push(object);
     }
-    this.#catalog = this.#catalog.changed(put, removed);
+    const before = this.#catalog;
+    this.#catalog = before.changed(put, removed);
+    this.#detachments.publish(before, this.#catalog, changes.keys());
     for (const table of rewritten) this.#rewrites.set(table, this.#catalog.version);
     for (const oid of removed) this.#rewrites.delete(oid);
+  }
+
+  /** The catalog for whoever reads with a snapshot that was taken at a version of it. */
+  catalogFor(version: number): Catalog {
+    return this.#detachments.catalogFor(this.#catalog, version);
   }
 
   /** Version of the catalog with which a table was last rebuilt, since the database was opened; 0 = never. */

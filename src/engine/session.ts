@@ -65,7 +65,8 @@ export class Session {
 
   /** The catalog as this transaction sees it. */
   get catalog(): Catalog {
-    const published = this.database.catalog;
+    const { database } = this;
+    const published = this.#repeatable === undefined ? database.catalog : database.catalogFor(this.#repeatableCatalog);
     if (this.#changes.size === 0) return published;
     if (this.#catalog === undefined || this.#catalogBase !== published) {
       const put: CatalogObject[] = [];

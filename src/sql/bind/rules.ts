@@ -3,10 +3,11 @@
  *
  * The catalog keeps these as SQL text. Each is bound over ids that stand for the complete new row.
  */
-import type { ColumnObject, IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { Partitioning } from '../../engine/partitioning.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { parseExpressionText } from '../parser/parser.ts';
-import { boundsOf } from '../partitions/bounds.ts';
+import { boundsOf, PartitionBounds } from '../partitions/bounds.ts';
 import type { Column, Expr } from '../plan/logical.ts';
 import type { PartitionLevel, RowRules } from '../plan/logical-changes.ts';
 import { type Binding, columnRef } from './binding.ts';
@@ -91,7 +92,11 @@ export function partitionLevels(b: Binding, table: TableObject, row: readonly Co
   let child = table;
   for (const parent of catalog.ancestorsOf(table)) {
     if (parent.partitioning === undefined) break;
-    const bounds = boundsOf(catalog, parent, parent.partitioning);
+    // What is being detached keeps to its bounds until it is a table of its own.
+    const bounds =
+      child.partition?.detachPending === true
+        ? new PartitionBounds(parent.partitioning, catalog.partitionsOf(parent.oid, true))
+        : boundsOf(catalog, parent, parent.partitioning);
     const keys = bindPartitionKeys(b, parent, parent.partitioning, rowAs(table, row, parent));
     levels.push({ bounds, keys, position: bounds.partitions.indexOf(child) });
     child = parent;

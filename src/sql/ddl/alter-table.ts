@@ -22,6 +22,7 @@ import {
 import { alterIndex, changeTableOptions } from './alter-options.ts';
 import { alterColumnType } from './column-type.ts';
 import type { Definer } from './definer.ts';
+import { detachBeside } from './detach-beside.ts';
 import { dropColumn } from './drop-column.ts';
 import { inheritColumns, inheritMembers, isForEach, refuseInherited, refuseOnly } from './partition-alter.ts';
 import { attachPartition, detachPartition } from './partitions.ts';
@@ -45,6 +46,11 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     return;
   }
   const { oid } = d.table(s.name);
+  const [first] = s.actions;
+  if (first?.kind === 'detachPartition' && first.mode !== 'plain') {
+    yield* detachBeside(d, oid, first);
+    return;
+  }
   yield* d.lock(oid, 8);
   for (const action of s.actions) {
     const table = d.catalog.table(oid);
@@ -62,7 +68,7 @@ function* applyTo(d: Definer, oid: Oid, action: AlterTableAction, only: boolean)
   yield* apply(d, before, action);
   d.engine.nextCommand();
   if (only || before.partitioning === undefined) return;
-  for (const { oid: partition } of d.catalog.partitionsOf(oid)) {
+  for (const { oid: partition } of d.catalog.partitionsOf(oid, true)) {
     if (isForEach(action)) yield* applyTo(d, partition, action, false);
     else if (action.kind === 'addColumn') yield* inheritColumns(d, oid, partition);
     yield* inheritMembers(d, oid, partition);

@@ -1,13 +1,6 @@
 /** Objects as SQL text: what pg_get_indexdef and pg_get_constraintdef answer. */
-import type {
-  Catalog,
-  ConstraintObject,
-  IndexColumn,
-  IndexObject,
-  Oid,
-  PartitionKey,
-  TableObject,
-} from '../../engine/catalog.ts';
+import type { Catalog, ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type { PartitionKey } from '../../engine/partitioning.ts';
 import { displayName, quoteIdentifier } from '../session/names.ts';
 
 function columnName(table: TableObject, number: number): string {

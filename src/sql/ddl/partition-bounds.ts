@@ -6,7 +6,8 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { BoundDatum, PartitionBound, Partitioning, PartitionKey, TableObject } from '../../engine/catalog.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import type { BoundDatum, PartitionBound, Partitioning, PartitionKey } from '../../engine/partitioning.ts';
 import type { WrittenBound } from '../ast/definitions.ts';
 import type { Expression } from '../ast/expressions.ts';
 import { bindConstant } from '../bind/bind.ts';
@@ -127,7 +128,7 @@ export function requireRoom(
     const detail = `Specified lower bound ${from} is greater than or equal to upper bound ${to}.`;
     throw refuse(`empty range bound specified for partition "${name}"`, first, detail);
   }
-  for (const other of d.catalog.partitionsOf(parent.oid)) {
+  for (const other of d.catalog.partitionsOf(parent.oid, true)) {
     const theirs = other.partition!.bound;
     const overlap = `partition "${name}" would overlap partition "${other.name}"`;
     if (bound.kind === 'default' && theirs.kind === 'default')

@@ -1,5 +1,6 @@
 /** PARTITION BY: what a table is divided by. */
-import type { Partitioning, PartitionKey, TableObject } from '../../engine/catalog.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import type { Partitioning, PartitionKey } from '../../engine/partitioning.ts';
 import type { IndexKey, PartitionSpec } from '../ast/definitions.ts';
 import { bindTableExpression, storedText } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';

@@ -65,11 +65,42 @@ function* inheritConstraint(d: Definer, constraint: ConstraintObject, table: Tab
   return made;
 }
 
-/** Gives a partition a foreign key of its partitioned table. @throws 23503 */
-export function* inheritForeignKey(d: Definer, constraint: ConstraintObject, partition: Oid): Task<void> {
+/** Gives a partition a foreign key of its partitioned table, or makes an equal one of its own that one. @throws 23503 */
+function* inheritForeignKey(d: Definer, constraint: ConstraintObject, partition: Oid): Task<void> {
   const table = d.catalog.table(partition);
+  const parent = d.catalog.table(constraint.table);
+  const own = d.catalog.constraintsOf(partition).find((c) => isSameForeignKey(parent, constraint, table, c));
+  if (own !== undefined) {
+    // Its rows have been checked; below it, others are tied to it already.
+    yield* d.put({ ...own, parent: constraint.oid, version: own.version + 1 });
+    yield* d.putTable(table);
+    return;
+  }
   const made = yield* inheritConstraint(d, constraint, table);
   if (made.validated) yield* validateForeignKey(d.sql, d.catalog.table(partition), made);
+}
+
+/** Does a foreign key that a partition has by itself mean the same as one of its partitioned table? */
+function isSameForeignKey(
+  parent: TableObject,
+  constraint: ConstraintObject,
+  table: TableObject,
+  own: ConstraintObject,
+): boolean {
+  const [theirs, mine] = [constraint.foreign, own.foreign];
+  if (theirs === undefined || mine === undefined || own.parent !== undefined || !own.validated) return false;
+  const inTable = (numbers: readonly number[]): number[] => numbers.map((number) => numberAs(parent, number, table));
+  return (
+    mine.table === theirs.table &&
+    own.columns.join() === inTable(constraint.columns).join() &&
+    mine.columns.join() === theirs.columns.join() &&
+    mine.onDelete === theirs.onDelete &&
+    mine.onUpdate === theirs.onUpdate &&
+    mine.match === theirs.match &&
+    [...mine.setColumns].sort().join() === inTable(theirs.setColumns).sort().join() &&
+    own.deferrable === constraint.deferrable &&
+    own.initiallyDeferred === constraint.initiallyDeferred
+  );
 }
 
 /** Gives a partition its part of an index, or of the key that the index is there for. @throws 23505 */

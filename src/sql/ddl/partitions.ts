@@ -8,7 +8,8 @@
  */
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnObject, Oid, PartitionBound, Partitioning, TableObject } from '../../engine/catalog.ts';
+import type { ColumnObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type { PartitionBound, Partitioning } from '../../engine/partitioning.ts';
 import type {
   AlterTableAction,
   CreateTableStatement,
@@ -226,16 +227,41 @@ export function* detachPartition(
   table: TableObject,
   action: Extract<AlterTableAction, { kind: 'detachPartition' }>,
 ): Task<void> {
-  if (action.mode !== 'plain') throw d.unsupported(`DETACH PARTITION … ${action.mode.toUpperCase()}`, action.at);
-  const child = d.table(action.partition);
-  if (child.partition?.parent !== table.oid)
-    throw d.error(
-      'undefined_table',
-      `relation "${child.name}" is not a partition of relation "${table.name}"`,
-      undefined,
-    );
-  yield* d.lock(child.oid, ACCESS_EXCLUSIVE);
+  requirePartitioned(d, table);
+  const named = d.table(action.partition);
+  yield* d.lock(named.oid, ACCESS_EXCLUSIVE);
+  const child = partitionOf(d, table, named.oid);
+  if (child.partition?.detachPending === true)
+    throw d.error('object_not_in_prerequisite_state', `cannot detach partition "${child.name}"`, undefined, {
+      detail: 'The partition is being detached concurrently or has an unfinished detach.',
+      hint: FINALIZE_HINT,
+    });
   requireUnreferenced(d, table, child);
+  yield* release(d, table, child);
+}
+
+export const FINALIZE_HINT =
+  'Use ALTER TABLE ... DETACH PARTITION ... FINALIZE to complete the pending detach operation.';
+
+/** @throws 42P17 */
+export function requirePartitioned(d: Definer, table: TableObject): void {
+  if (table.partitioning === undefined)
+    throw d.error('invalid_object_definition', `table "${table.name}" is not partitioned`, undefined);
+}
+
+/** A partition of a table as it is now. @throws 42P01 */
+export function partitionOf(d: Definer, table: TableObject, oid: Oid): TableObject {
+  const child = d.catalog.table(oid);
+  if (child.partition?.parent === table.oid) return child;
+  throw d.error(
+    'undefined_table',
+    `relation "${child.name}" is not a partition of relation "${table.name}"`,
+    undefined,
+  );
+}
+
+/** Makes a partition a table of its own: what it has inherited is its own too. */
+export function* release(d: Definer, table: TableObject, child: TableObject): Task<void> {
   for (const index of d.catalog.indexesOf(child.oid)) {
     const { parent: _parent, ...own } = index;
     yield* d.put({ ...own, version: index.version + 1 });
@@ -249,8 +275,8 @@ export function* detachPartition(
   yield* d.putTable(d.catalog.table(table.oid));
 }
 
-/** A partition whose rows others refer to through the partitioned table stays. */
-function requireUnreferenced(d: Definer, table: TableObject, child: TableObject): void {
+/** A partition whose rows others refer to through the partitioned table stays. @throws 0A000 */
+export function requireUnreferenced(d: Definer, table: TableObject, child: TableObject): void {
   const references = [table, ...d.catalog.ancestorsOf(table)].flatMap((above) => d.catalog.referencesTo(above.oid));
   const first = references.find((c) => c.parent === undefined);
   if (first !== undefined && d.engine.store.facts(child.tree).rows > 0)

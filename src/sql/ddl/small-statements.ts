@@ -62,7 +62,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
       );
     if (d.catalog.constraintsOf(found.oid).some((c) => c.name === to))
       throw d.error('duplicate_object', `constraint "${to}" for relation "${found.name}" already exists`, undefined);
-    if (constraint.parent !== undefined)
+    if (constraint.type === 'check' && constraint.parent !== undefined)
       throw d.error('invalid_table_definition', `cannot rename inherited constraint "${constraint.name}"`, undefined);
     yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
     const index = d.catalog.object(constraint.index);
@@ -70,7 +70,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
       yield* d.put({ ...index, name: to, version: index.version + 1 });
     // A check is known to partitions by its name.
     if (constraint.type === 'check')
-      for (const { oid } of d.catalog.descendantsOf(constraint.table))
+      for (const { oid } of d.catalog.descendantsOf(constraint.table, true))
         for (const own of d.catalog.constraintsOf(oid))
           if (own.type === 'check' && own.name === constraint.name)
             yield* d.put({ ...own, name: to, version: own.version + 1 });
@@ -107,7 +107,7 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
   }
   if (relation.kind !== 'table') throw d.unsupported(`renaming a column of a ${relation.kind}`, undefined);
   // The columns of partitions are called the same.
-  const tables = [relation.oid, ...[...d.catalog.descendantsOf(relation.oid)].map((table) => table.oid)];
+  const tables = [relation.oid, ...[...d.catalog.descendantsOf(relation.oid, true)].map((table) => table.oid)];
   for (const oid of tables) {
     yield* d.lock(oid, 8);
     requireRenamable(d, d.catalog.table(oid), from, to);

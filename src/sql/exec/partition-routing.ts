@@ -4,7 +4,8 @@
  *   row ── keys ──> bytes ── bounds ──> partition ── partitioned itself? keys ── … ──> leaf
  */
 import { fail } from '../../base/errors.ts';
-import type { PartitionKey, TableObject } from '../../engine/catalog.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import type { PartitionKey } from '../../engine/partitioning.ts';
 import { KeyWriter } from '../../engine/record-port.ts';
 import { appendKeyValue, NO_PARTITION, type PartitionBounds } from '../partitions/bounds.ts';
 import type { Expr } from '../plan/logical.ts';

@@ -1,6 +1,7 @@
 /** The errors of constraints, worded and detailed as PostgreSQL words them. */
 import { type ExtentError, fail } from '../../base/errors.ts';
-import type { Catalog, ConstraintObject, IndexObject, PartitionKey, TableObject } from '../../engine/catalog.ts';
+import type { Catalog, ConstraintObject, IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { PartitionKey } from '../../engine/partitioning.ts';
 import { plainKeyText } from '../ddl/deparse.ts';
 import type { EvalContext, SqlValue } from '../types/contracts.ts';
 import { typeEntry } from './values.ts';

@@ -15,7 +15,9 @@ export function parseAlterRelation(
   c: Cursor,
   head: Omit<AlterTableStatement, 'kind' | 'actions'>,
 ): AlterTableStatement {
-  return { kind: 'alterTable', ...head, actions: c.list(() => parseAction(c)) };
+  // These two stand alone.
+  const isAlone = c.are('attach', 'partition') || c.are('detach', 'partition');
+  return { kind: 'alterTable', ...head, actions: isAlone ? [parseAction(c)] : c.list(() => parseAction(c)) };
 }
 
 function parseAction(c: Cursor): AlterTableAction {

@@ -11,17 +11,8 @@
  * Partitions are numbered from 1 in this order: ranges from the lowest, lists by their least value, hashes by remainder and
  * modulus, the default last.
  */
-import type {
-  BoundDatum,
-  Catalog,
-  CatalogObject,
-  IndexObject,
-  Oid,
-  PartitionBound,
-  Partitioning,
-  PartitionKey,
-  TableObject,
-} from '../../engine/catalog.ts';
+import type { Catalog, CatalogObject, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import type { BoundDatum, PartitionBound, Partitioning, PartitionKey } from '../../engine/partitioning.ts';
 import { compareKeys, type KeyPart, KeyWriter } from '../../engine/record-port.ts';
 import { appendPart, type KeyRange, successor } from '../exec/key-values.ts';
 import { storedValue } from '../exec/stored-value.ts';
@@ -248,10 +239,11 @@ export function leavesOf(catalog: Catalog, table: TableObject): TableObject[] {
   return boundsOf(catalog, table, table.partitioning).partitions.flatMap((partition) => leavesOf(catalog, partition));
 }
 
-/** The number of a partition in the whole of its partitioned table; 1 for a table that is no partition. */
+/** The number of a partition in the whole of its partitioned table; 1 for a table that is none, or is being detached. */
 export function partitionNumber(catalog: Catalog, table: TableObject): number {
   const top = [...catalog.ancestorsOf(table)].at(-1);
-  return top === undefined ? 1 : leavesOf(catalog, top).findIndex((leaf) => leaf.oid === table.oid) + 1;
+  const at = top === undefined ? 0 : leavesOf(catalog, top).findIndex((leaf) => leaf.oid === table.oid);
+  return Math.max(0, at) + 1;
 }
 
 /** The part of a partitioned table's index that belongs to one of the tables that hold its rows. */

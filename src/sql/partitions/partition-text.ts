@@ -1,12 +1,6 @@
 /** Partitions as SQL text: what pg_get_partkeydef, pg_get_expr of a bound and pg_get_partition_constraintdef answer. */
-import type {
-  BoundDatum,
-  Catalog,
-  PartitionBound,
-  Partitioning,
-  PartitionKey,
-  TableObject,
-} from '../../engine/catalog.ts';
+import type { Catalog, TableObject } from '../../engine/catalog.ts';
+import type { BoundDatum, PartitionBound, Partitioning, PartitionKey } from '../../engine/partitioning.ts';
 import { partitionKeyText } from '../ddl/deparse.ts';
 import { typeEntry } from '../exec/values.ts';
 import type { EvalContext } from '../types/contracts.ts';

@@ -18,7 +18,8 @@ import {
   KIND_TEXT,
   KIND_U32,
 } from '../../base/physical.ts';
-import type { IndexObject, Partitioning, TableObject } from '../../engine/catalog.ts';
+import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import type { Partitioning } from '../../engine/partitioning.ts';
 import type { KeyPart } from '../../engine/record-port.ts';
 import type { KeyRecord } from '../exec/key-record.ts';
 import type { RangeBound, RangeSpec } from '../exec/scan-ranges.ts';

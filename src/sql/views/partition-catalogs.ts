@@ -1,5 +1,6 @@
 /** pg_partitioned_table and pg_inherits. */
-import type { PartitionBound, TableObject } from '../../engine/catalog.ts';
+import type { TableObject } from '../../engine/catalog.ts';
+import type { PartitionBound } from '../../engine/partitioning.ts';
 import { typeEntry } from '../exec/values.ts';
 import { tablesOf, vector } from './catalog-values.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
@@ -49,6 +50,7 @@ function boundKind(table: TableObject): PartitionBound['kind'] | undefined {
 function* inheritsRows({ catalog }: ViewSource): Iterable<NamedRow> {
   for (const o of catalog.objects()) {
     const parent = o.kind === 'table' ? o.partition?.parent : o.kind === 'index' ? o.parent : undefined;
-    if (parent !== undefined) yield { inhrelid: o.oid, inhparent: parent, inhseqno: 1, inhdetachpending: false };
+    const inhdetachpending = o.kind === 'table' && o.partition?.detachPending === true;
+    if (parent !== undefined) yield { inhrelid: o.oid, inhparent: parent, inhseqno: 1, inhdetachpending };
   }
 }
