@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ManualClock } from '../../src/base/clock.ts';
 import { fail } from '../../src/base/errors.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { runNow, type Task } from '../../src/base/task.ts';
+import { runNow, runTask, type Task } from '../../src/base/task.ts';
 import { ROWS_MAX } from '../../src/engine/history.ts';
 import { Instance } from '../../src/engine/instance.ts';
 import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
@@ -245,6 +245,47 @@ test('what is refused before its first step has its row too, with SQL Server’s
     ['ALTER_INDEX', '55006', '2550', 't', 't_pkey', 'failed', 'none: refused', 'alter index t_pkey on t reorganize'],
   ]);
   expect(await s.rows('select count(*) from t where id = -1')).toEqual([['0']]);
+});
+
+test('what comes into an aborted transaction has its row, by either protocol; what is no maintenance has none', async () => {
+  await worn();
+  s.sql.parse('early', 'reindex index t_n', []);
+  await s.failure('begin; select 1 / 0');
+  const texts = [
+    'alter index t_n on t reorganize',
+    'vacuum full t',
+    'analyze t',
+    'dbcc checktable (t)',
+    'cluster t using t_pkey',
+  ];
+  for (const text of [...texts, 'select 1', 'create index on t (n)', 'drop table t'])
+    expect((await s.failure(text)).sqlstate).toBe('25P02');
+  for (const step of [
+    () => s.sql.parse('', 'dbcc indexdefrag (0, t)', []),
+    () => s.sql.bindNow('', 'early', []),
+    () => s.sql.parse('', 'select 2', []),
+  ]) {
+    expect(step).toThrow('current transaction is aborted');
+    await runTask(s.sql.failed());
+  }
+  await s.run('rollback');
+  const common = ['25P02', '3930', 'failed'];
+  expect(
+    await s.rows(`select sqlstate, errornumber, status, commandtype, objectname, indexname, command
+      from extentdb.commandlog order by id`),
+  ).toEqual([
+    [...common, 'ALTER_INDEX', 't', 't_n', texts[0]],
+    [...common, 'VACUUM', 't', null, texts[1]],
+    [...common, 'UPDATE_STATISTICS', 't', null, texts[2]],
+    [...common, 'DBCC_CHECKTABLE', 't', null, texts[3]],
+    [...common, 'CLUSTER', 't', null, texts[4]],
+    [...common, 'DBCC_INDEXDEFRAG', 't', null, 'dbcc indexdefrag (0, t)'],
+    [...common, 'REINDEX', null, 't_n', 'reindex index t_n'],
+  ]);
+  // The transaction that was aborted left nothing behind, and the rows are durable.
+  await instance.close();
+  await start();
+  expect(await s.rows('select count(*) from extentdb.commandlog')).toEqual([['7']]);
 });
 
 test('DBCC INDEXDEFRAG tells its percentage about every five minutes of work, unless NO_INFOMSGS', async () => {

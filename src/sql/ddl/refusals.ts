@@ -1,6 +1,6 @@
 /**
- * Commands of maintenance that are refused before their first step: they have a row in history too, whatever the reason, and in a
- * transaction that is aborted. Rows are written outside of transactions.
+ * Commands of maintenance that are refused before their first step: they have a row in history too, whatever the reason, also when
+ * they come into a transaction that is aborted already (25P02). Rows are written outside of transactions.
  */
 import type { Task } from '../../base/task.ts';
 import type { CommandFacts } from '../../engine/history.ts';
@@ -19,28 +19,31 @@ const TYPES: Partial<Record<Statement['kind'], string>> = {
   reindex: 'REINDEX',
   cluster: 'CLUSTER',
   vacuum: 'VACUUM',
+  analyze: 'UPDATE_STATISTICS',
+  checkDatabase: 'DBCC_CHECKDB',
   resizeDatabase: 'ALTER_DATABASE',
   backup: 'BACKUP_DATABASE',
 };
 
 /** Carries a statement out; an error that has no row yet gets one, and goes on. */
 export function* notingRefusals(sql: SqlSession, s: Statement, text: string, work: () => Task<void>): Task<void> {
-  const commandType = TYPES[s.kind];
-  if (commandType === undefined) {
-    yield* work();
-    return;
-  }
   try {
     yield* work();
   } catch (error) {
-    const { history } = sql.engine.database;
-    const isForeseen = s.kind === 'reorganize' || s.kind === 'indexDefrag';
-    yield* history.refused(
-      { ...factsOf(sql, s, text, commandType), ...(isForeseen ? { prediction: 'none: refused' } : {}) },
-      error,
-    );
+    yield* noteRefusal(sql, s, text, error);
     throw error;
   }
+}
+
+/** Gives a statement's error its row, if it is one of maintenance and the error has none yet. */
+export function* noteRefusal(sql: SqlSession, s: Statement, text: string, error: unknown): Task<void> {
+  const commandType = s.kind === 'checkDatabase' && s.table !== null ? 'DBCC_CHECKTABLE' : TYPES[s.kind];
+  if (commandType === undefined) return;
+  const isForeseen = s.kind === 'reorganize' || s.kind === 'indexDefrag';
+  yield* sql.engine.database.history.refused(
+    { ...factsOf(sql, s, text, commandType), ...(isForeseen ? { prediction: 'none: refused' } : {}) },
+    error,
+  );
 }
 
 function factsOf(sql: SqlSession, s: Statement, text: string, commandType: string): CommandFacts {
@@ -68,7 +71,10 @@ function factsOf(sql: SqlSession, s: Statement, text: string, commandType: strin
 function namesOf(s: Statement): [QualifiedName | null, QualifiedName | null] {
   if (s.kind === 'reorganize' || s.kind === 'rebuild') return [s.table, s.index];
   if (s.kind === 'indexDefrag') return [s.table.name, s.index?.name ?? null];
+  if (s.kind === 'checkDatabase') return [s.table?.name ?? null, null];
   if (s.kind === 'cluster') return [s.table, null];
+  if (s.kind === 'reindex') return s.object === 'table' ? [s.name, null] : [null, s.object === 'index' ? s.name : null];
+  if ((s.kind === 'vacuum' || s.kind === 'analyze') && s.tables.length === 1) return [s.tables[0]?.name ?? null, null];
   return [null, null];
 }
 

@@ -18,7 +18,7 @@ import type { Session } from '../../engine/session.ts';
 import type { Statement } from '../ast/statements.ts';
 import type { BindContext } from '../bind/binding.ts';
 import { ONLINE_DEFRAGMENTATION, shownMode } from '../ddl/database-settings.ts';
-import { notingRefusals } from '../ddl/refusals.ts';
+import { noteRefusal, notingRefusals } from '../ddl/refusals.ts';
 import { ExecState, type StatementServices } from '../exec/state.ts';
 import { Lexer } from '../lexer/lexer.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
@@ -72,6 +72,9 @@ export class SqlSession {
   readonly services: StatementServices;
   readonly planner: StatementPlanner;
   readonly runner: StatementRunner;
+
+  /** What an aborted transaction did not take, where nothing can be waited for; {@link failed} writes it down. */
+  #refused: { readonly statement: Statement; readonly text: string; readonly error: unknown } | undefined;
 
   constructor(instance: Instance, engine: Session, options: SessionOptions) {
     this.instance = instance;
@@ -171,6 +174,9 @@ export class SqlSession {
 
   /** To be run after any error of the methods here. */
   *failed(): Task<void> {
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused !== undefined) yield* noteRefusal(this, refused.statement, refused.text, refused.error);
     yield* this.block.abort();
     if (this.block.state === 'failed') this.#endPortals();
     this.#endActivity();
@@ -238,9 +244,21 @@ export class SqlSession {
             bySql: false,
           }
         : this.planner.prepare(text, lexer, ranges[0]!, types);
-    if (prepared.statement !== undefined && this.block.state === 'failed' && !endsFailedBlock(prepared.statement))
-      this.block.enter();
+    this.#requireNotAborted(prepared);
     this.prepared.set(name, { ...prepared, columnsFixed: true });
+  }
+
+  /** @throws 25P02 for a statement that may not come into an aborted transaction. */
+  #requireNotAborted(prepared: Prepared): void {
+    const { statement, planned, text } = prepared;
+    if (this.block.state !== 'failed' || (statement === undefined && planned === undefined)) return;
+    if (statement !== undefined && endsFailedBlock(statement)) return;
+    try {
+      this.block.enter();
+    } catch (error) {
+      if (statement !== undefined) this.#refused = { statement, text, error };
+      throw error;
+    }
   }
 
   /** The statement of a name. @throws 26000. */
@@ -282,8 +300,7 @@ export class SqlSession {
     this.beginActivity(prepared.text);
     if (portalName !== '' && this.portals.has(portalName))
       throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
-    if (this.block.state === 'failed' && (prepared.statement === undefined || !endsFailedBlock(prepared.statement)))
-      this.block.enter();
+    this.#requireNotAborted(prepared);
     this.closePortal(portalName);
     let portal: Portal | undefined;
     if (prepared.planned !== undefined) {
