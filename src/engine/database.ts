@@ -70,7 +70,7 @@ export class Database {
   readonly rowIds: RowIds;
   readonly sequences: Sequences;
   /** Who is told of changed rows. */
-  readonly watches: RowWatches = new RowWatches();
+  readonly watches: RowWatches = new RowWatches(() => this.newSpillFile());
   /** What there is to know about the file's space. */
   readonly space: SpaceFacts;
   /** Long work on its trees. */

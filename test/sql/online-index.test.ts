@@ -1,9 +1,12 @@
 /** Indexes that are built while their table is written: CONCURRENTLY, and ONLINE = ON. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { fail } from '../../src/base/errors.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runTask } from '../../src/base/task.ts';
 import type { Instance } from '../../src/engine/instance.ts';
+import { WATCH_BYTES } from '../../src/engine/row-watches.ts';
 import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
+import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
 import { seedOf } from '../storage/open.ts';
 import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
@@ -22,6 +25,12 @@ const ROWS = 6000;
 
 async function filled(): Promise<void> {
   await s.run(`insert into t select i, md5(i::text), i % 97 from generate_series(1, ${ROWS}) i`);
+}
+
+function treeOf(): number {
+  const { catalog } = instance.single;
+  const table = [...catalog.objects()].find((o) => o.kind === 'table' && o.name === 't');
+  return table?.kind === 'table' ? table.tree : 0;
 }
 
 async function agrees(): Promise<void> {
@@ -68,9 +77,13 @@ async function change(w: TestSession, prng: Prng): Promise<void> {
   await w.run(prng.chance(0.5) ? 'commit' : 'rollback');
 }
 
-describe('beside writers', () => {
+describe.each([
+  ['beside writers', WATCH_BYTES],
+  ['beside writers, with notes that go to a file', 4096],
+])('%s', (_, memoryBytes) => {
   const seed = seedOf(20_261_120);
   test.each(TARGETS.map((text, i) => ({ text, seed: seed + i })))('$text (seed $seed)', async ({ text, seed: own }) => {
+    instance.single.watches.memoryBytes = memoryBytes;
     await filled();
     await s.run('create index t_n on t (n)');
     const prng = new Prng(own);
@@ -97,6 +110,54 @@ describe('beside writers', () => {
     expect(changes - before, 'changes during the build').toBeGreaterThan(2);
     await agrees();
   });
+});
+
+test.each([
+  ['create index concurrently t_v on t (v)', 'select count(*) from t where v = $$new$$'],
+  ['alter index t_pkey on t rebuild with (online = on)', 'select count(*) from t where v = $$new$$'],
+])('%s ends although more was noted than memory holds', async (text, count) => {
+  const vfs = new MemoryVfs();
+  instance = await memoryInstance({ vfs });
+  s = new TestSession(instance);
+  await s.run('create table t (id int primary key, v text, n int, w text)');
+  await filled();
+  instance.single.watches.memoryBytes = 8192;
+  // It waits for this one; those that come later note what they change.
+  const [old, writer] = [new TestSession(instance), new TestSession(instance)];
+  await old.run('begin; insert into t values (-1)');
+  const build = s.run(`set maintenance_work_mem = '1MB'; ${text}`);
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  // Some of them twice, far enough apart for both notes to be in the file.
+  for (const half of [0, 1, 0]) await writer.run(`update t set v = 'new' where id % 2 = ${half}`);
+  await writer.run(`update t set id = id + 100000 where id % 5 = 0; delete from t where id % 7 = 3`);
+  await writer.run(`insert into t select i, 'more' from generate_series(300001, 340000) i`);
+  const watch = instance.single.watches.of(treeOf());
+  expect(watch?.spilledBytes).toBeGreaterThan(60_000);
+  await old.run('commit');
+  await build;
+  expect(await s.rows(count)).toEqual(await s.rows(`select count(*) from t where v || '' = 'new'`));
+  expect(vfs.list('/').filter((name) => name.includes('-spill-'))).toEqual([]);
+  await agrees();
+});
+
+test('when notes cannot be kept, the build ends with that error and writers go on', async () => {
+  await filled();
+  instance.single.watches.memoryBytes = 4096;
+  const make = instance.single.newSpillFile;
+  const [old, writer] = [new TestSession(instance), new TestSession(instance)];
+  await old.run('begin; insert into t values (-1)');
+  const build = s.failure('create index concurrently t_v on t (v)');
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  instance.single.newSpillFile = () => {
+    throw fail('disk_full', 'could not extend file');
+  };
+  await writer.run(`update t set v = 'new'`);
+  instance.single.newSpillFile = make;
+  await old.run('commit');
+  expect(await build).toMatchObject({ sqlstate: '53100' });
+  expect(await s.rows(`select count(*) from t where v = 'new'`)).toEqual([[String(ROWS)]]);
+  expect(await s.rows(`select relname from pg_class where relname = 't_v'`)).toEqual([]);
+  await agrees();
 });
 
 test('a writer that was there before is waited for, and nobody queues behind', async () => {

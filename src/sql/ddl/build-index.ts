@@ -220,6 +220,8 @@ function* fill(
     yield* reader.operator.open();
     yield* sort.gather(reader.operator, entryMaker(build), new Env(reader.state));
     yield* append(build);
+    // What was sorted is written: its memory is for what comes afterwards.
+    sort.clear();
     if (afterwards !== undefined) yield* afterwards(build);
   } finally {
     sort.release();

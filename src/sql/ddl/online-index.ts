@@ -24,6 +24,7 @@ import { Env } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
 import { type Build, buildIndex, cannotBeUnique } from './build-index.ts';
 import type { Definer } from './definer.ts';
+import { NotedKeys } from './noted-keys.ts';
 
 /** Keeps writers away, and lets readers be. */
 export const SHARE = 5;
@@ -34,7 +35,7 @@ const TRY_EVERY_MS = 20;
 const ROUND_ROWS = 64;
 const EMPTY = new Uint8Array(0);
 
-/** The caller holds SHARE UPDATE EXCLUSIVE on the table; when this ends, nobody writes the table. @throws 23505, 53400 */
+/** The caller holds SHARE UPDATE EXCLUSIVE on the table; when this ends, nobody writes the table. @throws 23505, 53100 */
 export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexObject, work?: TrackedWork): Task<void> {
   const { database, transaction } = d.engine;
   const watch = database.watches.begin(table.tree);
@@ -105,9 +106,11 @@ class CatchUp {
     const { snapshot: before } = reader.state;
     const now = transaction.snapshot();
     let looked = 0;
+    const keys = new NotedKeys(reader.state);
     try {
+      yield* keys.gather(this.#watch);
       // All that go come first: a value may have passed from one row to another.
-      for (const key of this.#watch.keys()) {
+      for (let key = keys.next(); key !== undefined; key = keys.next()) {
         if (!(yield* this.#entryOf(key, before))) continue;
         const { bytes, length } = this.#entry;
         const records = this.#records;
@@ -116,12 +119,14 @@ class CatchUp {
         if (records !== undefined) yield* records.removeLong(transaction, false);
         if (++looked % ROUND_ROWS === 0 && reader.state.spent(ROUND_ROWS)) yield d.engine.slice();
       }
-      for (const key of this.#watch.keys()) {
+      keys.rewind();
+      for (let key = keys.next(); key !== undefined; key = keys.next()) {
         if (yield* this.#entryOf(key, now)) yield* this.#insert();
         if (++looked % ROUND_ROWS === 0 && reader.state.spent(ROUND_ROWS)) yield d.engine.slice();
       }
     } finally {
       transaction.release(now);
+      keys.release();
       this.#rows.release();
     }
   }

@@ -23,6 +23,7 @@ import { RowRulesPlan } from '../exec/row-rules.ts';
 import type { ExecState } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
 import type { Definer } from './definer.ts';
+import { NotedKeys } from './noted-keys.ts';
 import { lockSoon, SHARE } from './online-index.ts';
 import { rebuildTable } from './rebuild-table.ts';
 
@@ -35,7 +36,7 @@ const ROUND_ROWS = 64;
  * Rebuilds a table that has a primary key, with all of its indexes. The caller holds SHARE UPDATE EXCLUSIVE on it, and keeps the
  * old trees for those who read them; when this ends, nobody writes the table.
  *
- * @throws 53400 when more rows were changed meanwhile than can be noted.
+ * @throws 53100 when what is noted of the rows that were changed meanwhile finds no place on disk.
  */
 export function* rebuildTableOnline(d: Definer, table: TableObject, work: TrackedWork): Task<void> {
   assert(table.primaryIndex !== undefined, 'rows are known by their primary key in both trees');
@@ -91,22 +92,26 @@ class CatchUp {
   }
 
   *run(): Task<void> {
+    const keys = new NotedKeys(this.#state);
     try {
+      yield* keys.gather(this.#watch);
       // All that go come first: a unique value may have passed from one row to another.
-      yield* this.#each(this.#new, (address, key) => this.#writer.remove(this.#rows, address, key, key.length));
-      yield* this.#each(this.#old, (address) => this.#insert(address));
+      yield* this.#each(keys, this.#new, (address, key) => this.#writer.remove(this.#rows, address, key, key.length));
+      keys.rewind();
+      yield* this.#each(keys, this.#old, (address) => this.#insert(address));
     } finally {
+      keys.release();
       this.#rows.release();
     }
   }
 
   /** Does something with every noted row that is in a table now, as a wide row. */
-  *#each(access: TableAccess, change: (address: number, key: Uint8Array) => Task<void>): Task<void> {
+  *#each(keys: NotedKeys, access: TableAccess, change: (address: number, key: Uint8Array) => Task<void>): Task<void> {
     const { engine } = this.#d;
     engine.nextCommand();
     const snapshot = engine.transaction.snapshot();
     try {
-      for (const key of this.#watch.keys()) {
+      for (let key = keys.next(); key !== undefined; key = keys.next()) {
         if (yield* this.#read(access, key, snapshot)) yield* change(this.#rows.index[0]!, key);
         if (++this.#looked % ROUND_ROWS === 0 && this.#state.spent(ROUND_ROWS)) yield engine.slice();
       }

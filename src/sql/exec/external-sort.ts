@@ -14,7 +14,7 @@ import { compareKeys, KeyWriter } from '../../engine/record-port.ts';
 import { eachRow, type Operator } from './operator.ts';
 import type { Shape } from './shape.ts';
 import { Sorter, type SortKeyMaker } from './sorter.ts';
-import { SPILL_ROWS_MIN, SpilledRows } from './spill.ts';
+import { SPILL_ROWS_MIN, SpilledRows, type SpillOwner } from './spill.ts';
 import type { Env } from './state.ts';
 
 /** Runs merged at once: each is an open file and a window of 64 KiB. */
@@ -73,7 +73,7 @@ function comesFirst(a: SpilledRows, b: SpilledRows): boolean {
 
 /** Sorts an operator's rows and gives them out one by one. */
 export class ExternalSort {
-  readonly #owner: Operator;
+  readonly #owner: SpillOwner;
   readonly #shape: Shape;
   /** Holds all rows, in order, when {@link isInMemory}. */
   sorter: Sorter;
@@ -95,7 +95,7 @@ export class ExternalSort {
   keyAt = 0;
   keyLength = 0;
 
-  constructor(owner: Operator, shape: Shape) {
+  constructor(owner: SpillOwner, shape: Shape) {
     this.#owner = owner;
     this.#shape = shape;
     this.sorter = new Sorter(owner.state, shape);
@@ -217,6 +217,15 @@ export class ExternalSort {
     this.keyAt = top.keyAt;
     this.keyLength = top.keyLength;
     return true;
+  }
+
+  /** Goes back before the first row. */
+  rewind(): void {
+    this.position = 0;
+    this.#given = false;
+    if (this.#heap === undefined) return;
+    for (const run of this.#runs) run.rows.rewind();
+    this.#heap = new RunHeap(this.#runs.map((run) => run.rows));
   }
 
   clear(): void {
