@@ -318,3 +318,22 @@ describe('what is told of its space', () => {
     ]);
   });
 });
+
+test('rows that are changed come from the table, also where an index covers all of it', async () => {
+  await s.run(`
+    create table whole (id int primary key, v text, body text, unique (v) include (body));
+    insert into whole select i, 'v' || i, case when i < 5 then repeat('long', 9000) end from generate_series(1, 400) i`);
+  expect(await s.rows("update whole set body = 'changed' where v = 'v1' returning body")).toEqual([['changed']]);
+  expect(await s.rows("update whole set v = 'w2' where v = 'v2' returning id, length(body)")).toEqual([['2', '36000']]);
+  expect(await s.rows("delete from whole where v = 'v3' returning length(body)")).toEqual([['36000']]);
+  expect(await s.rows("select id, length(body) from whole where v = 'v4' for update")).toEqual([['4', '36000']]);
+  expect(await s.rows('select id, v, length(body) from whole where id < 6 order by id')).toEqual([
+    ['1', 'v1', '7'],
+    ['2', 'w2', '36000'],
+    ['4', 'v4', '36000'],
+    ['5', 'v5', null],
+  ]);
+  expect(await s.rows("select id, length(body) from whole where v = 'w2'")).toEqual([['2', '36000']]);
+  settle(instance);
+  sound(instance);
+});

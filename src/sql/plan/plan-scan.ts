@@ -55,8 +55,10 @@ export function planScan(planner: Planner, node: ScanNode, needed: Needed, condi
   const wanted = withColumns(needed, late);
   const columns = tableShape.columns.filter((c) => wanted.has(c.id));
   const tableOid = systemColumn(node, -6, wanted);
+  const keyColumn = systemColumn(node, ROW_KEY, wanted)?.id;
   const covering = (index: IndexObject, filter: readonly Expr[]): KeyRecord | undefined => {
-    if (tableOid !== undefined) return undefined;
+    // Whoever wants a row's key changes or locks the row: its long values are the table's, and entries refer to their own.
+    if (tableOid !== undefined || keyColumn !== undefined) return undefined;
     const read = [...withColumns(idsOf(columns), filter)].filter((id) => own.has(id));
     const record = keyRecordFor(access, index, tableShape, new Set(read));
     return read.every((id) => record.shape.position(id) >= 0) ? record : undefined;
@@ -65,7 +67,6 @@ export function planScan(planner: Planner, node: ScanNode, needed: Needed, condi
   // A whole key is one look-up, which is never dearer than a scan, however few rows there are or seem to be.
   const best = paths.find((p) => p.single) ?? paths.reduce((a, b) => (b.cost < a.cost ? b : a));
   if (systemColumn(node, -1, wanted) !== undefined) throw unsupported('the system column ctid');
-  const keyColumn = systemColumn(node, ROW_KEY, wanted)?.id;
   if (tableOid !== undefined) columns.push(Shape.of([tableOid]).columns[0]!);
   if (keyColumn !== undefined)
     columns.push({ id: keyColumn, type: 17, typmod: -1, physical: { kind: KIND_BYTES, scale: 0 } });
