@@ -54,7 +54,7 @@ function formatPage(read: (path: string) => string): string {
     '',
     NOTE('the modules named below'),
     '',
-    `Format version ${layout.FORMAT_VERSION}. The version stands in the file header; a file of another version is refused.`,
+    `Format versions ${layout.FORMAT_VERSION} to ${layout.FORMAT_VERSION_MAX}. The version stands in the file header and says what the file holds; a file of another version is refused.`,
     '',
     '## In pictures',
   ];

@@ -61,6 +61,8 @@ function* copyTo({ vfs, clock, prng, onProgress }: CompactOptions, from: Databas
   const to = yield* openDatabaseFile({ vfs, clock, prng, path, pageBytes, shrink: 'off' });
   let report: CopyReport;
   try {
+    // The copy holds what the source does.
+    yield* to.store.requireFormat(from.store.formatVersion);
     report = yield* copyCompacted(from, to, onProgress);
   } catch (error) {
     yield* abandoned(to);

@@ -10,6 +10,7 @@ import type { Prng } from '../base/prng.ts';
 import { runTask, type Task } from '../base/task.ts';
 import type { DatabaseFile } from '../space/open-database-file.ts';
 import type { Store, TreeId } from '../storage/contracts.ts';
+import { FORMAT_INCLUDED_COLUMNS } from '../storage/layout.ts';
 import { Backups } from './backups.ts';
 import {
   BOOTSTRAP_ROLE_OID,
@@ -165,6 +166,9 @@ export class Database {
     yield* t.commit();
     this.#catalog = new Catalog([...objects, ...missingSchemas(objects)], 1);
     yield* this.#settings.load();
+    // A program that did not raise the version yet may have made such an index.
+    if (objects.some((o) => o.kind === 'index' && o.include.length > 0) && !this.file.store.parts.core.readOnly)
+      yield* this.file.store.requireFormat(FORMAT_INCLUDED_COLUMNS);
     const mode = this.#settings.get(MODE_SETTING);
     if (isDefragmentMode(mode)) this.defragmentation.mode = mode;
   }

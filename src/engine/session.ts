@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import type { Request, Task } from '../base/task.ts';
 import { LOCK_WAIT, type Snapshot, type Store, TABLE_EXCLUSIVE, type Transaction } from '../storage/contracts.ts';
+import { FORMAT_INCLUDED_COLUMNS } from '../storage/layout.ts';
 import type { LongReference } from '../storage/record/layout.ts';
 import { Activity } from './activity.ts';
 import type { Catalog, CatalogObject, Oid, RelationObject, TableObject } from './catalog.ts';
@@ -181,6 +182,9 @@ export class Session {
   }
 
   *put(object: CatalogObject): Task<void> {
+    // Whoever cannot read such entries must refuse the file before there are any.
+    if (object.kind === 'index' && object.include.length > 0)
+      yield* this.database.file.store.requireFormat(FORMAT_INCLUDED_COLUMNS);
     yield* this.#claimName(object);
     yield* writeObject(this.store, this.transaction, object);
     this.#changes.set(object.oid, object);

@@ -27,13 +27,13 @@ import {
   type SpaceHints,
   type TreeId,
 } from '../storage/contracts.ts';
-import { EXTENT_SEQUENTIAL, EXTENT_TRIMMED, EXTENT_TRIMMING, FORMAT_VERSION } from '../storage/layout.ts';
+import { EXTENT_SEQUENTIAL, EXTENT_TRIMMED, EXTENT_TRIMMING } from '../storage/layout.ts';
 import type { Tree } from '../storage/tree.ts';
 import type { Catalog, IndexObject, TableObject } from './catalog.ts';
 
 export type { TrimReport } from '../space/trimmer.ts';
 export type { PageContent, SpaceReport, StatsMode, TreeSpace, TreeStats };
-export { EXTENT_FIELDS, FORMAT_VERSION, isTrimmed };
+export { EXTENT_FIELDS, isTrimmed };
 
 /** Leaves that an estimate of the fill looks at. */
 const FILL_SAMPLES = 128;

@@ -152,6 +152,8 @@ function* makeCopy({ store, host }: DatabaseFile, partial: string, progress: Pro
   });
   progress.reach('closing the copy', 0, 0, 0.9);
   try {
+    // Its header was copied first; the log may have brought what that version did not allow.
+    yield* copy.store.requireFormat(store.formatVersion);
     yield* judge(copy, copier.doubtful);
     yield* placeOnDisk(copy);
   } catch (error) {

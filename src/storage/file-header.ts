@@ -29,6 +29,7 @@ import {
   FILE_UNDO_AT,
   FILE_VERSION_AT,
   FORMAT_VERSION,
+  FORMAT_VERSION_MAX,
   PAGE_SIZES,
   readU64,
   TREE_ROW_BYTES,
@@ -36,6 +37,8 @@ import {
 } from './layout.ts';
 
 export class FileHeader {
+  /** Of the format, by what the file holds; it only rises. */
+  version: number = FORMAT_VERSION;
   fileId: Uint8Array = new Uint8Array(FILE_ID_BYTES);
   pageBytes = 0;
   clean = true;
@@ -84,7 +87,7 @@ export class FileHeader {
     const bytes = new Uint8Array(FILE_HEADER_BYTES);
     const view = new DataView(bytes.buffer);
     bytes.set(new TextEncoder().encode(FILE_MAGIC), FILE_MAGIC_AT);
-    view.setUint16(FILE_VERSION_AT, FORMAT_VERSION, true);
+    view.setUint16(FILE_VERSION_AT, this.version, true);
     view.setUint8(FILE_STATE_AT, this.clean ? FILE_CLEAN : FILE_DIRTY);
     view.setUint32(FILE_PAGE_BYTES_AT, this.pageBytes, true);
     bytes.set(this.fileId, FILE_ID_AT);
@@ -111,13 +114,14 @@ function decode(file: VfsFile, at: number): FileHeader | undefined {
     return undefined;
   if (view.getUint32(FILE_CHECKSUM_AT, true) !== crc32(bytes.subarray(0, FILE_CHECKSUM_AT))) return undefined;
   const version = view.getUint16(FILE_VERSION_AT, true);
-  if (version !== FORMAT_VERSION) {
+  if (version < FORMAT_VERSION || version > FORMAT_VERSION_MAX) {
     throw fail(
       'feature_not_supported',
-      `file "${file.path}" has format version ${version}, this program knows ${FORMAT_VERSION}`,
+      `file "${file.path}" has format version ${version}, this program knows ${FORMAT_VERSION} to ${FORMAT_VERSION_MAX}`,
     );
   }
   const header = new FileHeader();
+  header.version = version;
   header.clean = view.getUint8(FILE_STATE_AT) === FILE_CLEAN;
   header.pageBytes = view.getUint32(FILE_PAGE_BYTES_AT, true);
   header.fileId = bytes.slice(FILE_ID_AT, FILE_ID_AT + FILE_ID_BYTES);

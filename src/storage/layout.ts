@@ -9,11 +9,20 @@
  *              A leaf's record is the row's, in an index the included columns' or none; a branch's is its child's page number
  *              (u32); a branch's first key is empty.
  *
+ *   version    1   what every file begins as
+ *              2   entries of indexes may hold included columns. A file gets it for good before its first such index is made, so
+ *                  that programs which know version 1 only refuse it, and open all others
+ *
  *   log        generation file: header (512) | groups
  *   group      header (32) | records: type u8, then what `log-records.ts` says
  */
 
+/** The version that a file begins with; its log has it always. */
 export const FORMAT_VERSION = 1;
+/** The version of files with indexes that include columns. */
+export const FORMAT_INCLUDED_COLUMNS = 2;
+/** The newest version that this program knows. */
+export const FORMAT_VERSION_MAX = 2;
 export const PAGE_BYTES_DEFAULT = 8192;
 export const PAGE_SIZES: readonly number[] = [4096, 8192, 16384, 32768];
 
@@ -68,6 +77,7 @@ export const CHILD_BYTES = 4;
 export const FILE_MAGIC = 'ExtentDB';
 export const FILE_HEADER_BYTES = 512;
 export const FILE_MAGIC_AT = 0;
+/** u16: FORMAT_VERSION … FORMAT_VERSION_MAX. */
 export const FILE_VERSION_AT = 8;
 export const FILE_STATE_AT = 10;
 export const FILE_PAGE_BYTES_AT = 12;

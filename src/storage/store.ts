@@ -63,9 +63,11 @@ export class FileStore implements Store {
   /** The parts, for space, defragmentation and the checker. */
   readonly parts: StoreParts;
   #closed = false;
+  #formatVersion: number;
 
   constructor(parts: StoreParts) {
     this.parts = parts;
+    this.#formatVersion = parts.core.header.version;
     this.pageBytes = parts.core.pageBytes;
     this.recordBytesMax = recordBytesMax(this.pageBytes);
     this.keyBytesMax = keyBytesMax(this.pageBytes);
@@ -247,6 +249,28 @@ export class FileStore implements Store {
       const status = purged === NONE ? catalog.reclaimStep() : purged;
       if (status !== NEED) return status !== NONE;
       yield core.need;
+    }
+  }
+
+  /** The format version that the file has for certain, whatever happens. */
+  get formatVersion(): number {
+    return this.#formatVersion;
+  }
+
+  /**
+   * Raises the file's format version, for good: when this ends it is durable. It comes with a checkpoint, which alone writes the
+   * header, copy after copy.
+   */
+  *requireFormat(version: number): Task<void> {
+    const { core, checkpoint } = this.parts;
+    while (this.#formatVersion < version) {
+      core.header.version = Math.max(core.header.version, version);
+      if (checkpoint.running) {
+        yield sliceRequest(core);
+        continue;
+      }
+      yield* checkpoint.run();
+      this.#formatVersion = core.header.version;
     }
   }
 

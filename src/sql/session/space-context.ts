@@ -8,7 +8,7 @@ import type { Task } from '../../base/task.ts';
 import type { Catalog, IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { Database } from '../../engine/database.ts';
 import type { Session } from '../../engine/session.ts';
-import { EXTENT_FIELDS, FORMAT_VERSION, hintsText, type TreeSpace, usedPercent } from '../../engine/space-facts.ts';
+import { EXTENT_FIELDS, hintsText, type TreeSpace, usedPercent } from '../../engine/space-facts.ts';
 import { trimRows } from '../ddl/database-space.ts';
 import type { Oid, SpaceHooks, SpaceRow } from '../types/contracts.ts';
 import { physicalStatsRows } from './physical-stats-rows.ts';
@@ -239,7 +239,7 @@ function* indexStatsRow(database: Database, index: IndexObject): Task<SpaceRow[]
   const filled = level.pages - level.content.emptyPages;
   return [
     [
-      FORMAT_VERSION,
+      database.file.store.formatVersion,
       stats.depth - 1,
       pages * space.pageBytes,
       space.rootPage(index.tree),
