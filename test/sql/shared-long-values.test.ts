@@ -81,3 +81,13 @@ test('keys are made of values that lie outside of their row, too', async () => {
   expect(await find(9)).toEqual([]);
   expect(await s.rows("select count(*) from x where a >= 'a'")).toEqual([['4']]);
 });
+
+test('a row of several values larger than any buffer holds goes in whole, and so does the row behind it', async () => {
+  const s = new TestSession(await memoryInstance());
+  await s.run('create table three (t text, u text, w text)');
+  await s.run(`insert into three select repeat(c, 100000), repeat(c || 'u', 120000), repeat(c, 70000)
+               from unnest(array['a', 'b', 'c']) c`);
+  expect(
+    await s.rows('select left(t, 2), length(t), right(u, 2), length(u), left(w, 1), length(w) from three'),
+  ).toEqual(['a', 'b', 'c'].map((c) => [c + c, '100000', `${c}u`, '240000', c, '70000']));
+});

@@ -171,7 +171,9 @@ export class RowBuffer {
       this.index = larger;
     }
     this.index[this.count++] = address;
-    this.#free = (this.#end + 7) & ~7;
+    const free = (this.#end + 7) & ~7;
+    // An address reaches no further into a chunk, and one that was made for a large row may be longer.
+    this.#free = free < CHUNK_BYTES ? free : this.bytes.length;
     return address;
   }
 
