@@ -186,7 +186,7 @@ class CatchUp {
 
   #duplicate(): Error {
     const { reader, index } = this.#build;
-    const env = new Env(reader.state);
+    const env = new Env(reader.state, false);
     pointAt(env, this.#rows, this.#rows.count - 1);
     return cannotBeUnique(this.#build, this.#rules.keyValues(env, index));
   }

@@ -22,7 +22,7 @@ import { type AddRow, type Feed, type FusedInput, feedOf, ROW_ASIDE, runBatch } 
 import type { AggregateBatch, CompiledAggregate } from './codegen/aggregate-code.ts';
 import type { FusedCall } from './codegen/aggregate-sink.ts';
 import { FusedGroups, type GroupKind, type PutAside } from './codegen/fused-groups.ts';
-import { BATCH_ROWS, Operator } from './operator.ts';
+import { BATCH_ROWS, evaluateNow, evaluateRow, Operator } from './operator.ts';
 import { DEPTH_MAX, Partitions, type SpilledRows } from './spill.ts';
 import { Env, type ExecState } from './state.ts';
 import { columnReader, type Eval } from './values.ts';
@@ -82,7 +82,11 @@ export class FusedAggregateOperator extends Operator {
     out.clear();
     while (out.count === 0 && this.#groups !== undefined) {
       const groups = this.#groups;
-      while (this.#next < groups.count && out.count < BATCH_ROWS) this.#put(groups, this.#next++, out);
+      for (; this.#next < groups.count && out.count < BATCH_ROWS; this.#next++) {
+        // A group's long values lie in the table still: reading them may have to wait.
+        if (!evaluateNow(this.#env, this.#putNext, this.#undoPut))
+          yield* evaluateRow(this.#env, this.#putNext, this.#undoPut);
+      }
       if (out.count === 0) yield* this.#nextRound();
     }
     if (out.count === 0 && this.#rest !== undefined) {
@@ -143,6 +147,10 @@ export class FusedAggregateOperator extends Operator {
     for (const call of this.#calls) writers[column++]!(out, result(call, groups, group));
     out.finish();
   }
+
+  /** Made once: they run for every group. */
+  readonly #putNext = (): void => this.#put(this.#groups!, this.#next, this.#out);
+  readonly #undoPut = (): void => this.#out.abandon();
 
   /** The groups in memory are out: on with a part of the rows put aside. */
   *#nextRound(): Task<void> {

@@ -123,7 +123,7 @@ export class RowRulesPlan {
   /** The engine's way to the keys of expression and partial indexes. */
   computedKeys(state: ExecState): ComputedKeys | undefined {
     if (this.#indexes.length === 0) return undefined;
-    const env = new Env(state);
+    const env = new Env(state, false);
     return (index, bytes, view, start, key) => {
       const entry = this.#indexes.find((i) => i.index.oid === index.oid);
       assert(entry !== undefined, 'a computed index without its rules');

@@ -50,8 +50,15 @@ export class Env {
   #next = 0;
   #pending: Task<unknown> | undefined;
 
-  constructor(state: ExecState) {
+  /**
+   * False when whoever evaluates cannot wait, for keys in the middle of a change: then long values, which have been read, are
+   * gone through at once.
+   */
+  readonly givesWay: boolean;
+
+  constructor(state: ExecState, givesWay = true) {
     this.state = state;
+    this.givesWay = givesWay;
   }
 
   /**
@@ -76,6 +83,17 @@ export class Env {
     }
     this.#pending = resumed(task, step.value);
     throw SUSPEND;
+  }
+
+  /**
+   * Keeps the value of a volatile function for the row being evaluated: when the row is evaluated again after a wait it has the
+   * same value, and so takes the same course and finds its waits in the same order.
+   */
+  noted<T>(value: T): T {
+    if (this.#next < this.#log.length) return this.#log[this.#next++] as T;
+    this.#log.push(value);
+    this.#next++;
+    return value;
   }
 
   /** For operators: after SUSPEND was caught and the page given up. */

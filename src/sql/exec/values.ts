@@ -27,7 +27,15 @@ import {
   KIND_U32,
   KIND_UUID,
 } from '../../base/physical.ts';
-import { type RowBuffer, readInt64, readLongReference, writeInt64 } from '../../engine/record-port.ts';
+import type { Task } from '../../base/task.ts';
+import {
+  type LongReference,
+  type RowBuffer,
+  readInt64,
+  readLongReference,
+  writeInt64,
+} from '../../engine/record-port.ts';
+import type { Session } from '../../engine/session.ts';
 import { PgArray } from '../types/array.ts';
 import type { Oid, Physical, SqlValue, TypeEntry } from '../types/contracts.ts';
 import { Interval } from '../types/interval.ts';
@@ -175,9 +183,28 @@ export function valueOfBytes(type: Oid, { kind, scale }: Physical, bytes: Uint8A
 
 function readLong(e: Env, kind: number, type: Oid, view: DataView, at: number): SqlValue {
   const reference = readLongReference(view, at);
-  const bytes = e.wait(() => e.state.session.readLong(reference));
-  return decodeVariable(kind, type, bytes, 0, bytes.length);
+  return e.wait(() => readAndDecode(e.state.session, reference, kind, type));
 }
+
+/** Decoded once, however often the row is evaluated again. */
+function* readAndDecode(session: Session, reference: LongReference, kind: number, type: Oid): Task<SqlValue> {
+  const bytes = yield* session.readLong(reference);
+  if (bytes.length > DECODED_BYTES && session.sliceOver()) yield session.slice();
+  if (kind !== KIND_TEXT || bytes.length <= DECODED_BYTES) return decodeVariable(kind, type, bytes, 0, bytes.length);
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    let end = Math.min(at + DECODED_BYTES, bytes.length);
+    // A code point's further bytes belong to its first.
+    while (end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end++;
+    text += decodeUtf8(bytes, at, end);
+    at = end;
+    if (session.sliceOver()) yield session.slice();
+  }
+  return text;
+}
+
+/** Bytes of a text that are decoded at once. */
+const DECODED_BYTES = 65_536;
 
 const DATE_INFINITY = 2147483647;
 const INT64_MAX = 9223372036854775807n;

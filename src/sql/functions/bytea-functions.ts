@@ -1,10 +1,13 @@
 /** Functions on bytea. Positions count bytes, from 1; bit 0 is the lowest of byte 0. */
 
 import { fail, unsupported } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
+import type { Pace } from '../types/contracts.ts';
 import { decodeEscape, decodeHex, decodeUtf8, encodeEscape } from '../types/text-types.ts';
 import { hexText } from '../types/value-bytes.ts';
 import type { WideInteger } from '../types/wide-integer.ts';
-import { type Definition, pure, pureEach } from './definition.ts';
+import { type Definition, pure, pureEach, pureLong } from './definition.ts';
+import { eachPiece, mapPieces } from './text-in-slices.ts';
 
 export function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {
   const joined = new Uint8Array(a.length + b.length);
@@ -34,6 +37,39 @@ function trim(bytes: Uint8Array, chars: Uint8Array, start: boolean, end: boolean
 }
 
 const BASE64_LINE = 76;
+/** Bytes that a line of base64 holds. */
+const BASE64_LINE_BYTES = 57;
+
+/** Calls `take` for the pieces of a value from its beginning to its end. */
+export function* eachPieceOfBytes(pace: Pace, bytes: Uint8Array, take: (piece: Uint8Array) => void): Task<void> {
+  for (let at = 0; at < bytes.length; at += pace.piece) {
+    take(bytes.subarray(at, at + pace.piece));
+    if (pace.isOver()) yield pace.slice();
+  }
+}
+
+function* encodeInSlices(pace: Pace, bytes: Uint8Array, format: string): Task<string> {
+  let text = '';
+  if (format.toLowerCase() !== 'base64') {
+    yield* eachPieceOfBytes(pace, bytes, (piece) => {
+      text += encode(piece, format);
+    });
+    return text;
+  }
+  const whole = Math.ceil(pace.piece / BASE64_LINE_BYTES) * BASE64_LINE_BYTES;
+  yield* eachPieceOfBytes({ ...pace, piece: whole }, bytes, (piece) => {
+    text += (text === '' ? '' : '\n') + encode(piece, format);
+  });
+  return text;
+}
+
+function* countBitsInSlices(pace: Pace, bytes: Uint8Array): Task<number> {
+  let count = 0;
+  yield* eachPieceOfBytes(pace, bytes, (piece) => {
+    count += countBits(piece);
+  });
+  return count;
+}
 
 function encode(bytes: Uint8Array, format: string): string {
   switch (format.toLowerCase()) {
@@ -44,6 +80,7 @@ function encode(bytes: Uint8Array, format: string): string {
       return text.replace(new RegExp(`.{${BASE64_LINE}}(?=.)`, 'g'), '$&\n');
     }
     case 'escape':
+      // Each byte by itself: so a value's pieces can be encoded one after another.
       // encode() leaves printable and control bytes alone; only NUL, high bytes and the backslash are escaped.
       return encodeEscape(bytes).replace(/\\(0[0-3][0-7]|177)/g, (sequence, octal: string) =>
         octal === '000' ? sequence : String.fromCharCode(Number.parseInt(octal, 8)),
@@ -66,8 +103,12 @@ function decode(text: string, format: string): Uint8Array {
   }
 }
 
+function withoutSpace(text: string): string {
+  return text.replace(/[ \t\n\r]/g, '');
+}
+
 function decodeBase64(text: string): Uint8Array {
-  const digits = text.replace(/[ \t\n\r]/g, '');
+  const digits = withoutSpace(text);
   const wrong = /[^A-Za-z0-9+/=]/.exec(digits)?.[0];
   if (wrong !== undefined) {
     throw fail('invalid_parameter_value', `invalid symbol "${wrong}" found while decoding base64 sequence`);
@@ -81,6 +122,24 @@ function decodeBase64(text: string): Uint8Array {
     });
   }
   return new Uint8Array(Buffer.from(digits, 'base64'));
+}
+
+function* decodeInSlices(pace: Pace, text: string, format: string): Task<Uint8Array> {
+  if (format.toLowerCase() !== 'base64') return decode(text, format);
+  return decodeBase64(yield* mapPieces(pace, text, withoutSpace));
+}
+
+/** UTF-8 of a text. */
+function utf8(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'utf8');
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function* utf8InSlices(pace: Pace, text: string): Task<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  yield* eachPiece(pace, text, (piece) => void pieces.push(utf8(piece)));
+  const bytes = Buffer.concat(pieces);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function checkIndex(index: number, length: number): void {
@@ -128,10 +187,13 @@ function checkEncoding(name: string): void {
   if (!/^utf-?8$|^unicode$/i.test(name)) throw unsupported(`encoding ${name}`);
 }
 
+const textUnits = (text: string): number => text.length;
+const byteUnits = (bytes: Uint8Array): number => bytes.length;
+
 export const BYTEA_FUNCTIONS: readonly Definition[] = [
   ...pureEach(['length(bytea)', 'octet_length(bytea)'], (bytes: Uint8Array) => bytes.length),
   pure('bit_length(bytea)', (bytes: Uint8Array) => bytes.length * 8),
-  pure('bit_count(bytea)', countBits),
+  pureLong('bit_count(bytea)', countBits, byteUnits, countBitsInSlices),
   pure('byteacat(bytea,bytea)', concatenate),
   ...pureEach(['substring(bytea,int4)', 'substr(bytea,int4)'], (bytes: Uint8Array, start: number) =>
     substring(bytes, start),
@@ -141,8 +203,8 @@ export const BYTEA_FUNCTIONS: readonly Definition[] = [
   pure('btrim(bytea,bytea)', (bytes: Uint8Array, chars: Uint8Array) => trim(bytes, chars, true, true)),
   pure('ltrim(bytea,bytea)', (bytes: Uint8Array, chars: Uint8Array) => trim(bytes, chars, true, false)),
   pure('rtrim(bytea,bytea)', (bytes: Uint8Array, chars: Uint8Array) => trim(bytes, chars, false, true)),
-  pure('encode(bytea,text)', encode),
-  pure('decode(text,text)', decode),
+  pureLong('encode(bytea,text)', encode, byteUnits, encodeInSlices),
+  pureLong('decode(text,text)', decode, textUnits, decodeInSlices),
   pure('get_byte(bytea,int4)', getByte),
   pure('set_byte(bytea,int4,int4)', setByte),
   pure('get_bit(bytea,int8)', getBit),
@@ -151,8 +213,16 @@ export const BYTEA_FUNCTIONS: readonly Definition[] = [
     checkEncoding(encoding);
     return decodeUtf8(bytes, 0, bytes.length);
   }),
-  pure('convert_to(text,name)', (text: string, encoding: string) => {
-    checkEncoding(encoding);
-    return new TextEncoder().encode(text);
-  }),
+  pureLong(
+    'convert_to(text,name)',
+    (text: string, encoding: string) => {
+      checkEncoding(encoding);
+      return utf8(text);
+    },
+    textUnits,
+    (pace: Pace, text: string, encoding: string) => {
+      checkEncoding(encoding);
+      return utf8InSlices(pace, text);
+    },
+  ),
 ];

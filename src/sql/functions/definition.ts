@@ -5,12 +5,23 @@
  * `function-facts-*.ts`; the registry joins the two by signature, e.g. `lpad(text,int4,text)`.
  */
 
-import type { CallTypes, CodeTemplate, EvalContext, ScalarImpl, SetImpl, SqlValue } from '../types/contracts.ts';
+import type { Task } from '../../base/task.ts';
+import type {
+  CallTypes,
+  CodeTemplate,
+  EvalContext,
+  LongImpl,
+  Pace,
+  ScalarImpl,
+  SetImpl,
+  SqlValue,
+} from '../types/contracts.ts';
 
 export interface Definition {
   /** `name(typname,…)`, as in pg_proc. */
   readonly signature: string;
   readonly impl?: ScalarImpl;
+  readonly long?: LongImpl;
   readonly setImpl?: SetImpl;
   readonly specialize?: (types: CallTypes) => ScalarImpl;
   readonly specializeSet?: (types: CallTypes) => SetImpl;
@@ -67,6 +78,24 @@ export function pure(signature: string, f: PureFunction, code?: CodeTemplate): D
 /** One implementation under several signatures. */
 export function pureEach(signatures: readonly string[], f: PureFunction, code?: CodeTemplate): Definition[] {
   return signatures.map((signature) => pure(signature, f, code));
+}
+
+/** What {@link LongImpl} consists of, for functions of narrower parameters. */
+export type LongUnits = { call(...args: Argument[]): number }['call'];
+export type LongRun = { call(pace: Pace, ...args: Argument[]): Task<SqlValue> }['call'];
+
+/** A function of its arguments alone that does long values in slices. */
+export function pureLong(signature: string, f: PureFunction, units: LongUnits, run: LongRun): Definition {
+  return { ...pure(signature, f), long: { units, run } };
+}
+
+export function pureLongEach(
+  signatures: readonly string[],
+  f: PureFunction,
+  units: LongUnits,
+  run: LongRun,
+): Definition[] {
+  return signatures.map((signature) => pureLong(signature, f, units, run));
 }
 
 /** A function that asks its session. */

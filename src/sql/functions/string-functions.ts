@@ -5,13 +5,25 @@
  */
 
 import { fail } from '../../base/errors.ts';
+import type { Task } from '../../base/task.ts';
 import { CLASS_UNRESERVED, KEYWORD_CLASS, KEYWORDS } from '../lexer/keywords.ts';
 import { PgArray } from '../types/array.ts';
-import type { SqlValue } from '../types/contracts.ts';
-import { codePointLength, isPlane0, sliceCodePoints, utf8Length } from '../types/text-order.ts';
+import type { Pace, SqlValue } from '../types/contracts.ts';
+import { codePointLength, sliceCodePoints, utf8Length } from '../types/text-order.ts';
 import { TEXT_OID } from '../types/type-oids.ts';
 import type { WideInteger } from '../types/wide-integer.ts';
-import { type Definition, pure, pureEach, pureSet } from './definition.ts';
+import { eachPieceOfBytes } from './bytea-functions.ts';
+import { type Definition, pure, pureLong, pureLongEach, pureSet } from './definition.ts';
+import {
+  codePointsInSlices,
+  eachPiece,
+  findInSlices,
+  indexInSlices,
+  mapPieces,
+  sliceInSlices,
+  splitInSlices,
+  sumPieces,
+} from './text-in-slices.ts';
 
 /** Bytes that a text can have at most. */
 const TEXT_BYTES_MAX = 1024 * 1024 * 1024;
@@ -24,12 +36,12 @@ const ASCII_ONLY = /^[\0-\x7f]*$/;
 
 function mapCase(text: string, map: (char: string) => string): string {
   if (ASCII_ONLY.test(text)) return map(text);
-  let result = '';
+  const result: string[] = [];
   for (const char of text) {
     const mapped = map(char);
-    result += codePointLength(mapped) === 1 ? mapped : char;
+    result.push(codePointLength(mapped) === 1 ? mapped : char);
   }
-  return result;
+  return result.join('');
 }
 
 export function lower(text: string): string {
@@ -40,20 +52,28 @@ export function upper(text: string): string {
   return mapCase(text, (char) => char.toUpperCase());
 }
 
-function initcap(text: string): string {
-  let result = '';
+/** Capitals at the beginnings of words; keeps between two pieces of a text whether a word goes on. */
+function initcapMapper(): (piece: string) => string {
   let inside = false;
-  for (const char of text) {
-    result += inside ? lower(char) : upper(char);
-    inside = /[\p{L}\p{N}]/u.test(char);
-  }
-  return result;
+  return (piece) => {
+    const result: string[] = [];
+    for (const char of piece) {
+      result.push(inside ? lower(char) : upper(char));
+      inside = /[\p{L}\p{N}]/u.test(char);
+    }
+    return result.join('');
+  };
 }
 
 function pad(text: string, length: number, fill: string, atStart: boolean): string {
   const wanted = Math.max(length, 0);
   const missing = wanted - codePointLength(text);
   if (missing <= 0) return sliceCodePoints(text, 0, wanted);
+  return padded(text, missing, wanted, fill, atStart);
+}
+
+/** A text with as many code points of filling as are missing. */
+function padded(text: string, missing: number, wanted: number, fill: string, atStart: boolean): string {
   if (fill === '') return text;
   checkSize(wanted * 4);
   const fillLength = codePointLength(fill);
@@ -61,14 +81,35 @@ function pad(text: string, length: number, fill: string, atStart: boolean): stri
   return atStart ? filling + text : text + filling;
 }
 
+function* padInSlices(pace: Pace, text: string, length: number, fill: string, atStart: boolean): Task<string> {
+  const wanted = Math.max(length, 0);
+  const missing = wanted - (yield* codePointsInSlices(pace, text));
+  if (missing <= 0) return yield* sliceInSlices(pace, text, 0, wanted);
+  return padded(text, missing, wanted, fill, atStart);
+}
+
+/** The code point at a UTF-16 index, as a string. */
+function charAt(text: string, at: number): string {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xd800 && unit < 0xdc00 ? text.slice(at, at + 2) : text.charAt(at);
+}
+
 function trim(text: string, chars: string, start: boolean, end: boolean): string {
   const set = new Set(chars);
-  const units = isPlane0(text) ? text : Array.from(text);
   let from = 0;
-  let to = units.length;
-  if (start) while (from < to && set.has(units[from] ?? '')) from++;
-  if (end) while (to > from && set.has(units[to - 1] ?? '')) to--;
-  return typeof units === 'string' ? units.slice(from, to) : units.slice(from, to).join('');
+  let to = text.length;
+  while (start && from < to) {
+    const char = charAt(text, from);
+    if (!set.has(char)) break;
+    from += char.length;
+  }
+  while (end && to > from) {
+    const unit = text.charCodeAt(to - 1);
+    const char = unit >= 0xdc00 && unit < 0xe000 ? charAt(text, to - 2) : text.charAt(to - 1);
+    if (!set.has(char)) break;
+    to -= char.length;
+  }
+  return text.slice(from, to);
 }
 
 /** Position of a part, from 1; 0 = not there. */
@@ -77,12 +118,24 @@ export function position(text: string, part: string): number {
   return at < 0 ? 0 : codePointLength(text.slice(0, at)) + 1;
 }
 
+function* positionInSlices(pace: Pace, text: string, part: string): Task<number> {
+  const at = yield* findInSlices(pace, text, part);
+  return at < 0 ? 0 : (yield* codePointsInSlices(pace, text.slice(0, at))) + 1;
+}
+
 /** Code points from position `start` on, `length` of them. @throws `substring_error` (22011) for a negative length. */
 export function substring(text: string, start: number, length?: number): string {
   if (length !== undefined && length < 0) throw fail('substring_error', 'negative substring length not allowed');
   const from = Math.max(start, 1) - 1;
   const end = length === undefined ? Number.POSITIVE_INFINITY : start - 1 + length;
   return end <= from ? '' : sliceCodePoints(text, from, end);
+}
+
+function* substringInSlices(pace: Pace, text: string, start: number, length?: number): Task<string> {
+  if (length !== undefined && length < 0) throw fail('substring_error', 'negative substring length not allowed');
+  const from = Math.max(start, 1) - 1;
+  const end = length === undefined ? Number.POSITIVE_INFINITY : start - 1 + length;
+  return end <= from ? '' : yield* sliceInSlices(pace, text, from, end);
 }
 
 function left(text: string, n: number): string {
@@ -94,6 +147,16 @@ function right(text: string, n: number): string {
   return sliceCodePoints(text, n >= 0 ? Math.max(length - n, 0) : Math.min(-n, length), length);
 }
 
+function* leftInSlices(pace: Pace, text: string, n: number): Task<string> {
+  const end = n >= 0 ? n : Math.max((yield* codePointsInSlices(pace, text)) + n, 0);
+  return yield* sliceInSlices(pace, text, 0, end);
+}
+
+function* rightInSlices(pace: Pace, text: string, n: number): Task<string> {
+  const length = yield* codePointsInSlices(pace, text);
+  return text.slice(yield* indexInSlices(pace, text, n >= 0 ? Math.max(length - n, 0) : Math.min(-n, length)));
+}
+
 function splitPart(text: string, delimiter: string, n: number): string {
   if (n === 0) throw fail('invalid_parameter_value', 'field position must not be zero');
   if (text === '') return '';
@@ -101,23 +164,81 @@ function splitPart(text: string, delimiter: string, n: number): string {
   return parts.at(n > 0 ? n - 1 : n) ?? '';
 }
 
+function* splitPartInSlices(pace: Pace, text: string, delimiter: string, n: number): Task<string> {
+  if (n === 0 || text === '' || delimiter === '') return splitPart(text, delimiter, n);
+  let part = '';
+  let before = 0;
+  const last: string[] = [];
+  yield* splitInSlices(pace, text, delimiter, (parts) => {
+    if (n < 0) {
+      // Only the last ones can be asked for.
+      for (const one of parts) last.push(one);
+      if (last.length > 2 * -n + pace.piece) last.splice(0, last.length + n);
+      return false;
+    }
+    if (before + parts.length >= n) part = parts[n - 1 - before] ?? '';
+    before += parts.length;
+    return before >= n;
+  });
+  return n < 0 ? (last.at(n) ?? '') : part;
+}
+
 function overlay(text: string, part: string, start: number, length: number): string {
   if (start <= 0) throw fail('substring_error', 'negative substring length not allowed');
   return substring(text, 1, start - 1) + part + substring(text, start + length);
+}
+
+function* overlayInSlices(
+  pace: Pace,
+  text: string,
+  part: string,
+  start: number,
+  length = codePointLength(part),
+): Task<string> {
+  if (start <= 0) throw fail('substring_error', 'negative substring length not allowed');
+  const before = yield* substringInSlices(pace, text, 1, start - 1);
+  return before + part + (yield* substringInSlices(pace, text, start + length));
 }
 
 function replaceAll(text: string, from: string, to: string): string {
   return from === '' ? text : text.split(from).join(to);
 }
 
-function translate(text: string, from: string, to: string): string {
+function* replaceInSlices(pace: Pace, text: string, from: string, to: string): Task<string> {
+  if (from === '') return text;
+  let result = '';
+  let any = false;
+  yield* splitInSlices(pace, text, from, (parts) => {
+    result += (any ? to : '') + parts.join(to);
+    any = true;
+    return false;
+  });
+  return result;
+}
+
+/** What `translate` does to a text, or to a piece of one. */
+function translator(from: string, to: string): (text: string) => string {
   const target = Array.from(to);
   const map = new Map<string, string>();
   Array.from(from).forEach((char, i) => {
     if (!map.has(char)) map.set(char, target[i] ?? '');
   });
+  return (text) => {
+    const result: string[] = [];
+    for (const char of text) result.push(map.get(char) ?? char);
+    return result.join('');
+  };
+}
+
+function reverse(text: string): string {
+  return Array.from(text).reverse().join('');
+}
+
+function* reverseInSlices(pace: Pace, text: string): Task<string> {
   let result = '';
-  for (const char of text) result += map.get(char) ?? char;
+  yield* eachPiece(pace, text, (piece) => {
+    result = reverse(piece) + result;
+  });
   return result;
 }
 
@@ -158,6 +279,14 @@ function hash(algorithm: string, data: string | Uint8Array): Uint8Array {
   return process.getBuiltinModule('node:crypto').createHash(algorithm).update(data).digest();
 }
 
+function* hashInSlices(pace: Pace, algorithm: string, data: string | Uint8Array): Task<Uint8Array> {
+  const digest = process.getBuiltinModule('node:crypto').createHash(algorithm);
+  const take = (piece: string | Uint8Array): void => void digest.update(piece);
+  if (typeof data === 'string') yield* eachPiece(pace, data, take);
+  else yield* eachPieceOfBytes(pace, data, take);
+  return digest.digest();
+}
+
 function toHex(value: WideInteger, bits: number): string {
   return BigInt.asUintN(bits, BigInt(value)).toString(16);
 }
@@ -173,6 +302,23 @@ function splitText(text: string, delimiter: string | null, nullText: string | nu
 
 function stringToArray(text: string | null, delimiter: string | null, nullText: string | null): PgArray | null {
   return text === null ? null : new PgArray(TEXT_OID, splitText(text, delimiter, nullText));
+}
+
+function* stringToArrayInSlices(
+  pace: Pace,
+  text: string | null,
+  delimiter: string | null,
+  nullText: string | null = null,
+): Task<PgArray | null> {
+  if (text === null || text === '' || delimiter === '') return stringToArray(text, delimiter, nullText);
+  const values: SqlValue[] = [];
+  const take = (parts: readonly string[]): boolean => {
+    for (const part of parts) values.push(part === nullText ? null : part);
+    return false;
+  };
+  if (delimiter === null) yield* eachPiece(pace, text, (piece) => void take(Array.from(piece)));
+  else yield* splitInSlices(pace, text, delimiter, take);
+  return new PgArray(TEXT_OID, values);
 }
 
 function stringToTable(text: string | null, delimiter: string | null, nullText: string | null): SqlValue[] {
@@ -232,8 +378,11 @@ function unescapeUnicode(text: string): string {
   return result;
 }
 
+/** What a function goes through whose first argument is its text. */
+const textUnits = (text: string | null): number => text?.length ?? 0;
+
 const LENGTHS: readonly Definition[] = [
-  ...pureEach(
+  ...pureLongEach(
     [
       'length(text)',
       'char_length(text)',
@@ -243,9 +392,18 @@ const LENGTHS: readonly Definition[] = [
       'character_length(bpchar)',
     ],
     codePointLength,
+    textUnits,
+    codePointsInSlices,
   ),
-  ...pureEach(['octet_length(text)', 'octet_length(bpchar)'], utf8Length),
-  pure('bit_length(text)', (text: string) => utf8Length(text) * 8),
+  ...pureLongEach(['octet_length(text)', 'octet_length(bpchar)'], utf8Length, textUnits, (pace: Pace, text: string) =>
+    sumPieces(pace, text, utf8Length),
+  ),
+  pureLong(
+    'bit_length(text)',
+    (text: string) => utf8Length(text) * 8,
+    textUnits,
+    (pace: Pace, text: string) => sumPieces(pace, text, (piece) => utf8Length(piece) * 8),
+  ),
 ];
 
 const TRIMS: readonly Definition[] = [
@@ -255,28 +413,59 @@ const TRIMS: readonly Definition[] = [
   pure('ltrim(text,text)', (text: string, chars: string) => trim(text, chars, true, false)),
   pure('rtrim(text)', (text: string) => trim(text, ' ', false, true)),
   pure('rtrim(text,text)', (text: string, chars: string) => trim(text, chars, false, true)),
-  pure('lpad(text,int4)', (text: string, length: number) => pad(text, length, ' ', true)),
-  pure('lpad(text,int4,text)', (text: string, length: number, fill: string) => pad(text, length, fill, true)),
-  pure('rpad(text,int4)', (text: string, length: number) => pad(text, length, ' ', false)),
-  pure('rpad(text,int4,text)', (text: string, length: number, fill: string) => pad(text, length, fill, false)),
+  pureLong(
+    'lpad(text,int4)',
+    (text: string, length: number) => pad(text, length, ' ', true),
+    textUnits,
+    (pace: Pace, text: string, length: number) => padInSlices(pace, text, length, ' ', true),
+  ),
+  pureLong(
+    'lpad(text,int4,text)',
+    (text: string, length: number, fill: string) => pad(text, length, fill, true),
+    textUnits,
+    (pace: Pace, text: string, length: number, fill: string) => padInSlices(pace, text, length, fill, true),
+  ),
+  pureLong(
+    'rpad(text,int4)',
+    (text: string, length: number) => pad(text, length, ' ', false),
+    textUnits,
+    (pace: Pace, text: string, length: number) => padInSlices(pace, text, length, ' ', false),
+  ),
+  pureLong(
+    'rpad(text,int4,text)',
+    (text: string, length: number, fill: string) => pad(text, length, fill, false),
+    textUnits,
+    (pace: Pace, text: string, length: number, fill: string) => padInSlices(pace, text, length, fill, false),
+  ),
 ];
 
 const PARTS: readonly Definition[] = [
-  ...pureEach(['position(text,text)', 'strpos(text,text)'], position),
-  ...pureEach(['substring(text,int4)', 'substr(text,int4)'], (text: string, start: number) => substring(text, start)),
-  ...pureEach(['substring(text,int4,int4)', 'substr(text,int4,int4)'], substring),
-  pure('left(text,int4)', left),
-  pure('right(text,int4)', right),
-  pure('split_part(text,text,int4)', splitPart),
-  pure('overlay(text,text,int4,int4)', overlay),
-  pure('overlay(text,text,int4)', (text: string, part: string, start: number) =>
-    overlay(text, part, start, codePointLength(part)),
+  ...pureLongEach(['position(text,text)', 'strpos(text,text)'], position, textUnits, positionInSlices),
+  ...pureLongEach(
+    ['substring(text,int4)', 'substr(text,int4)'],
+    (text: string, start: number) => substring(text, start),
+    textUnits,
+    substringInSlices,
+  ),
+  ...pureLongEach(['substring(text,int4,int4)', 'substr(text,int4,int4)'], substring, textUnits, substringInSlices),
+  pureLong('left(text,int4)', left, textUnits, leftInSlices),
+  pureLong('right(text,int4)', right, textUnits, rightInSlices),
+  pureLong('split_part(text,text,int4)', splitPart, textUnits, splitPartInSlices),
+  pureLong('overlay(text,text,int4,int4)', overlay, textUnits, overlayInSlices),
+  pureLong(
+    'overlay(text,text,int4)',
+    (text: string, part: string, start: number) => overlay(text, part, start, codePointLength(part)),
+    textUnits,
+    overlayInSlices,
   ),
   pure('starts_with(text,text)', (text: string, prefix: string) => text.startsWith(prefix)),
-  pure('string_to_array(text,text)', (text: string | null, delimiter: string | null) =>
-    stringToArray(text, delimiter, null),
+  pureLong(
+    'string_to_array(text,text)',
+    (text: string | null, delimiter: string | null) => stringToArray(text, delimiter, null),
+    textUnits,
+    stringToArrayInSlices,
   ),
-  pure('string_to_array(text,text,text)', stringToArray),
+  pureLong('string_to_array(text,text,text)', stringToArray, textUnits, stringToArrayInSlices),
   pureSet('string_to_table(text,text)', (text: string | null, delimiter: string | null) =>
     stringToTable(text, delimiter, null),
   ),
@@ -288,11 +477,23 @@ const QUOTES_AND_HASHES: readonly Definition[] = [
   pure('quote_ident(text)', quoteIdentifier),
   pure('quote_literal(text)', quoteLiteral),
   pure('quote_nullable(text)', (text: string | null) => (text === null ? 'NULL' : quoteLiteral(text))),
-  ...pureEach(['md5(text)', 'md5(bytea)'], (data: string | Uint8Array) =>
-    Buffer.from(hash('md5', data)).toString('hex'),
+  ...pureLongEach(
+    ['md5(text)', 'md5(bytea)'],
+    (data: string | Uint8Array) => Buffer.from(hash('md5', data)).toString('hex'),
+    (data: string | Uint8Array) => data.length,
+    function* (pace: Pace, data: string | Uint8Array): Task<string> {
+      return Buffer.from(yield* hashInSlices(pace, 'md5', data)).toString('hex');
+    },
   ),
   ...['sha224', 'sha256', 'sha384', 'sha512'].map((name) =>
-    pure(`${name}(bytea)`, (data: Uint8Array) => new Uint8Array(hash(name, data))),
+    pureLong(
+      `${name}(bytea)`,
+      (data: Uint8Array) => new Uint8Array(hash(name, data)),
+      (data: Uint8Array) => data.length,
+      function* (pace: Pace, data: Uint8Array): Task<Uint8Array> {
+        return new Uint8Array(yield* hashInSlices(pace, name, data));
+      },
+    ),
   ),
   pure('to_hex(int4)', (value: number) => toHex(value, 32)),
   pure('to_hex(int8)', (value: WideInteger) => toHex(value, 64)),
@@ -303,9 +504,14 @@ export const STRING_FUNCTIONS: readonly Definition[] = [
   ...TRIMS,
   ...PARTS,
   ...QUOTES_AND_HASHES,
-  pure('lower(text)', lower),
-  pure('upper(text)', upper),
-  pure('initcap(text)', initcap),
+  pureLong('lower(text)', lower, textUnits, (pace: Pace, text: string) => mapPieces(pace, text, lower)),
+  pureLong('upper(text)', upper, textUnits, (pace: Pace, text: string) => mapPieces(pace, text, upper)),
+  pureLong(
+    'initcap(text)',
+    (text: string) => initcapMapper()(text),
+    textUnits,
+    (pace: Pace, text: string) => mapPieces(pace, text, initcapMapper()),
+  ),
   pure(
     'textcat(text,text)',
     (a: string, b: string) => a + b,
@@ -320,10 +526,15 @@ export const STRING_FUNCTIONS: readonly Definition[] = [
     defaults: ['NFC'],
   },
   pure('unistr(text)', unescapeUnicode),
-  pure('replace(text,text,text)', replaceAll),
-  pure('translate(text,text,text)', translate),
+  pureLong('replace(text,text,text)', replaceAll, textUnits, replaceInSlices),
+  pureLong(
+    'translate(text,text,text)',
+    (text: string, from: string, to: string) => translator(from, to)(text),
+    textUnits,
+    (pace: Pace, text: string, from: string, to: string) => mapPieces(pace, text, translator(from, to)),
+  ),
   pure('repeat(text,int4)', repeat),
-  pure('reverse(text)', (text: string) => Array.from(text).reverse().join('')),
+  pureLong('reverse(text)', reverse, textUnits, reverseInSlices),
   pure('ascii(text)', (text: string) => text.codePointAt(0) ?? 0),
   pure('chr(int4)', chr),
   pure('nameconcatoid(name,oid)', (name: string, oid: number) => {

@@ -19,6 +19,7 @@
  *   record, row types                     PgRecord
  */
 import type { PhysicalKind } from '../../base/physical.ts';
+import type { Request, Task } from '../../base/task.ts';
 import type { PgArray } from './array.ts';
 import type { Interval } from './interval.ts';
 import type { Numeric } from './numeric.ts';
@@ -190,6 +191,28 @@ export interface CallTypes {
 }
 
 export type ScalarImpl = (context: EvalContext, ...args: SqlValue[]) => SqlValue;
+/** How work on a long value is cut: what is done at once, and when to let others have their turn. */
+export interface Pace {
+  /** Characters, bytes or elements to be handled between two looks. */
+  readonly piece: number;
+  /** True when it is time to yield {@link slice}. */
+  isOver(): boolean;
+  slice(): Request;
+}
+
+/**
+ * A function's other way of doing what its implementation does, for long values: in slices. Both give the same results and
+ * the same errors. Such a function has no code template.
+ */
+export interface LongImpl {
+  /** What a call goes through, in characters, bytes or elements; cheap. Beyond {@link LONG_UNITS} it is done in slices. */
+  readonly units: (...args: SqlValue[]) => number;
+  readonly run: (pace: Pace, ...args: SqlValue[]) => Task<SqlValue>;
+}
+
+/** What is done at once at most: about a millisecond for most functions. */
+export const LONG_UNITS = 32_768;
+
 /** A set-returning function yields values, or arrays of column values when it has several result columns. */
 export type SetImpl = (context: EvalContext, ...args: SqlValue[]) => Iterable<SqlValue | readonly SqlValue[]>;
 
@@ -224,6 +247,7 @@ export interface FunctionEntry {
   /** f function, w window function. Aggregates are {@link AggregateEntry}. */
   readonly kind: 'f' | 'w';
   readonly impl?: ScalarImpl;
+  readonly long?: LongImpl;
   readonly setImpl?: SetImpl;
   /** For polymorphic and VARIADIC "any" functions: the implementation for the actual types. */
   readonly specialize?: (types: CallTypes) => ScalarImpl;

@@ -1,10 +1,16 @@
 /** Order of text: by code points, which is the order of the UTF-8 bytes and not that of JavaScript's UTF-16 units. */
 
+const BLOCK_UNITS = 4096;
+
 /** −1, 0 or 1. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
+  let first = 0;
+  // Long beginnings that both share are passed over by blocks.
+  while (first + BLOCK_UNITS <= length && a.slice(first, first + BLOCK_UNITS) === b.slice(first, first + BLOCK_UNITS))
+    first += BLOCK_UNITS;
+  for (let i = first; i < length; i++) {
     let x = a.charCodeAt(i);
     let y = b.charCodeAt(i);
     if (x === y) continue;
@@ -28,9 +34,14 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Math.sign(a.length - b.length);
 }
 
+const SURROGATES = /[\ud800-\udfff]/;
+/** From here on a built-in search, which knows at once that text of one byte a character has no surrogates, beats a loop. */
+const SEARCHED_UNITS = 64;
+
 /** Code points of a string. */
 export function codePointLength(text: string): number {
   let count = text.length;
+  if (count >= SEARCHED_UNITS && !SURROGATES.test(text)) return count;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit >= 0xd800 && unit < 0xdc00) {
@@ -43,6 +54,7 @@ export function codePointLength(text: string): number {
 
 /** True when every unit is a code point, so that indexes need no translation. */
 export function isPlane0(text: string): boolean {
+  if (text.length >= SEARCHED_UNITS) return !SURROGATES.test(text);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit >= 0xd800 && unit < 0xe000) return false;
@@ -53,11 +65,23 @@ export function isPlane0(text: string): boolean {
 /** Code points from `start` (0-based) to before `end`, both within 0 … length. */
 export function sliceCodePoints(text: string, start: number, end: number): string {
   if (isPlane0(text)) return text.slice(start, end);
-  return Array.from(text).slice(start, end).join('');
+  const from = indexOfCodePoint(text, 0, start);
+  return text.slice(from, end - start < text.length - from ? indexOfCodePoint(text, from, end - start) : text.length);
+}
+
+/** UTF-16 index `count` code points behind the index `from`, or the text's end when it has fewer. */
+export function indexOfCodePoint(text: string, from: number, count: number): number {
+  let at = from;
+  for (let i = 0; i < count && at < text.length; i++) {
+    const unit = text.charCodeAt(at);
+    at += unit >= 0xd800 && unit < 0xdc00 ? 2 : 1;
+  }
+  return at;
 }
 
 /** Bytes that the string takes in UTF-8. */
 export function utf8Length(text: string): number {
+  if (text.length >= SEARCHED_UNITS) return Buffer.byteLength(text, 'utf8');
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

@@ -149,7 +149,11 @@ export const CHAR1: Behaviour<string> = {
 
 /** Reads hex digits with blanks between bytes. @throws `invalid_parameter_value` (22023). */
 export function decodeHex(text: string): Uint8Array {
-  const bytes: number[] = [];
+  // What the built-in decoder takes as a whole is digits alone.
+  const all = Buffer.from(text, 'hex');
+  if (all.length * 2 === text.length) return new Uint8Array(all.buffer, all.byteOffset, all.length);
+  const bytes = new Uint8Array(text.length >> 1);
+  let length = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charAt(i);
     if (unit === ' ' || unit === '\n' || unit === '\t' || unit === '\r') continue;
@@ -157,9 +161,9 @@ export function decodeHex(text: string): Uint8Array {
     if (i + 1 >= text.length) {
       throw fail('invalid_parameter_value', 'invalid hexadecimal data: odd number of digits');
     }
-    bytes.push(high * 16 + hexDigit(text.charAt(++i)));
+    bytes[length++] = high * 16 + hexDigit(text.charAt(++i));
   }
-  return Uint8Array.from(bytes);
+  return bytes.subarray(0, length);
 }
 
 function hexDigit(unit: string): number {
@@ -171,24 +175,26 @@ function hexDigit(unit: string): number {
 /** Reads bytea's escape form: `\\` and `\ooo`. @throws `invalid_text_representation` (22P02). */
 export function decodeEscape(text: string): Uint8Array {
   const source = encoder.encode(text);
-  const bytes: number[] = [];
+  if (!text.includes('\\')) return source;
+  const bytes = new Uint8Array(source.length);
+  let length = 0;
   for (let i = 0; i < source.length; i++) {
     const byte = source[i] ?? 0;
     if (byte !== 0x5c) {
-      bytes.push(byte);
+      bytes[length++] = byte;
       continue;
     }
     if (source[i + 1] === 0x5c) {
-      bytes.push(0x5c);
+      bytes[length++] = 0x5c;
       i++;
       continue;
     }
     const octal = /^[0-3][0-7]{2}/.exec(String.fromCharCode(...source.subarray(i + 1, i + 4)))?.[0];
     if (octal === undefined) throw fail('invalid_text_representation', 'invalid input syntax for type bytea');
-    bytes.push(Number.parseInt(octal, 8));
+    bytes[length++] = Number.parseInt(octal, 8);
     i += 3;
   }
-  return Uint8Array.from(bytes);
+  return bytes.subarray(0, length);
 }
 
 /** Bytes in the escape form: printable ASCII as it is. */

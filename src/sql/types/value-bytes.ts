@@ -195,6 +195,7 @@ const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(
 
 /** Lower-case hex of bytes. */
 export function hexText(bytes: Uint8Array): string {
+  if (bytes.length > 64) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
   let text = '';
   for (const byte of bytes) text += HEX[byte] ?? '';
   return text;

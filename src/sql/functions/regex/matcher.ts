@@ -4,9 +4,14 @@
  * `test` runs a deterministic automaton whose states (sets of instructions) are built when first needed and thrown away
  * above a bound. `find` runs the machine itself twice: once for the leftmost match and its longest or shortest end, then
  * from there, between fixed ends, for the groups, where instructions that come first have priority.
+ *
+ * Each of the three goes through the text by a plain function that can stop at a position and go on later; where it stands is
+ * kept in an object: {@link Walk}, {@link SpanSearch}, {@link GroupSearch}. The methods `…InSlices` stop often. Meanwhile the
+ * matcher's threads are in use, so one that is used in slices belongs to its one user.
  */
 
-import { isPlane0 } from '../../types/text-order.ts';
+import type { Task } from '../../../base/task.ts';
+import type { Pace } from '../../types/contracts.ts';
 import { type CharSet, classNamed, contains } from './char-set.ts';
 import type { Instruction } from './program.ts';
 import type { Assertion } from './syntax.ts';
@@ -89,6 +94,34 @@ interface DfaState {
 
 const DFA_STATES_MAX = 500;
 
+/** Where `test` stands. */
+interface Walk {
+  at: number;
+  state: DfaState;
+}
+
+/** Where the search for the bounds of a match stands: threads keep where they began; the earliest begin wins. */
+interface SpanSearch {
+  at: number;
+  current: Threads;
+  following: Threads;
+  begins: Int32Array;
+  nextBegins: Int32Array;
+  /** The best match so far; −1 = none. */
+  start: number;
+  end: number;
+}
+
+/** Where the search for the groups of a match stands. */
+interface GroupSearch {
+  at: number;
+  readonly end: number;
+  current: Threads;
+  following: Threads;
+  slots: (readonly number[])[];
+  nextSlots: (readonly number[])[];
+}
+
 export class Matcher {
   readonly #code: readonly Instruction[];
   readonly #longest: boolean;
@@ -134,18 +167,49 @@ export class Matcher {
 
   /** True when the text has a match anywhere. */
   test(text: string): boolean {
-    if (!this.#deterministic) return this.#span(text, 0) !== undefined;
-    let state = (this.#startState ??= this.#closure([0], true));
-    const wide = !isPlane0(text);
-    for (let at = 0; at < text.length; at++) {
+    if (!this.#deterministic) {
+      const search = this.#spanFrom(0);
+      this.#span(search, text, text.length);
+      return search.start >= 0;
+    }
+    return this.#walk(this.#walkFromStart(), text, text.length) ?? false;
+  }
+
+  /** As {@link test}, for long texts. */
+  *testInSlices(pace: Pace, text: string): Task<boolean> {
+    if (!this.#deterministic) return (yield* this.#spanInSlices(pace, text, 0)).start >= 0;
+    const walk = this.#walkFromStart();
+    for (;;) {
+      const answer = this.#walk(walk, text, walk.at + this.#piece(pace));
+      if (answer !== undefined) return answer;
+      if (pace.isOver()) yield pace.slice();
+    }
+  }
+
+  /** Characters that are done at a time: a position may run all instructions. */
+  #piece(pace: Pace): number {
+    return Math.ceil(pace.piece / (1 + this.#code.length / 16));
+  }
+
+  #walkFromStart(): Walk {
+    return { at: 0, state: (this.#startState ??= this.#closure([0], true)) };
+  }
+
+  /** Runs the automaton up to a position or further; undefined when it has no answer there. */
+  #walk(walk: Walk, text: string, until: number): boolean | undefined {
+    const stop = Math.min(until, text.length);
+    let { at, state } = walk;
+    for (; at < stop; at++) {
       if (state.accepting) return true;
       if (this.#anchored && state.pcs.length === 0) return false;
       let code = text.charCodeAt(at);
-      if (wide && code >= 0xd800 && code < 0xdc00) code = text.codePointAt(at++) ?? code;
+      if (code >= 0xd800 && code < 0xdc00) code = text.codePointAt(at++) ?? code;
       const kind = code < 128 ? (this.#asciiClass[code] ?? 0) : this.#findClass(code);
       state = state.next[kind] ?? this.#step(state, kind, code);
     }
-    return state.accepting || state.acceptingAtEnd;
+    walk.at = at;
+    walk.state = state;
+    return at < text.length ? undefined : state.accepting || state.acceptingAtEnd;
   }
 
   #step(state: DfaState, kind: number, code: number): DfaState {
@@ -219,42 +283,90 @@ export class Matcher {
   /** The leftmost match at or behind `from`, with its groups. */
   find(text: string, from: number): RegexMatch | undefined {
     // The automaton says no far faster than the machine does.
-    const span = from === 0 && this.#deterministic && !this.test(text) ? undefined : this.#span(text, from);
-    if (span === undefined) return undefined;
-    const [start, end] = span;
-    return { start, end, groups: this.#slots === 0 ? [] : this.#groups(text, start, end) };
+    if (from === 0 && this.#deterministic && !this.test(text)) return undefined;
+    const search = this.#spanFrom(from);
+    this.#span(search, text, text.length);
+    const { start, end } = search;
+    if (start < 0) return undefined;
+    if (this.#slots === 0) return { start, end, groups: [] };
+    const groups = this.#groupsFrom(text, start, end);
+    this.#groups(groups, text, end);
+    return { start, end, groups: groups.slots[this.#code.length - 1] ?? [] };
   }
 
-  /** Bounds of the leftmost match. Threads keep where they began; the earliest begin wins, then the preferred end. */
-  #span(text: string, from: number): readonly [number, number] | undefined {
-    let current = this.#current;
-    let following = this.#following;
-    let begins = new Int32Array(this.#code.length);
-    let nextBegins = new Int32Array(this.#code.length);
-    let best: readonly [number, number] | undefined;
-    current.clear();
-    for (let at = from; ; ) {
-      if (best === undefined && (!this.#anchored || at === 0)) this.#spread(current, begins, 0, at, text, at);
-      if (current.size === 0 && (best !== undefined || this.#anchored)) break;
+  /** As {@link find}, for long texts. */
+  *findInSlices(pace: Pace, text: string, from: number): Task<RegexMatch | undefined> {
+    if (from === 0 && this.#deterministic && !(yield* this.testInSlices(pace, text))) return undefined;
+    const { start, end } = yield* this.#spanInSlices(pace, text, from);
+    if (start < 0) return undefined;
+    if (this.#slots === 0) return { start, end, groups: [] };
+    const groups = this.#groupsFrom(text, start, end);
+    while (!this.#groups(groups, text, groups.at + this.#piece(pace))) if (pace.isOver()) yield pace.slice();
+    return { start, end, groups: groups.slots[this.#code.length - 1] ?? [] };
+  }
+
+  *#spanInSlices(pace: Pace, text: string, from: number): Task<SpanSearch> {
+    const search = this.#spanFrom(from);
+    while (!this.#span(search, text, search.at + this.#piece(pace))) if (pace.isOver()) yield pace.slice();
+    return search;
+  }
+
+  #spanFrom(from: number): SpanSearch {
+    this.#current.clear();
+    return {
+      at: from,
+      current: this.#current,
+      following: this.#following,
+      begins: new Int32Array(this.#code.length),
+      nextBegins: new Int32Array(this.#code.length),
+      start: -1,
+      end: -1,
+    };
+  }
+
+  /** Searches for the bounds of the leftmost match up to a position or further; true = the search has ended. */
+  #span(search: SpanSearch, text: string, until: number): boolean {
+    let { at, current, following, begins, nextBegins, start, end } = search;
+    let ended = false;
+    for (;;) {
+      if (start < 0 && (!this.#anchored || at === 0)) this.#spread(current, begins, 0, at, text, at);
+      if (current.size === 0 && (start >= 0 || this.#anchored)) {
+        ended = true;
+        break;
+      }
       const code = at < text.length ? (text.codePointAt(at) ?? 0) : -1;
       const next = at + (code > 0xffff ? 2 : 1);
       following.clear();
       for (let i = 0; i < current.size; i++) {
         const pc = current.list[i] ?? 0;
         const begin = begins[pc] ?? 0;
-        if (best !== undefined && (begin > best[0] || (begin === best[0] && !this.#longest))) continue;
+        if (start >= 0 && (begin > start || (begin === start && !this.#longest))) continue;
         const instruction = this.#code[pc];
-        if (instruction?.op === 'match') best = [begin, at];
-        else if (code >= 0 && instruction?.op === 'set' && contains(instruction.set, code)) {
+        if (instruction?.op === 'match') {
+          start = begin;
+          end = at;
+        } else if (code >= 0 && instruction?.op === 'set' && contains(instruction.set, code)) {
           this.#spread(following, nextBegins, pc + 1, begin, text, next);
         }
       }
-      if (code < 0) break;
+      if (code < 0) {
+        ended = true;
+        break;
+      }
       [current, following] = [following, current];
       [begins, nextBegins] = [nextBegins, begins];
       at = next;
+      // At the text's end one more round is due.
+      if (at >= until && at < text.length) break;
     }
-    return best;
+    search.at = at;
+    search.current = current;
+    search.following = following;
+    search.begins = begins;
+    search.nextBegins = nextBegins;
+    search.start = start;
+    search.end = end;
+    return ended;
   }
 
   /** Adds what is reachable from `pc` without eating; matches and sets stay as threads. */
@@ -275,15 +387,20 @@ export class Matcher {
     }
   }
 
-  /** Group bounds of the match [start, end): the threads of highest priority that end there. */
-  #groups(text: string, start: number, end: number): readonly number[] {
-    let current = this.#current;
-    let following = this.#following;
-    let slots: (readonly number[])[] = [];
-    let nextSlots: (readonly number[])[] = [];
+  /** Begins the search for the group bounds of the match [start, end): the threads of highest priority that end there. */
+  #groupsFrom(text: string, start: number, end: number): GroupSearch {
+    const current = this.#current;
+    const slots: (readonly number[])[] = [];
     current.clear();
     this.#spreadSlots(current, slots, 0, new Array<number>(this.#slots).fill(-1), text, start);
-    for (let at = start; at < end; ) {
+    return { at: start, end, current, following: this.#following, slots, nextSlots: [] };
+  }
+
+  /** Goes on up to a position or further; true = the end is reached. */
+  #groups(search: GroupSearch, text: string, until: number): boolean {
+    const stop = Math.min(until, search.end);
+    let { at, current, following, slots, nextSlots } = search;
+    while (at < stop) {
       const code = text.codePointAt(at) ?? 0;
       const next = at + (code > 0xffff ? 2 : 1);
       following.clear();
@@ -297,7 +414,12 @@ export class Matcher {
       [slots, nextSlots] = [nextSlots, slots];
       at = next;
     }
-    return slots[this.#code.length - 1] ?? [];
+    search.at = at;
+    search.current = current;
+    search.following = following;
+    search.slots = slots;
+    search.nextSlots = nextSlots;
+    return at >= search.end;
   }
 
   #spreadSlots(

@@ -5,7 +5,7 @@ import { parseRegex } from './parser.ts';
 import { compileRegex } from './program.ts';
 import { preference } from './syntax.ts';
 
-export interface Pattern extends Pick<Matcher, 'test' | 'find'> {
+export interface Pattern extends Pick<Matcher, 'test' | 'find' | 'testInSlices' | 'findInSlices'> {
   /** Number of capturing groups. */
   readonly groups: number;
 }
@@ -41,4 +41,9 @@ export function compiledPattern(text: string, flags = ''): Pattern {
   }
   cache.set(key, pattern);
   return pattern;
+}
+
+/** A compiled pattern that belongs to the caller alone, who may use it in slices. @throws as {@link compiledPattern} */
+export function ownPattern(text: string, flags = ''): Pattern {
+  return new CompiledPattern(text, flags);
 }
