@@ -151,6 +151,22 @@ export function heavyStatements(rows: number): readonly Heavy[] {
       name: 'md5 and encode',
       text: "select md5(repeat('0123456789', 1000000)), length(encode(repeat('x', 3000000)::bytea, 'base64'))",
     },
+    {
+      name: 'functions on a long text',
+      text: `select length(translate(t, 'abc', 'xy')), length(upper(t)), length(reverse(t)), length(replace(t, ',', ';;')), length(initcap(t)),
+             split_part(t, ',', 200000), position('1b' in t), length(lpad(t, 4000000, '€')), sha256(convert_to(t, 'UTF8'))
+             from (select repeat('abcde, Fgh1', 300000) t offset 0) q`,
+    },
+    {
+      name: 'functions on a long text beyond ASCII',
+      text: `select length(translate(t, 'abc', 'xy')), length(upper(t)), length(right(t, -5)), length(overlay(t placing 'x' from 50000))
+             from (select repeat('ab€de Äxß😀', 200000) t offset 0) q`,
+    },
+    {
+      name: 'searches in a long text',
+      text: `select t ~ 'h2', t similar to '%(abc|def)2%', regexp_count(t, '1'), regexp_match(t, '(h)(2)'), length(substring(t from '.*,')),
+             array_length(regexp_split_to_array(t, ','), 1) from (select repeat('abcde, Fgh1', 200000) t offset 0) q`,
+    },
     { name: 'string_to_array', text: "select array_length(string_to_array(repeat('a,', 1000000), ','), 1)" },
     {
       name: 'in list',

@@ -15,6 +15,8 @@ import { HashTable } from '../../src/sql/exec/hash-table.ts';
 import { Sorter } from '../../src/sql/exec/sorter.ts';
 import { Env } from '../../src/sql/exec/state.ts';
 import { SqlSession } from '../../src/sql/session/sql-session.ts';
+import type { FunctionEntry, LongImpl, Pace, ScalarImpl, SqlValue } from '../../src/sql/types/contracts.ts';
+import { registry } from '../../src/sql/types/registry.ts';
 import { OK } from '../../src/storage/contracts.ts';
 import { Group } from '../../src/storage/group.ts';
 import { TreeScan } from '../../src/storage/leaf-scan.ts';
@@ -28,6 +30,8 @@ const ROWS = 30_000;
 const UNITS_MAX = 15_000;
 const COMPARE_UNITS = 0.25;
 const GROUP_UNITS = 20;
+/** A character that a function goes through takes up to 0.2 µs. */
+const CHARACTER_UNITS = 0.25;
 
 /** Every look at it finds the slice over. */
 class HurriedClock extends SystemClock {
@@ -56,6 +60,31 @@ function counted<K extends string>(
   return () => {
     owner[name] = original;
   };
+}
+
+/**
+ * Counts what a function goes through that can take long values in slices, at once or a piece at a time. It must happen before a
+ * plan is made that calls the function.
+ */
+function countedFunction(fn: FunctionEntry, { units: unitsOf, run }: LongImpl): () => void {
+  const { impl, long } = fn;
+  const atOnce: ScalarImpl = (context, ...args) => {
+    units += unitsOf(...args) * CHARACTER_UNITS;
+    return impl!(context, ...args);
+  };
+  const counting = (pace: Pace): Pace => ({
+    piece: pace.piece,
+    isOver: () => {
+      units += pace.piece * CHARACTER_UNITS;
+      return pace.isOver();
+    },
+    slice: () => pace.slice(),
+  });
+  Object.assign(fn, {
+    impl: atOnce,
+    long: { units: unitsOf, run: (pace: Pace, ...args: SqlValue[]) => run(counting(pace), ...args) },
+  });
+  return () => Object.assign(fn, { impl, long });
 }
 
 const one = (): number => 1;
@@ -94,6 +123,7 @@ beforeAll(async () => {
   });
   session = new SqlSession(instance, instance.single.openSession(), { user: 'postgres', notice: () => {} });
   for (const text of setUp(ROWS)) run(text);
+  for (const fn of registry.functions()) if (fn.long !== undefined) restore.push(countedFunction(fn, fn.long));
   restore.push(
     counted(RowBuffer.prototype, 'finish', one),
     counted(HashTable.prototype, 'find', one),
