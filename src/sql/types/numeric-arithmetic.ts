@@ -98,7 +98,12 @@ export function leadingDigit(value: Numeric): { readonly weight: number; readonl
   const before = count - value.scale;
   const weight = Math.ceil(before / 4) - 1;
   const take = before - weight * 4;
-  const text = (value.coefficient < 0 ? -value.coefficient : value.coefficient).toString();
+  const { coefficient } = value;
+  if (typeof coefficient === 'bigint' && count > 400) {
+    const leading = coefficient / bigPow10(count - take);
+    return { weight, digit: Math.abs(Number(leading)) };
+  }
+  const text = (coefficient < 0 ? -coefficient : coefficient).toString();
   return { weight, digit: Number.parseInt(text.slice(0, take).padEnd(take, '0'), 10) };
 }
 

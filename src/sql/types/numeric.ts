@@ -68,8 +68,16 @@ export function digitCount(coefficient: WideInteger): number {
     while (n < 16 && magnitude >= (NUMBER_POWERS[n] ?? 0)) n++;
     return n;
   }
-  return (coefficient < 0n ? -coefficient : coefficient).toString().length;
+  const magnitude = coefficient < 0n ? -coefficient : coefficient;
+  const hex = magnitude.toString(16);
+  if (hex.length < COUNTED_HEX_DIGITS) return magnitude.toString().length;
+  // Decimal digits of many take long to make. 2^(bits − 1) ≤ magnitude leaves two counts, and a power of ten tells them apart.
+  const bits = hex.length * 4 - 4 + 32 - Math.clz32(Number.parseInt(hex.charAt(0), 16));
+  const least = Math.floor((bits - 1) * Math.LOG10E * Math.LN2) + 1;
+  return magnitude >= bigPow10(least) ? least + 1 : least;
 }
+
+const COUNTED_HEX_DIGITS = 256;
 
 /** A value of type numeric. Build one with {@link numeric}, {@link parseNumeric} or arithmetic. */
 export class Numeric {

@@ -3,10 +3,11 @@
 import { expect, test } from 'vitest';
 import { KIND_NUMERIC } from '../../../src/base/physical.ts';
 import { Prng } from '../../../src/base/prng.ts';
-import { compareNumeric, formatNumeric, type Numeric, parseNumeric } from '../../../src/sql/types/numeric.ts';
+import { compareNumeric, digitCount, formatNumeric, Numeric, parseNumeric } from '../../../src/sql/types/numeric.ts';
 import {
   addNumeric,
   divideNumeric,
+  leadingDigit,
   moduloNumeric,
   multiplyNumeric,
   roundNumeric,
@@ -75,6 +76,23 @@ test(`text, record bytes and wire bytes give the same value back (seed ${seed})`
     expect(String(decodeKind(KIND_NUMERIC, bytes, 0, bytes.length))).toBe(text);
     const wire = send?.(value) ?? new Uint8Array();
     expect(String(receive?.(wire, 0, wire.length, -1))).toBe(text);
+  }
+});
+
+test(`digits of long coefficients are counted as they are written (seed ${seed})`, () => {
+  const prng = new Prng(seed);
+  for (let round = 0; round < 300; round++) {
+    const power = 10n ** BigInt(250 + prng.below(3000));
+    const random = BigInt(
+      `0x${Array.from({ length: 260 + prng.below(500) }, () => prng.below(16).toString(16)).join('')}`,
+    );
+    for (const value of [power, power - 1n, power + 1n, -power, random, -random]) {
+      const text = String(value < 0n ? -value : value);
+      expect(digitCount(value)).toBe(text.length);
+      const { weight, digit } = leadingDigit(new Numeric(value, prng.below(200)));
+      expect(String(digit)).toBe(text.slice(0, String(digit).length));
+      expect(Number.isInteger(weight)).toBe(true);
+    }
   }
 });
 
