@@ -145,10 +145,14 @@ function nthMatch(
   make: (match: RegexMatch, pattern: Pattern) => SqlValue,
   none: SqlValue = null,
 ): Search {
+  const { text, source, letters, start } = search;
   let count = 0;
   let found: RegexMatch | undefined;
   return {
-    ...search,
+    text,
+    source,
+    letters,
+    start,
     take(match) {
       if (++count < n) return false;
       found = match;
@@ -188,13 +192,16 @@ function replaceMatches(
   template: string,
   n: number,
 ): Search {
-  const { text } = search;
+  const { text, source, letters, start } = search;
   let result = '';
   let parts: string[] = [];
   let done = 0;
   let count = 0;
   return {
-    ...search,
+    text,
+    source,
+    letters,
+    start,
     take(match) {
       count++;
       if (n > 0 && count < n) return false;
