@@ -1,6 +1,7 @@
 /** A long value belongs to one record: rows and columns that get it from elsewhere have copies of their own. */
 import { expect, test } from 'vitest';
 import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { sound } from '../support/sound.ts';
 
 const LONG = `(select string_agg(md5(i::text), '') from generate_series(1, 2000) i)`;
 const MD5 = 'd75cbef011067d060dabd80f63878c5f';
@@ -90,4 +91,20 @@ test('a row of several values larger than any buffer holds goes in whole, and so
   expect(
     await s.rows('select left(t, 2), length(t), right(u, 2), length(u), left(w, 1), length(w) from three'),
   ).toEqual(['a', 'b', 'c'].map((c) => [c + c, '100000', `${c}u`, '240000', c, '70000']));
+});
+
+test('a column is added with a long value as its default, or with many that are long together', async () => {
+  const instance = await memoryInstance();
+  const s = new TestSession(instance);
+  await s.run("create table d (id int primary key, t text); insert into d values (1, 'a'), (2, 'b')");
+  await s.run("alter table d add column w text default repeat('abc', 20000)");
+  for (let n = 0; n < 25; n++) await s.run(`alter table d add column c${n} text default repeat('${n % 10}', 1500)`);
+  await s.run("insert into d (id, t) values (3, 'c'); update d set t = 'bb' where id = 2");
+  const rows = await s.rows(
+    "select id, t, length(w), right(w, 3), c0 = repeat('0', 1500), length(c24), left(c24, 1) from d order by id",
+  );
+  expect(rows).toEqual(['a', 'bb', 'c'].map((t, i) => [String(i + 1), t, '60000', 'abc', 't', '1500', '4']));
+  await s.run("alter table d alter column w set default 'short'; insert into d (id) values (4)");
+  expect(await s.rows('select length(w) from d order by id')).toEqual([['60000'], ['60000'], ['60000'], ['5']]);
+  sound(instance);
 });

@@ -10,6 +10,9 @@ import { readColumn } from './column-definitions.ts';
 import type { Definer } from './definer.ts';
 import { rebuildTable } from './rebuild-table.ts';
 
+/** What all defaults may take that rows of before do not hold: with the rest of a row they must find room in one record. */
+const MISSING_BYTES_MAX = 4096;
+
 /** A table with a further layout of these columns. */
 export function withLayout(table: TableObject, columns: readonly ColumnObject[]): TableObject {
   const number = Math.max(...table.layouts.map((l) => l.number)) + 1;
@@ -62,7 +65,7 @@ function nextNumber(table: TableObject): number {
 
 /**
  * Puts a table with one more column in the place of the table: rows that are there answer with the default as it is now, or are
- * written anew where each has a value of its own.
+ * written anew where each has a value of its own, or the default is a long value.
  */
 function* place(d: Definer, table: TableObject, next: TableObject, isNumbered: boolean): Task<void> {
   const column = next.columns[next.columns.length - 1]!;
@@ -84,11 +87,24 @@ function* place(d: Definer, table: TableObject, next: TableObject, isNumbered: b
         { table: table.name, column: column.name },
       );
     const missing = value === null ? null : storedBytes(column, value);
+    if (missing !== null && missingBytes(table) + base64Bytes(missing) > MISSING_BYTES_MAX) {
+      yield* rebuildTable(d, table, next, (row) => row);
+      return;
+    }
     yield* d.putTable({
       ...next,
       columns: next.columns.map((c) => (c.number === column.number ? { ...c, missing } : c)),
     });
   }
+}
+
+/** Bytes of all values that rows of a table may not hold and answer with. */
+function missingBytes(table: TableObject): number {
+  return table.columns.reduce((sum, { dropped, missing }) => sum + (dropped ? 0 : base64Bytes(missing ?? '')), 0);
+}
+
+function base64Bytes(text: string): number {
+  return Math.ceil((text.length * 3) / 4);
 }
 
 function* hasAnyRow(d: Definer, table: TableObject): Task<boolean> {
