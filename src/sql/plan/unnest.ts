@@ -8,7 +8,8 @@
  * lie above them; otherwise the sub-query stays a sub-plan, evaluated per row. NOT IN stays one too: a null among its rows
  * makes it unknown, which no anti join says.
  */
-import type { ColumnId, Expr, Logical, SubqueryExpr } from './logical.ts';
+import type { Column, ColumnId, Expr, FilterNode, Logical, SubqueryExpr } from './logical.ts';
+import { idsOf } from './needed.ts';
 import {
   canSubstitute,
   columnsOf,
@@ -92,39 +93,62 @@ function joinAny(node: Logical, expr: SubqueryExpr): Logical | undefined {
 interface Pulled {
   readonly node: Logical;
   readonly conditions: readonly Expr[];
+  /** What columns of projections that are gone stand for: expressions over the node's columns. */
+  readonly meanings: ReadonlyMap<ColumnId, Expr>;
 }
 
 /**
  * Takes the correlated conditions out of a sub-query that is projections and filters over something uncorrelated. The
- * projections go: EXISTS does not look at columns.
+ * projections go: EXISTS does not look at columns, and conditions above a projection get what it computes.
  */
 function pullUp(plan: Logical): Pulled | undefined {
   if (plan.kind === 'project') {
     if (plan.hasSets) return undefined;
     const inner = pullUp(plan.input);
     if (inner === undefined) return undefined;
-    const replacements = new Map<ColumnId, Expr>(plan.columns.map((c, i) => [c.id, plan.exprs[i]!]));
-    if (!inner.conditions.every((c) => canSubstitute(c, (id) => replacements.has(id)))) return undefined;
-    return { node: inner.node, conditions: inner.conditions.map((c) => substitute(c, replacements)) };
-  }
-  if (plan.kind === 'filter') {
-    const inner = pullUp(plan.input);
-    if (inner === undefined) return undefined;
-    const own = new Set(plan.input.columns.map((c) => c.id));
-    const correlated: Expr[] = [];
-    const local: Expr[] = [];
-    for (const c of conjunctsOf(plan.predicate)) {
-      const outside = [...columnsOf(c)].some((id) => !own.has(id));
-      if (outside) correlated.push(c);
-      else local.push(c);
+    const meanings = new Map<ColumnId, Expr>();
+    for (const [i, column] of plan.columns.entries()) {
+      const expr = plan.exprs[i]!;
+      // What cannot be said of the node's columns is missed only where a condition asks for it.
+      if (canSubstitute(expr, (id) => isMoved(inner, id))) meanings.set(column.id, substitute(expr, inner.meanings));
     }
-    if (correlated.some(isVolatile)) return undefined;
-    const predicate = conjunction(local);
-    const node: Logical =
-      predicate === undefined
-        ? inner.node
-        : { kind: 'filter', input: inner.node, predicate, columns: inner.node.columns };
-    return { node, conditions: [...inner.conditions, ...correlated] };
+    return { ...inner, meanings };
   }
-  return freeColumns(plan).size === 0 && plan.kind !== 'limit' ? { node: plan, conditions: [] } : undefined;
+  if (plan.kind === 'filter') return pullUpFilter(plan);
+  return freeColumns(plan).size === 0 && plan.kind !== 'limit'
+    ? { node: plan, conditions: [], meanings: identities(plan.columns) }
+    : undefined;
+}
+
+function identities(columns: readonly Column[]): Map<ColumnId, Expr> {
+  return new Map(columns.map(({ id, type, typmod }) => [id, { kind: 'column', id, type, typmod }]));
+}
+
+function pullUpFilter(plan: FilterNode): Pulled | undefined {
+  const inner = pullUp(plan.input);
+  if (inner === undefined) return undefined;
+  const made = idsOf(plan.input.columns);
+  const there = idsOf(inner.node.columns);
+  const correlated: Expr[] = [];
+  const local: Expr[] = [];
+  for (const c of conjunctsOf(plan.predicate)) {
+    const isKnown = [...columnsOf(c)].every((id) => !made.has(id) || inner.meanings.has(id));
+    if (!isKnown || !canSubstitute(c, (id) => isMoved(inner, id))) return undefined;
+    const meant = substitute(c, inner.meanings);
+    if ([...columnsOf(meant)].every((id) => there.has(id))) local.push(meant);
+    else correlated.push(meant);
+  }
+  if (correlated.some(isVolatile)) return undefined;
+  const predicate = conjunction(local);
+  const node: Logical =
+    predicate === undefined
+      ? inner.node
+      : { kind: 'filter', input: inner.node, predicate, columns: inner.node.columns };
+  return { ...inner, node, conditions: [...inner.conditions, ...correlated] };
+}
+
+/** True for a column of a projection that is gone, unless it has the same number below. */
+function isMoved({ meanings }: Pulled, id: ColumnId): boolean {
+  const meaning = meanings.get(id);
+  return meaning !== undefined && !(meaning.kind === 'column' && meaning.id === id);
 }

@@ -215,3 +215,17 @@ insert into l values (1), (2), (3);
 create table r (b int);
 insert into r values (1), (9);
 select a, array(select x from (select l.a from r full join l k on r.b = k.a where l.a > 1) o(x) order by 1) from l order by a;
+
+## conditions on what a grouping below EXISTS puts out
+create table l (a int, d text);
+insert into l values (1, 'a'), (2, 'b'), (3, null);
+create table r (b int, d text);
+insert into r values (1, 'a'), (9, 'c'), (9, 'd');
+select a from l where exists (select 1 from (select d from r group by d) s(x) where s.x = l.d) order by a;
+select a from l where not exists (select 1 from (select d from r group by d) s(x) where s.x = l.d) order by a;
+select a from l where not exists (select 1 from (select d, count(*) n from r group by d having count(*) > 0) s(x, n) where s.x in (l.d, 'q') and n = 1) order by a;
+select a from l where exists (select 1 from (select b, count(*) from r group by b) s(x, n) where s.x < l.a + 8 and s.n > 1) order by a;
+select a from l where exists (select 1 from (select b + 1, d from r) s(x, d) where s.x = l.a + 1 and s.x > 1) order by a;
+select a from l where exists (select 1 from (select b + l.a, d from r) s(x, d) where s.x = 2) order by a;
+select a from l where exists (select 1 from (select x + 1 from (select b * 2 from r group by b * 2) s(x) where x > l.a) t(y) where y = 3) order by a;
+select a from l where not exists (select 1 from (select distinct d from r) s(x) where (select s.x = l.d)) order by a;
