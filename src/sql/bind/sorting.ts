@@ -53,9 +53,14 @@ export function outputColumn(
     if (different.length > 0) throw b.error('ambiguous_column', `${clause} "${name.text}" is ambiguous`, e.at);
     return matches[0];
   }
+  // A sign before a number makes it no expression: -1 is a position that there is not.
+  const minus = e.kind === 'operator' && e.operator === '-' && e.left === null && e.schema === null;
+  if (minus && e.right.kind === 'literal' && e.right.literal === 'integer') {
+    const text = `${clause} position -${e.right.text} is not in select list`;
+    throw b.error('invalid_column_reference', text, e.at);
+  }
   if (e.kind !== 'literal') return undefined;
   if (e.literal !== 'integer') {
-    if (e.literal === 'string' && e.slot >= 0) return undefined;
     throw b.error('syntax_error', `non-integer constant in ${clause}`, e.at);
   }
   if (e.slot >= 0) return undefined;

@@ -229,3 +229,18 @@ select a from l where exists (select 1 from (select b + 1, d from r) s(x, d) whe
 select a from l where exists (select 1 from (select b + l.a, d from r) s(x, d) where s.x = 2) order by a;
 select a from l where exists (select 1 from (select x + 1 from (select b * 2 from r group by b * 2) s(x) where x > l.a) t(y) where y = 3) order by a;
 select a from l where not exists (select 1 from (select distinct d from r) s(x) where (select s.x = l.d)) order by a;
+
+## constants that are no positions
+create table l (a int, d text);
+insert into l values (1, 'a'), (2, 'b');
+select 1 from l group by 'x';
+select 1 from l group by 'it''s', a;
+select a from l order by 'x';
+select a from l order by ('x');
+select distinct on ('x') a from l;
+select 1 from l group by -3;
+select a from l order by -1;
+select a from l order by (- 2) desc;
+select distinct on (-1) a from l;
+select a from l order by '1'::int, a;
+select a from l order by -1 + 0, a;
