@@ -36,6 +36,8 @@ const LETTER: Record<ScalarClass, string> = { int4: 'i', int8: 'l', numeric: 'n'
 const COMMA = 44;
 const OPEN = 40;
 const CLOSE = 41;
+const OPEN_BRACKET = 91;
+const CLOSE_BRACKET = 93;
 const DOT = 46;
 
 /** Statements that the plan cache holds; anything else is planned each time. */
@@ -77,7 +79,7 @@ class Normalizer {
   readonly #to: number;
   readonly #values: LiteralValue[] = [];
   readonly #slots: number[] = [];
-  /** Parenthesis depths at which a BY list is open. */
+  /** Depths, in parentheses and brackets, at which a BY list is open. */
   readonly #lists: number[] = [];
   #shared: Map<string, number> | null = null;
   #depth = 0;
@@ -139,7 +141,9 @@ class Normalizer {
     if (code === OPEN) {
       this.#depth++;
       if (this.#lexer.keyword(token - 1) === 'in') return this.#list(token);
-    } else if (code === CLOSE) {
+    } else if (code === OPEN_BRACKET) {
+      this.#depth++;
+    } else if (code === CLOSE || code === CLOSE_BRACKET) {
       this.#depth--;
       while (this.#lists.length > 0 && this.#lists.at(-1)! > this.#depth) this.#lists.pop();
     } else if (code === COLON_COLON) return this.#type(token + 1);

@@ -244,3 +244,12 @@ select a from l order by (- 2) desc;
 select distinct on (-1) a from l;
 select a from l order by '1'::int, a;
 select a from l order by -1 + 0, a;
+
+## arrays of numbers in what is grouped and ordered by
+create table l (a int, d text);
+insert into l values (1, 'a'), (2, 'b'), (2, 'c');
+select array[a, 0] from l group by array[a, 0] order by 1;
+select distinct array[a, 7] from l order by array[a, 7];
+select array[[a, 1], [3, 4]] from l group by array[[a, 1], [3, 4]] order by array[[a, 1], [3, 4]];
+select distinct on (array[a, 2]) a, d from l order by array[a, 2], 2 desc;
+select (array[a, 5])[2], count(*) from l group by (array[a, 5])[2], 1;
