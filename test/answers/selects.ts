@@ -46,7 +46,11 @@ function block(pen: Pen, outer: Scope, kinds: readonly Kind[], depth: number): s
     return `select ${items.join(', ')} from ${sql}${where(0.6)}${tail}`;
   }
   if (roll < 0.4 && depth > 0) {
-    const items = kinds.map((kind) => windowed(pen, relations, kind));
+    // One only: of rows that look the same, two window functions need not number the same one first.
+    const chosen = prng.below(kinds.length);
+    const items = kinds.map((kind, i) =>
+      i === chosen ? windowed(pen, relations, kind) : expression(pen, relations, kind, 1),
+    );
     return `select ${items.join(', ')} from ${sql}${where(0.5)}`;
   }
   const items = kinds.map((kind) => expression(pen, scope, kind, depth));
