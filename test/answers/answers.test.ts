@@ -9,7 +9,7 @@ import { judged } from './comparison.ts';
 import { CASE_KINDS, caseOf, setup } from './course.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
-const CASES: Readonly<Record<(typeof CASE_KINDS)[number], number>> = { small: 60, big: 40, changes: 25 };
+const CASES: Readonly<Record<(typeof CASE_KINDS)[number], number>> = { small: 40, big: 25, changes: 12 };
 
 const programs = postgresPrograms();
 if (programs === undefined) console.warn('PostgreSQL 15 is not installed: answers are NOT compared with its own');
