@@ -23,8 +23,8 @@ export interface Finding {
 }
 
 export class Beside {
-  readonly #served: Served;
-  readonly #ours: pg.Client;
+  #served: Served;
+  #ours: pg.Client;
   readonly #theirs: pg.Client;
   #statements = 0;
 
@@ -46,14 +46,17 @@ export class Beside {
     const theirs = new pg.Client({ connectionString: own.href });
     await theirs.connect();
     const served = await serve();
-    const beside = new Beside(served, await served.client(), theirs);
-    await beside.#both('set timezone = UTC');
-    await beside.#both(`set statement_timeout = '${STATEMENT_TIMEOUT}'`);
-    return beside;
+    return new Beside(served, await served.client(), theirs);
   }
 
-  /** Makes the tables of `seed` anew in both. */
+  /** Makes the tables of `seed` anew in both; ExtentDB on a new disk, for its old one is memory. */
   async begin(seed: number): Promise<void> {
+    await this.#ours.end();
+    await this.#served.close();
+    this.#served = await serve();
+    this.#ours = await this.#served.client();
+    await this.#both('set timezone = UTC');
+    await this.#both(`set statement_timeout = '${STATEMENT_TIMEOUT}'`);
     await this.#both('drop schema public cascade');
     await this.#both('create schema public');
     for (const statement of setup(seed)) await this.#both(statement);
