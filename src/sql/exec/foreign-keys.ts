@@ -7,6 +7,7 @@
  * Immediate constraints are looked at when the statement has ended, deferred ones at commit. What is noted until then stays in
  * memory: a statement or a transaction that would note more than one may hold fails with 53200.
  */
+import { ExtentError } from '../../base/errors.ts';
 import { REQUEST_ROW_LOCK, type Task } from '../../base/task.ts';
 import { emptyKeyedRow } from '../../engine/attempt.ts';
 import type { Catalog, ConstraintObject, IndexObject, ReferentialAction, TableObject } from '../../engine/catalog.ts';
@@ -144,9 +145,8 @@ export class ForeignKeyWork {
       if (this.#state.session.sliceOver()) yield this.#state.session.slice();
     }
     for (const check of parents) {
-      const run = (state: ExecState): Task<void> => checkParent(state, check);
-      if (this.#defer(check.constraint, check.values, run)) continue;
-      yield* run(this.#state);
+      if (this.#defer(check.constraint, check.values, (state) => checkParentLater(state, check))) continue;
+      yield* checkParent(this.#state, check);
       if (this.#state.spent(CHECK_UNITS)) yield this.#state.session.slice();
     }
   }
@@ -235,6 +235,28 @@ export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
   }
 }
 
+/**
+ * The same when the constraint was deferred. The row that was noted may be gone or changed since: without a parent a check
+ * fails only if a child still has these values. If that is another row, it is missing its parent all the same.
+ */
+function* checkParentLater(state: ExecState, check: ParentCheck): Task<void> {
+  try {
+    yield* checkParent(state, check);
+  } catch (error) {
+    if (!(error instanceof ExtentError) || error.code !== 'foreign_key_violation') throw error;
+    const { catalog } = state.session;
+    const { constraint, values } = check;
+    const child = catalog.table(constraint.table);
+    const known = values.filter((v) => v !== null);
+    let place = 0;
+    const where = constraint.columns.map((n, i) =>
+      values[i] === null ? `${nameOf(child, n)} IS NULL` : `${nameOf(child, n)} OPERATOR(pg_catalog.=) $${++place}`,
+    );
+    const query = `SELECT 1 FROM ${relationOf(catalog, child)} WHERE ${where.join(' AND ')} LIMIT 1`;
+    if ((yield* state.services.runInternal(query, known)) > 0) throw error;
+  }
+}
+
 /** A parent that another transaction has just inserted is nobody's parent yet: nothing is to be waited for. */
 function* isVisible({ session }: ExecState, tree: number, key: Uint8Array, length: number): Task<boolean> {
   const { store } = session;
@@ -253,6 +275,10 @@ function* isVisible({ session }: ExecState, tree: number, key: Uint8Array, lengt
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
+function relationOf(catalog: Catalog, table: TableObject): string {
+  return `${quote(catalog.object(table.schema)!.name)}.${quote(table.name)}`;
+}
+
 function nameOf(table: TableObject, number: number): string {
   return quote(table.columns.find((c) => c.number === number)!.name);
 }
@@ -262,34 +288,36 @@ function* runAction(state: ExecState, action: ChildAction): Task<void> {
   const { constraint, old, next } = action;
   const child = catalog.table(constraint.table);
   const parent = catalog.table(constraint.foreign!.table);
-  const relation = (table: TableObject): string => `${quote(catalog.object(table.schema)!.name)}.${quote(table.name)}`;
   const kind: ReferentialAction = next === undefined ? constraint.foreign!.onDelete : constraint.foreign!.onUpdate;
   const where = constraint.columns.map((n, i) => `${nameOf(child, n)} OPERATOR(pg_catalog.=) $${i + 1}`).join(' AND ');
   const run = state.services.runInternal;
   const requireNoChild = function* (): Task<void> {
-    if ((yield* run(`SELECT 1 FROM ${relation(child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`, old)) > 0)
+    if ((yield* run(`SELECT 1 FROM ${relationOf(catalog, child)} WHERE ${where} LIMIT 1 FOR KEY SHARE`, old)) > 0)
       throw stillReferenced(catalog, constraint, old, state.context);
   };
   if (kind === 'restrict') return yield* requireNoChild();
   if (kind === 'no action' || kind === 'set default') {
     if (kind === 'set default')
-      yield* run(`UPDATE ${relation(child)} SET ${assignments(child, action, () => 'DEFAULT')} WHERE ${where}`, old);
+      yield* run(
+        `UPDATE ${relationOf(catalog, child)} SET ${assignments(child, action, () => 'DEFAULT')} WHERE ${where}`,
+        old,
+      );
     // Another row may have taken the key over within the statement: then nothing is missing. A child whose default is the
     // very key that went still refers to it.
     const there = constraint
       .foreign!.columns.map((n, i) => `${nameOf(parent, n)} OPERATOR(pg_catalog.=) $${i + 1}`)
       .join(' AND ');
-    if ((yield* run(`SELECT 1 FROM ${relation(parent)} WHERE ${there} FOR KEY SHARE`, old)) === 0)
+    if ((yield* run(`SELECT 1 FROM ${relationOf(catalog, parent)} WHERE ${there} FOR KEY SHARE`, old)) === 0)
       yield* requireNoChild();
     return;
   }
   if (kind === 'cascade' && next === undefined) {
-    yield* run(`DELETE FROM ${relation(child)} WHERE ${where}`, old);
+    yield* run(`DELETE FROM ${relationOf(catalog, child)} WHERE ${where}`, old);
     return;
   }
   const value = (i: number): string => (kind === 'set null' ? 'NULL' : `$${old.length + i + 1}`);
   yield* run(
-    `UPDATE ${relation(child)} SET ${assignments(child, action, value)} WHERE ${where}`,
+    `UPDATE ${relationOf(catalog, child)} SET ${assignments(child, action, value)} WHERE ${where}`,
     kind === 'cascade' ? [...old, ...next!] : old,
   );
 }
