@@ -58,9 +58,11 @@ test('a sound database has no findings; what is said, and what NO_INFOMSGS leave
     expect(await s.failure('dbcc checkdb with estimateonly')).toMatchObject({ sqlstate: '42601' });
     expect(await s.failure('begin; dbcc checkdb')).toMatchObject({ sqlstate: '25001' });
     await s.run('rollback');
-    expect(await s.rows(`select distinct commandtype, status from extentdb.commandlog order by 1`)).toEqual([
+    expect(await s.rows(`select distinct commandtype, status from extentdb.commandlog order by 1, 2`)).toEqual([
       ['DBCC_CHECKDB', 'done'],
+      ['DBCC_CHECKDB', 'failed'],
       ['DBCC_CHECKTABLE', 'done'],
+      ['DBCC_CHECKTABLE', 'failed'],
     ]);
   }));
 
