@@ -4,9 +4,10 @@
  * Rows are gathered in a row buffer, each with its sort key (order-preserving bytes, so that comparing is memcmp). Runs of
  * 4,096 rows are sorted and merged pairwise, giving way between slices (law 9). The sort is stable.
  *
- *   prefix   the first six bytes of a key as a number: most comparisons need no more
- *   run      five bytes of the prefix and the row's place in the run, packed into one double each: the built-in sort orders them without
- *            asking back, and only rows with equal five bytes are compared
+ *   prefix   the first six bytes of a key as a number, and the six behind them: most comparisons need no more
+ *   run      five bytes of the first prefix and the row's place in the run, packed into one double each: the built-in sort orders them
+ *            without asking back, and only rows with equal five bytes are compared
+ *   merge    row numbers move together with both prefixes, so that what is compared lies side by side
  */
 
 import { isVariable } from '../../base/physical.ts';
@@ -21,6 +22,8 @@ import type { Env, ExecState } from './state.ts';
 
 const RUN_ROWS = 4096;
 const PREFIX_BYTES = 6;
+/** Rows merged between two looks at the clock. */
+const MERGE_ROWS = 2048;
 /** The prefix's last byte is left out of a packed double. */
 const PACKED_SHARE = 256;
 /** Fewer rows are put in order by insertion. */
@@ -83,7 +86,6 @@ export class Sorter {
   #offsetOf = new Uint32Array(256);
   #lengthOf = new Uint32Array(256);
   #prefixOf = new Float64Array(256);
-  readonly #packed = new Float64Array(RUN_ROWS);
   #charged = 0;
   readonly #state: ExecState;
 
@@ -157,24 +159,42 @@ export class Sorter {
 
   *sort(): Task<void> {
     const { count } = this.rows;
-    let from = new Uint32Array(count);
-    for (let i = 0; i < count; i++) from[i] = i;
+    if (count <= RUN_ROWS) {
+      this.order = new Uint32Array(count);
+      this.#sortRun(this.order, 0, new Float64Array(count));
+      return;
+    }
+    const packed = new Float64Array(RUN_ROWS);
+    let from = makeMerged(count);
     for (let at = 0; at < count; at += RUN_ROWS) {
-      this.#sortRun(from.subarray(at, Math.min(count, at + RUN_ROWS)), at);
+      const rows = from.rows.subarray(at, Math.min(count, at + RUN_ROWS));
+      this.#sortRun(rows, at, packed.subarray(0, rows.length));
+      this.#notePrefixes(from, at, at + rows.length);
       if (this.#state.spent(RUN_ROWS)) yield this.#state.session.slice();
     }
-    let to = new Uint32Array(count);
+    let to = makeMerged(count);
     for (let run = RUN_ROWS; run < count; run *= 2) {
       for (let at = 0; at < count; at += run * 2)
         yield* this.#merge(from, to, at, Math.min(at + run, count), Math.min(at + run * 2, count));
       [from, to] = [to, from];
     }
-    this.order = from;
+    this.order = from.rows;
+  }
+
+  #notePrefixes({ rows, first, second }: Merged, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const row = rows[i]!;
+      first[i] = this.#prefixOf[row]!;
+      second[i] = prefixOf(
+        this.keyBytes(row),
+        this.#offsetOf[row]! + PREFIX_BYTES,
+        this.#lengthOf[row]! - PREFIX_BYTES,
+      );
+    }
   }
 
   /** Puts rows `first`, `first` + 1 … in order. */
-  #sortRun(rows: Uint32Array, first: number): void {
-    const packed = this.#packed.subarray(0, rows.length);
+  #sortRun(rows: Uint32Array, first: number, packed: Float64Array): void {
     for (let i = 0; i < packed.length; i++)
       packed[i] = Math.floor(this.#prefixOf[first + i]! / PACKED_SHARE) * RUN_ROWS + i;
     packed.sort();
@@ -206,13 +226,26 @@ export class Sorter {
     }
   }
 
-  *#merge(from: Uint32Array, to: Uint32Array, start: number, middle: number, end: number): Task<void> {
+  *#merge(from: Merged, to: Merged, start: number, middle: number, end: number): Task<void> {
     let a = start;
     let b = middle;
-    for (let i = start; i < end; i++) {
-      to[i] = b >= end || (a < middle && this.compare(from[a]!, from[b]!) <= 0) ? from[a++]! : from[b++]!;
-      if ((i & 2047) === 2047 && this.#state.spent(2048)) yield this.#state.session.slice();
+    for (let i = start; i < end; ) {
+      const stop = Math.min(end, i + MERGE_ROWS);
+      for (; i < stop; i++) {
+        const next = b >= end || (a < middle && this.#isBefore(from, a, b)) ? a++ : b++;
+        to.rows[i] = from.rows[next]!;
+        to.first[i] = from.first[next]!;
+        to.second[i] = from.second[next]!;
+      }
+      if (this.#state.spent(MERGE_ROWS)) yield this.#state.session.slice();
     }
+  }
+
+  /** Comes a row of a run not behind one of the next run? */
+  #isBefore({ rows, first, second }: Merged, a: number, b: number): boolean {
+    if (first[a] !== first[b]) return first[a]! < first[b]!;
+    if (second[a] !== second[b]) return second[a]! < second[b]!;
+    return this.compare(rows[a]!, rows[b]!) <= 0;
   }
 
   /** A row's key: the bytes that hold it, its place there and its length. */
@@ -263,7 +296,18 @@ export class Sorter {
   }
 }
 
-/** The first bytes of a key as a number, as if zeros followed it. */
+/** Row numbers in the order of their keys, run by run, and the first two prefixes of these keys. */
+interface Merged {
+  readonly rows: Uint32Array<ArrayBuffer>;
+  readonly first: Float64Array;
+  readonly second: Float64Array;
+}
+
+function makeMerged(count: number): Merged {
+  return { rows: new Uint32Array(count), first: new Float64Array(count), second: new Float64Array(count) };
+}
+
+/** Six bytes of a key as a number, as if zeros followed it. */
 function prefixOf(bytes: Uint8Array, at: number, length: number): number {
   let prefix = 0;
   for (let i = 0; i < PREFIX_BYTES; i++) prefix = prefix * 256 + (i < length ? bytes[at + i]! : 0);
