@@ -269,11 +269,15 @@ export class Database {
     while (yield* this.file.background()) yield this.scheduler.slice();
   }
 
-  /** Cleans behind what was committed before this call; what others commit meanwhile does not keep it from ending. */
-  *cleanBehind(): Task<void> {
+  /**
+   * Cleans behind what was committed before this call; what others commit meanwhile does not keep it from ending.
+   *
+   * @param step - a piece of the work; the store's alone leaves what becomes free as it is, without holes.
+   */
+  *cleanBehind(step: () => Task<boolean> = () => this.file.background()): Task<void> {
     const { transactions } = this.file.store.parts;
     const last = transactions.newestCommit;
-    while (yield* this.file.background()) {
+    while (yield* step()) {
       const next = transactions.cleanable();
       if (next !== undefined && next.commitSeq > last) return;
       yield this.scheduler.slice();

@@ -34,7 +34,7 @@ export class GiveBack {
     const { engine } = this.#d;
     const { store } = engine.database.file;
     // Not yet the holes: what is free now is where the table goes.
-    while (yield* store.background()) yield engine.slice();
+    yield* engine.database.cleanBehind(() => store.background());
     const table = engine.database.catalog.object(oid);
     if (table?.kind === 'table') yield* this.#shorten(`"${name}"`, oid, [table.tree]);
   }
