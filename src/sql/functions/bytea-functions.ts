@@ -49,6 +49,8 @@ export function* eachPieceOfBytes(pace: Pace, bytes: Uint8Array, take: (piece: U
 }
 
 function* encodeInSlices(pace: Pace, bytes: Uint8Array, format: string): Task<string> {
+  // Nothing at all is encoded in no piece, and its format must be known all the same.
+  if (bytes.length === 0) return encode(bytes, format);
   let text = '';
   if (format.toLowerCase() !== 'base64') {
     yield* eachPieceOfBytes(pace, bytes, (piece) => {
