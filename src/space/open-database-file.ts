@@ -94,7 +94,7 @@ export class DatabaseFile {
     if (yield* this.store.background()) return true;
     if (this.store.isClosed || this.store.parts.core.readOnly || !this.space.trimmer.isWorthwhile()) return false;
     if (this.shrink !== 'realtime') return false;
-    yield* this.space.trimmer.trim();
+    yield* this.space.trimmer.trimRealtime();
     return true;
   }
 }

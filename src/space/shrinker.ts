@@ -7,9 +7,11 @@
  *
  * For chosen trees, as many of their extents at the end as there is room for move first, in their order (`slide-plan.ts`).
  *
- * It runs while others work: they are kept below the ceiling as far as there is room, and may make the file longer again. Every
- * step is a group; a crash leaves a file that is partly shrunk.
+ * It runs while others work: they are kept below the ceiling as far as there is room, and may make the file longer again. Realtime
+ * trimming waits meanwhile: what it makes holes of is nobody's for so long. Every step is a group; a crash leaves a file that is
+ * partly shrunk.
  */
+import { assert } from '../base/assert.ts';
 import { REQUEST_ROOM, type Task } from '../base/task.ts';
 import { NEED, NONE, OK, type TreeId } from '../storage/contracts.ts';
 import {
@@ -27,8 +29,10 @@ import type { Tree } from '../storage/tree.ts';
 import { ExtentEmptier, type OwnedExtent } from './empty-extent.ts';
 import type { OpenSpace } from './open-space.ts';
 import { NOT_MOVABLE } from './relocate.ts';
+import { EXHAUSTED } from './root-space.ts';
 import { mayMove, planSlide } from './slide-plan.ts';
 import { refill } from './tree-space.ts';
+import type { Trimmer } from './trimmer.ts';
 
 /** Why a shrink ended (`spec/ese.md` §2.11 has ESE's list). */
 export type ShrinkStop =
@@ -96,11 +100,14 @@ export class Shrinker {
     let reason: ShrinkStop = 'already_running';
     if (!this.#running) {
       this.#running = true;
+      const release = this.#trimmer.hold();
       try {
+        if (this.#trimmer.running) yield this.#trimmer.ended();
         if (options.only !== undefined) yield* this.#slide(options.only, options.isOver ?? (() => false));
         reason = yield* this.#run(options);
       } finally {
         this.#running = false;
+        release();
         this.#open.parts.ceiling.page = Number.POSITIVE_INFINITY;
       }
     }
@@ -138,7 +145,7 @@ export class Shrinker {
     for (const extent of plan) {
       // Nothing comes to lie where it is going to be cut, whichever extent it leaves.
       parts.ceiling.page = plan[0]!.first;
-      if ((yield* this.#emptier.empty(extent)) !== OK || isOver()) return;
+      if ((yield* this.#empty(extent)) !== OK || isOver()) return;
     }
   }
 
@@ -209,12 +216,26 @@ export class Shrinker {
       return 'others_at_end';
     }
     parts.ceiling.page = tail.first;
-    const status = yield* this.#emptier.empty(tail);
+    const status = yield* this.#empty(tail);
     if (status === OK) return undefined;
     // A page that cannot be moved may have become another tree's meanwhile: then that one's extent is the tail.
     if (status === NOT_MOVABLE && !(yield* this.#isStillTail(tail, end - 1))) return undefined;
     this.#stuck = { page: tail.last, tree: tail.tree.id };
     return status === NOT_MOVABLE ? 'page_not_movable' : yield* this.#whyStuck(tail);
+  }
+
+  /** Moves all of an extent. While somebody trims, what is free below may be nobody's: then it waits for the end of that. */
+  *#empty(extent: OwnedExtent): Task<number> {
+    const status = yield* this.#emptier.empty(extent);
+    if (status !== EXHAUSTED || !this.#trimmer.running) return status;
+    yield this.#trimmer.ended();
+    return yield* this.#emptier.empty(extent);
+  }
+
+  get #trimmer(): Trimmer {
+    const { trimmer } = this.#open;
+    assert(trimmer !== undefined, 'the space of the database is open');
+    return trimmer;
   }
 
   /** No place of the extent's size below: if there is nothing free below at all, the file is as short as it gets. */

@@ -50,6 +50,10 @@ export class Trimmer {
   readonly #parts: SpaceParts;
   readonly #root: RootSpace;
   #running = false;
+  /** How many wish that realtime trimming waits. */
+  #holders = 0;
+  /** Who waits for the end of the running trim. */
+  #waiting: (() => void)[] = [];
 
   constructor(parts: SpaceParts, root: RootSpace) {
     this.#parts = parts;
@@ -60,9 +64,38 @@ export class Trimmer {
     return this.#running;
   }
 
-  /** Has enough become free since the last trim for another one? */
+  /**
+   * Keeps realtime trimming away until the function that it returns is called: whoever makes the file shorter needs what is free
+   * below. A trim that somebody asks for is not held.
+   */
+  hold(): () => void {
+    this.#holders++;
+    return () => {
+      this.#holders--;
+    };
+  }
+
+  /** The end of the running trim. There is nothing to wait for synchronously: then the answer comes at once. */
+  ended(): Request {
+    return new StoreRequest(
+      REQUEST_ROOM,
+      this.#parts.core.clock,
+      () => {},
+      (done) => this.#waiting.push(done),
+    );
+  }
+
+  /** Has enough become free since the last trim for another one, and does nobody hold it? */
   isWorthwhile(): boolean {
-    return !this.#running && this.#root.freed * this.#parts.core.pageBytes >= REALTIME_BYTES;
+    return !this.#running && this.#holders === 0 && this.#root.freed * this.#parts.core.pageBytes >= REALTIME_BYTES;
+  }
+
+  /** Trims as {@link trim} does, until somebody holds it. */
+  *trimRealtime(): Task<void> {
+    yield* this.#trim(
+      () => {},
+      () => this.#holders > 0,
+    );
   }
 
   /**
@@ -70,7 +103,11 @@ export class Trimmer {
    *
    * @param reached - told the last page of each extent, in the order of the file.
    */
-  *trim(reached: (page: number) => void = () => {}): Task<TrimReport> {
+  trim(reached: (page: number) => void = () => {}): Task<TrimReport> {
+    return this.#trim(reached, () => false);
+  }
+
+  *#trim(reached: (page: number) => void, isOver: () => boolean): Task<TrimReport> {
     const { core } = this.#parts;
     const { available } = this.#root.space;
     const extents: TrimmedExtent[] = [];
@@ -80,7 +117,7 @@ export class Trimmer {
     this.#running = true;
     this.#root.freed = 0;
     try {
-      for (let from = 0; ; ) {
+      for (let from = 0; !isOver(); ) {
         const status = available.find(from);
         if (status === NEED) {
           yield core.need;
@@ -111,10 +148,17 @@ export class Trimmer {
         });
       }
     } finally {
-      if (mayTrim) this.#running = false;
+      if (mayTrim) this.#end();
     }
     const sum = (key: 'before' | 'after'): number => extents.reduce((n, e) => n + e[key], 0);
     return { extents, before: sum('before'), after: sum('after'), unaligned, possible };
+  }
+
+  #end(): void {
+    this.#running = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) this.#parts.core.clock.soon(go);
   }
 
   /** Takes one aligned range through its states; false when the file system cannot punch. */

@@ -1,5 +1,6 @@
 /** What happens to a tree while a shrink that is about to move it waits for a page. */
 import { expect, test } from 'vitest';
+import { runNow, runTask, type Task } from '../../src/base/task.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
 import type { DatabaseFile } from '../../src/space/open-database-file.ts';
 import { NOT_MOVABLE, Relocation } from '../../src/space/relocate.ts';
@@ -68,6 +69,44 @@ test.each([
     settle(file);
     check(file);
   }
+});
+
+/** Runs one step of a task beside others. */
+function stepOf(task: Task<unknown>): boolean {
+  const step = task.next();
+  if (step.done !== true) step.value.answerNow();
+  return step.done !== true;
+}
+
+test('a trim under way takes no room from it, wherever the trim stands', async () => {
+  const alone = fileWithTail(80).file;
+  const { reason } = runNow(alone.shorten());
+  for (let at = 0, going = true; going; at++) {
+    const { file } = fileWithTail(80);
+    const trim = file.space.trimmer.trimRealtime();
+    for (let i = 0; i < at && going; i++) going = stepOf(trim);
+    const shortened = runTask(file.shorten());
+    // Enough turns for all of it, were it not to wait.
+    for (let turn = 0; turn < 500; turn++) await new Promise(setImmediate);
+    while (going && stepOf(trim)) await new Promise(setImmediate);
+    expect((await shortened).reason, `step ${at}`).toBe(reason);
+    expect(file.space.filePages(), `step ${at}`).toBe(alone.space.filePages());
+    check(file);
+  }
+});
+
+test('realtime trimming waits for its end', () => {
+  const { file } = fileWithTail(80);
+  const task = file.shorten();
+  let looks = 0;
+  for (let step = task.next(); step.done !== true; step = task.next()) {
+    expect(file.space.trimmer.isWorthwhile()).toBe(false);
+    looks++;
+    step.value.answerNow();
+  }
+  expect(looks).toBeGreaterThan(0);
+  file.space.root.freed = 1000;
+  expect(file.space.trimmer.isWorthwhile()).toBe(true);
 });
 
 test('a tree that lends pages of an extent which is being emptied keeps the rest', () => {

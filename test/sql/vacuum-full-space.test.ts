@@ -60,6 +60,20 @@ describe('VACUUM FULL of a table', () => {
     sound(instance);
   });
 
+  test('a packed table that is nearly all of the file leaves it as long as it was, time after time', async () => {
+    await start('realtime');
+    await s.run(`
+      create table p (id int primary key, v text);
+      insert into p select i, repeat('x', 300) from generate_series(1, 15000) i`);
+    settle(instance);
+    const before = filePages();
+    for (let time = 0; time < 4; time++) {
+      await s.run('vacuum full p');
+      expect(filePages()).toBeLessThanOrEqual(before + 16);
+      sound(instance);
+    }
+  });
+
   test('what was written anew comes to lie in the order of its keys', async () => {
     await start();
     await s.run(`

@@ -49,9 +49,15 @@ export function* vacuumFull(d: Definer, s: VacuumStatement, tables: readonly Tab
     }
     yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
   };
-  yield* eachTable(d, tables, rebuild, (table) => giveBack.after(table));
-  // Whoever names no table means the file as a whole.
-  if (s.tables.length === 0) yield* giveBack.afterAll();
+  // What the old trees leave is where the new ones go: no holes before that.
+  const release = d.engine.database.file.space.trimmer.hold();
+  try {
+    yield* eachTable(d, tables, rebuild, (table) => giveBack.after(table));
+    // Whoever names no table means the file as a whole.
+    if (s.tables.length === 0) yield* giveBack.afterAll();
+  } finally {
+    release();
+  }
 }
 
 /** CLUSTER. @throws 42704, 42809, 0A000, 55000 */
