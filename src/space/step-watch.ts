@@ -13,8 +13,9 @@
  *
  * Whoever waits for a page, a flush or a lock is not counted: when that came is not known.
  *
- * While others begin transactions, half a millisecond of steps is followed by two of rest: four fifths of the time the processor and
- * the log are theirs (measured: their 99th percentile grows by a quarter instead of to the double). Alone, steps follow at once.
+ * While others begin transactions, half a millisecond of steps is followed by a rest, so that most of the processor and of the log is
+ * theirs. It lasts longer the longer this thread has waited for a processor since the last one: where they are short, every wait of
+ * the system's scheduler is as long as a turn of another thread, some milliseconds, and clients see it. Alone, steps follow at once.
  */
 import type { Clock } from '../base/clock.ts';
 import { REQUEST_SLICE, REQUEST_TIMER, type Request, type Task } from '../base/task.ts';
@@ -31,9 +32,12 @@ export interface StepMeters {
 
 /** No step should last longer, in milliseconds. */
 export const STEP_MS_MAX = 2;
-/** Milliseconds of steps after which others get some, and how many. */
+/** Milliseconds of steps after which others get some. */
 const BUSY_MS = 0.5;
+/** Milliseconds of a rest: at least, for each that the thread had to wait for a processor, and at most. */
 const REST_MS = 2;
+const REST_FOR_WAITING = 10;
+const REST_MS_MAX = 8;
 
 export class StepWatch {
   readonly #clock: Clock;
@@ -65,18 +69,23 @@ export class StepWatch {
     let thrown: { readonly error: unknown } | undefined;
     let begun = this.#meters.begun();
     let rested = this.totalMs;
+    let stolen = this.#clock.stolenMs();
     for (;;) {
       const step = this.#step(task, thrown);
       if (step.done === true) return step.value;
       thrown = undefined;
       const isBusy =
         step.value.kind === REQUEST_SLICE && this.totalMs - rested >= BUSY_MS && this.#meters.begun() !== begun;
+      let request = step.value;
       if (isBusy) {
         begun = this.#meters.begun();
         rested = this.totalMs;
+        const waited = this.#clock.stolenMs() - stolen;
+        stolen += waited;
+        request = this.#rest(Math.min(REST_MS + REST_FOR_WAITING * waited, REST_MS_MAX));
       }
       try {
-        yield isBusy ? this.#rest() : step.value;
+        yield request;
       } catch (error) {
         thrown = { error };
       }
@@ -92,11 +101,11 @@ export class StepWatch {
     this.longestWaitMs = Math.max(this.longestWaitMs, this.totalMs - msBefore);
   }
 
-  #rest(): Request {
+  #rest(ms: number): Request {
     return {
       kind: REQUEST_TIMER,
       start: (resume) => {
-        const timer = this.#clock.after(REST_MS, resume);
+        const timer = this.#clock.after(ms, resume);
         return () => timer.cancel();
       },
       answerNow: () => {},

@@ -86,6 +86,28 @@ test('steps rest while others begin transactions, and follow each other at once 
   expect(kinds).toEqual(['slice', 'rest', 'slice', 'rest', 'slice', 'slice']);
 });
 
+test('a rest lasts longer the longer the thread waited for a processor since the last one, up to a limit', () => {
+  const clock = new ManualClock();
+  let begun = 0;
+  const watch = new StepWatch(
+    clock,
+    meters(() => begun++),
+  );
+  const lengths: number[] = [];
+  const task = watch.watch(working(clock, [0.6, 0.6, 0.6, 0.6]));
+  for (const waited of [0, 0.3, 5, 0]) {
+    clock.steal(waited);
+    const step = task.next();
+    if (step.done === true) break;
+    let isOver = false;
+    step.value.start(() => (isOver = true));
+    const began = clock.monotonicMs();
+    while (!isOver) clock.advance(0.5);
+    lengths.push(clock.monotonicMs() - began);
+  }
+  expect(lengths).toEqual([2, 5, 8, 2]);
+});
+
 test('an error that is thrown into a step reaches the task, and the task may go on', () => {
   const clock = new ManualClock();
   const watch = new StepWatch(clock, meters());
