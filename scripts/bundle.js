@@ -9,7 +9,7 @@
 //                        dist/bundle/compiled-code.cjs      starts a file from its kept code
 //                        dist/bundle/index.js               the embedded API (package.json, "exports"), names only
 //                        dist/bundle/cli.js                 the program (bin/extentdb.js), names only
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,15 +29,48 @@ async function joinModules(input, file, plugins) {
     platform: 'node',
     // The packages stay where npm has put them: a user may audit, patch or leave out (koffi) what he has installed.
     external: [/^(?!everything$)[^./]/],
-    plugins: [...plugins, inAscii],
+    plugins,
   });
-  await bundle.write({
+  const { output } = await bundle.generate({
     file: join(target, file),
     format: 'cjs',
     sourcemap: true,
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   });
   await bundle.close();
+  const chunk = output.find(({ type }) => type === 'chunk');
+  const { code, mappings } = inAscii(inLines({ code: chunk.code, mappings: chunk.map.mappings }));
+  const link = `//# sourceMappingURL=${file}.map`;
+  mkdirSync(target, { recursive: true });
+  writeFileSync(join(target, file), code.includes(link) ? code : `${code}${link}\n`);
+  writeFileSync(join(target, `${file}.map`), JSON.stringify({ ...chunk.map, mappings }));
+}
+
+/**
+ * A line for each statement of a module: for an error that nobody catches Node shows the line that it comes from, and the minifier
+ * puts everything on one. A statement begins where a place of the source without indentation is told, behind `;` or `}`.
+ */
+function inLines({ code, mappings }) {
+  const lines = mappings.split(';');
+  let sourceColumn = 0;
+  const split = (line, number) => {
+    let column = 0;
+    let written = '';
+    let from = 0;
+    const segments = (lines[number] ?? '').split(',').map((segment, i) => {
+      const [moved = 0, , , sourceMoved = 0] = readDigits(segment);
+      column += moved;
+      sourceColumn += sourceMoved;
+      const begins = segment.length >= 4 && sourceColumn === 0 && column > from && ';}'.includes(line[column - 1]);
+      if (!begins) return i === 0 ? segment : `,${segment}`;
+      written += `${line.slice(from, column)}\n`;
+      from = column;
+      return `;A${segment.replace(FIRST_DIGITS, '')}`;
+    });
+    lines[number] = segments.join('');
+    return written + line.slice(from);
+  };
+  return { code: code.split('\n').map(split).join('\n'), mappings: lines.join(';') };
 }
 
 /**
@@ -45,30 +78,25 @@ async function joinModules(input, file, plugins) {
  * characters stand in texts alone; the minifier writes them as they are, so they are escaped behind it, and the source map
  * moves along.
  */
-const inAscii = {
-  name: 'in-ascii',
-  generateBundle(_, files) {
-    for (const chunk of Object.values(files)) {
-      if (chunk.type !== 'chunk') continue;
-      const lines = chunk.map.mappings.split(';');
-      chunk.code = chunk.code
-        .split('\n')
-        .map((line, number) => {
-          let moved = 0;
-          return line.replace(/[^\0-\x7f]/g, (character, at) => {
-            const escape = `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-            const by = escape.length - 1;
-            lines[number] = withColumnsMoved(lines[number] ?? '', at + moved, by);
-            moved += by;
-            return escape;
-          });
-        })
-        .join('\n');
-      chunk.map.mappings = lines.join(';');
-    }
-  },
-};
+function inAscii({ code, mappings }) {
+  const lines = mappings.split(';');
+  const escaped = code.split('\n').map((line, number) => {
+    let moved = 0;
+    return line.replace(/[^\0-\x7f]/g, (character, at) => {
+      const escape = `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+      const by = escape.length - 1;
+      lines[number] = withColumnsMoved(lines[number] ?? '', at + moved, by);
+      moved += by;
+      return escape;
+    });
+  });
+  return { code: escaped.join('\n'), mappings: lines.join(';') };
+}
 
+/** One number of a segment: digits that say that more follow, and one that does not. */
+const ONE_NUMBER = /[g-z0-9+/]*[A-Za-f]/;
+const FIRST_DIGITS = new RegExp(`^${ONE_NUMBER.source}`);
+const EACH_NUMBER = new RegExp(ONE_NUMBER, 'g');
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** A source map's line, everything behind a column moved. Columns are differences: only the first one behind it changes. */
@@ -76,15 +104,22 @@ function withColumnsMoved(line, behind, by) {
   const segments = line.split(',');
   let column = 0;
   for (let i = 0; i < segments.length; i++) {
-    const [, digits, rest] = /^([g-z0-9+/]*[A-Za-f])(.*)$/.exec(segments[i]) ?? [];
-    if (digits === undefined) continue;
-    const difference = [...digits].reduceRight((value, digit) => value * 32 + (DIGITS.indexOf(digit) & 31), 0) / 2;
+    const [difference] = readDigits(segments[i]);
+    if (difference === undefined) continue;
     column += difference;
     if (column <= behind) continue;
-    segments[i] = `${inDigits((difference + by) * 2)}${rest}`;
+    segments[i] = `${inDigits((difference + by) * 2)}${segments[i].replace(FIRST_DIGITS, '')}`;
     return segments.join(',');
   }
   return line;
+}
+
+/** The numbers of a source map's segment; the lowest bit of each is its sign. */
+function readDigits(segment) {
+  return [...segment.matchAll(EACH_NUMBER)].map(([digits]) => {
+    const value = [...digits].reduceRight((sum, digit) => sum * 32 + (DIGITS.indexOf(digit) & 31), 0);
+    return value % 2 === 0 ? value / 2 : (1 - value) / 2;
+  });
 }
 
 /** A number as a source map writes it: five bits at a time, the lowest first; the sixth says that more follow. */

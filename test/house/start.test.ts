@@ -3,7 +3,8 @@
  * makes no part of the registry. Each costs milliseconds of every start.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import * as definitions from '../../src/sql/functions/all-definitions.ts';
@@ -42,6 +43,22 @@ test.runIf(existsSync(bundle))(
     }
   },
 );
+
+test.runIf(existsSync(bundle))('an error that nobody catches shows where it comes from, not the bundle', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'extentdb-start-'));
+  const program = `
+    const { open } = await import(${JSON.stringify(bundle)});
+    const db = await open(${JSON.stringify(join(folder, 'a.extent'))});
+    await db.query('select nowhere');`;
+  const failing = (...flags: string[]): string =>
+    spawnSync(process.execPath, [...flags, '--input-type=module', '-e', program], { encoding: 'utf8' }).stderr;
+  const said = failing();
+  expect(said).toContain('error: column "nowhere" does not exist');
+  expect(said.length).toBeLessThan(4000);
+  // The source map still fits the file that was cut into lines.
+  expect(failing('--enable-source-maps')).toMatch(/at ApiSession\.query \(.*dist\/api\/api-session\.js:/);
+  rmSync(folder, { recursive: true });
+});
 
 test('importing the registry makes no function, operator or cast; asking for one makes what it needs', async () => {
   const { registry } = await import('../../src/sql/types/registry.ts');
