@@ -102,7 +102,7 @@ export class ApiSession {
     const { sql } = this;
     yield* sql.bind('', name, this.#parameters(sql.statement(name), values));
     yield* sql.execute('', maxRows, sink);
-    sql.closePortal('');
+    sql.portals.close('');
     yield* sql.endImplicit();
   }
 

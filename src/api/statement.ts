@@ -124,7 +124,7 @@ export class Statement<R extends object = Record<string, unknown>> {
         for (const row of collector.takeRows()) yield row as R;
       }
     } finally {
-      session.sql.closePortal(portal);
+      session.sql.portals.close(portal);
       if (leased) {
         session.sql.prepared.delete(this.#name);
         session.now(session.sql.endImplicit());

@@ -10,7 +10,14 @@
 import { assert } from '../base/assert.ts';
 import { fail } from '../base/errors.ts';
 import type { Request, Task } from '../base/task.ts';
-import { LOCK_WAIT, type Snapshot, type Store, TABLE_EXCLUSIVE, type Transaction } from '../storage/contracts.ts';
+import {
+  LOCK_WAIT,
+  type SessionLocks,
+  type Snapshot,
+  type Store,
+  TABLE_EXCLUSIVE,
+  type Transaction,
+} from '../storage/contracts.ts';
 import { FORMAT_INCLUDED_COLUMNS } from '../storage/layout.ts';
 import type { LongReference } from '../storage/record/layout.ts';
 import { Activity } from './activity.ts';
@@ -34,6 +41,8 @@ export class Session {
   readonly processId: number;
   /** What it does, for others to see. */
   readonly activity: Activity;
+  /** Its advisory locks beyond transactions. */
+  readonly advisory: SessionLocks;
   isolation: Isolation = 'read committed';
   lockTimeoutMs = 0;
   durable = true;
@@ -53,6 +62,7 @@ export class Session {
     this.store = database.store;
     this.processId = processId;
     this.activity = new Activity(database.clock.wallMicros());
+    this.advisory = database.store.sessionLocks(processId);
   }
 
   get transaction(): Transaction {

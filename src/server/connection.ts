@@ -329,7 +329,7 @@ export class Connection {
       writeRowDescription(out, point.plan.planned.columns, point.formats);
       return;
     }
-    const prepared = what === STATEMENT ? sql.statement(name) : sql.portal(name).prepared;
+    const prepared = what === STATEMENT ? sql.statement(name) : sql.portals.named(name).prepared;
     const columns = sql.resultColumns(prepared);
     if (columns !== undefined && sql.status === 'E') sql.block.enter();
     if (what === STATEMENT) writeParameterDescription(out, sql.parameterTypes(prepared));
@@ -377,7 +377,7 @@ export class Connection {
     const name = input.cstring();
     input.finish();
     if (what === STATEMENT) this.#sql.prepared.delete(name);
-    else if (what === PORTAL) this.#sql.closePortal(name);
+    else if (what === PORTAL) this.#sql.portals.close(name);
     else throw fail('protocol_violation', `invalid CLOSE message subtype ${what}`);
     this.#peer.out.bare(CLOSE_COMPLETE);
   }

@@ -112,6 +112,28 @@ export interface Transaction {
    * nobody queues behind it. 40P01 on deadlock.
    */
   awaitTable(objectId: number, mode: TableLockMode): Task<void>;
+  /** Takes an advisory lock until the transaction ends; a key is any text. 40P01 on deadlock, 55P03, 53200. */
+  lockAdvisory(key: string, isExclusive: boolean, policy: LockPolicy): Task<boolean>;
+}
+
+/** A lock as others see it: held, or waited for. */
+export interface LockFacts {
+  /** A table or another object by its number (names that are being made have negative ones), an advisory key, a transaction by its id. */
+  readonly kind: 'table' | 'advisory' | 'transaction';
+  readonly name: string | number;
+  readonly owner: number;
+  /** Among the eight of tables. */
+  readonly mode: TableLockMode;
+  readonly isGranted: boolean;
+}
+
+/** The advisory locks that a session holds until it gives them back; each as often as it took it. */
+export interface SessionLocks {
+  /** Within a transaction, which lends its timeout. 40P01 on deadlock, 55P03, 53200. */
+  lock(transaction: Transaction, key: string, isExclusive: boolean, policy: LockPolicy): Task<boolean>;
+  /** False: the session does not hold it. */
+  unlock(key: string, isExclusive: boolean): boolean;
+  unlockAll(): void;
 }
 
 /** Where a record was found, and in which state. Made once by the caller, filled by attempts. */
@@ -233,6 +255,11 @@ export interface Store {
   readonly need: Request;
 
   begin(owner: number): Transaction;
+  sessionLocks(owner: number): SessionLocks;
+  /** Whom a session waits for now, by their owners. */
+  blockersOf(owner: number): readonly number[];
+  /** All locks but those of rows, of which only waits show: for the transaction in the way. */
+  lockFacts(): Iterable<LockFacts>;
 
   createTree(transaction: Transaction, spec: TreeSpec): Task<TreeId>;
   /** Dropped at commit; its pages go back when its last user is gone. */

@@ -1,125 +1,46 @@
 /**
  * Locks and the one graph of who waits for whom (law 8).
  *
- *   resource    a table (object id), a row (tree, key), or a transaction's end
+ *   resource    a table (object id), a row (tree, key), an advisory key, or a transaction's end (`lock-resource.ts`)
  *   holders     transactions with the modes they hold; for a row also its writer: the open transaction of its newest version
  *   queue       waiters in order of arrival; one is granted when it conflicts with no holder and no earlier waiter
  *
  * A granted waiter is a holder at once, so nobody overtakes it before its task runs again. Whoever would close a circle is
- * refused with 40P01 when its wait begins. Locks end with their transaction, or with the savepoint they were taken after.
+ * refused with 40P01 when its wait begins. Locks end with their transaction, or with the savepoint they were taken after; those of a
+ * session when it says so.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { type ExtentError, fail } from '../base/errors.ts';
 import { REQUEST_ROW_LOCK, REQUEST_TABLE_LOCK, type Request, type RequestKind } from '../base/task.ts';
-import type { RowLockMode, TableLockMode } from './contracts.ts';
+import type { LockFacts, RowLockMode, TableLockMode } from './contracts.ts';
+import {
+  type Locker,
+  Resource,
+  type Resources,
+  ROW_CONFLICTS,
+  rowModesConflict,
+  sameParty,
+  TABLE_CONFLICTS,
+  Waiter,
+} from './lock-resource.ts';
 
-/** What locks need to know of a transaction. */
-export interface Locker {
-  readonly id: number;
-  readonly owner: number;
-  readonly lockTimeoutMs: number;
-  readonly locks: Hold[];
-  waiting: Waiter | undefined;
-}
-
-/** A lock that a transaction holds: `before` is the set of modes that it held already. */
-export interface Hold {
-  readonly resource: Resource;
-  readonly before: number;
-}
-
-/** By mode: the set (bit m) of modes it conflicts with. Rows: KEY SHARE, SHARE, NO KEY UPDATE, UPDATE. */
-const ROW_CONFLICTS = [0b1000, 0b1100, 0b1110, 0b1111];
-/** Tables, in PostgreSQL's order from ACCESS SHARE (1) to ACCESS EXCLUSIVE (8). */
-const TABLE_CONFLICTS = [
-  0, 0b100000000, 0b110000000, 0b111100000, 0b111110000, 0b111011000, 0b111111000, 0b111111100, 0b111111110,
-];
 const NOBODY: readonly Waiter[] = [];
 const ROW_LOCKS_MAX = 1_000_000;
+const TABLE_MODES: readonly TableLockMode[] = [1, 2, 3, 4, 5, 6, 7, 8];
+const ADVISORY_LOCKS_MAX = 1_000_000;
 
-export function rowModesConflict(a: number, b: number): boolean {
-  return (ROW_CONFLICTS[a]! & (1 << b)) !== 0;
-}
-
-class Resource {
-  /** A row's name, or a table's object id. */
-  readonly name: string | number;
-  readonly conflicts: readonly number[];
-  readonly holders: Map<Locker, number> = new Map();
-  /** The set of modes that anybody holds, and how many hold each. */
-  held = 0;
-  readonly #counts: number[];
-  queue: Waiter[] = [];
-  /** A row's writer and the mode of its change; its end is reported by `transactionEnded`. */
-  writer: Locker | undefined;
-  writerMode = 0;
-
-  constructor(name: string | number, conflicts: readonly number[]) {
-    this.name = name;
-    this.conflicts = conflicts;
-    this.#counts = conflicts.map(() => 0);
-  }
-
-  /** Is there anybody in the way? The short form of {@link blockers}, asked at every lock. */
-  isBlocked(locker: Locker, mode: number): boolean {
-    if ((this.conflicts[mode]! & this.held) === 0 && this.queue.length === 0 && this.writer === undefined) return false;
-    return this.blockers(locker, mode, undefined).length > 0;
-  }
-
-  /** Sets the modes that a transaction holds; 0 = none. */
-  hold(locker: Locker, before: number, after: number): void {
-    if (after === 0) this.holders.delete(locker);
-    else this.holders.set(locker, after);
-    for (let m = 0, changed = before ^ after; changed >> m !== 0; m++) {
-      if (((changed >> m) & 1) === 0) continue;
-      this.#counts[m]! += (after >> m) & 1 ? 1 : -1;
-      this.held = this.#counts[m]! > 0 ? this.held | (1 << m) : this.held & ~(1 << m);
-    }
-  }
-
-  /** Everyone whom a request must wait for: conflicting holders, the writer, and earlier waiters unless it already holds or wrote. */
-  blockers(locker: Locker, mode: number, before: Waiter | undefined): Locker[] {
-    const mask = this.conflicts[mode]!;
-    const found: Locker[] = [];
-    for (const [holder, modes] of this.holders) if (holder !== locker && (modes & mask) !== 0) found.push(holder);
-    if (this.writer !== undefined && this.writer !== locker && (mask & (1 << this.writerMode)) !== 0) {
-      found.push(this.writer);
-    }
-    if (this.holders.has(locker) || this.writer === locker) return found;
-    for (const waiter of this.queue) {
-      if (waiter === before) break;
-      if (waiter.locker !== locker && (mask & (1 << waiter.mode)) !== 0) found.push(waiter.locker);
-    }
-    return found;
-  }
-}
-
-/** Someone in a queue, or waiting for a transaction's end. */
-export class Waiter {
-  readonly locker: Locker;
-  readonly mode: number;
-  readonly resource: Resource | undefined;
-  readonly transaction: Locker | undefined;
-  resume: (error?: unknown) => void = () => {};
-  timer: Timer | undefined;
-
-  constructor(locker: Locker, mode: number, resource: Resource | undefined, transaction: Locker | undefined) {
-    this.locker = locker;
-    this.mode = mode;
-    this.resource = resource;
-    this.transaction = transaction;
-  }
-
-  blockers(): Locker[] {
-    if (this.transaction !== undefined) return [this.transaction];
-    return this.resource === undefined ? [] : this.resource.blockers(this.locker, this.mode, this);
-  }
-}
+/** The modes of advisory locks, among those of tables. */
+export const ADVISORY_SHARED = 5;
+export const ADVISORY_EXCLUSIVE = 7;
+export type AdvisoryMode = typeof ADVISORY_SHARED | typeof ADVISORY_EXCLUSIVE;
 
 export class Locks {
   readonly #clock: Clock;
-  readonly #rows: Map<string, Resource> = new Map();
-  readonly #tables: Map<number, Resource> = new Map();
+  readonly #rows: Resources = new Map();
+  readonly #tables: Resources = new Map();
+  readonly #advisory: Resources = new Map();
+  /** By owner: what a session waits for, be it as itself or as its transaction. */
+  readonly #waiting: Map<number, Waiter> = new Map();
   /** Rows whose queue waits for a writer, and plain waits for a transaction's end. */
   readonly #writers: Map<Locker, Set<Resource>> = new Map();
   readonly #ends: Map<Locker, Waiter[]> = new Map();
@@ -194,6 +115,32 @@ export class Locks {
     return this.#request(REQUEST_TABLE_LOCK, () => new Waiter(locker, mode, this.#table(objectId), undefined));
   }
 
+  /** Takes an advisory lock if nobody stands in the way; false otherwise. */
+  tryAdvisory(locker: Locker, key: string, mode: AdvisoryMode): boolean {
+    const resource = this.#advisoryKey(key);
+    const held = resource.holders.get(locker) ?? 0;
+    if ((held & (1 << mode)) !== 0) return true;
+    if (resource.isBlocked(locker, mode)) {
+      this.#forgetUnused(resource);
+      return false;
+    }
+    grant(resource, locker, mode);
+    return true;
+  }
+
+  advisoryRequest(locker: Locker, key: string, mode: AdvisoryMode): Request {
+    return this.#request(REQUEST_TABLE_LOCK, () => new Waiter(locker, mode, this.#advisoryKey(key), undefined));
+  }
+
+  /** Frees one mode of an advisory lock that a session holds. */
+  freeAdvisory(locker: Locker, key: string, mode: AdvisoryMode): void {
+    const resource = this.#advisory.get(key);
+    const held = resource?.holders.get(locker) ?? 0;
+    if (resource === undefined || (held & (1 << mode)) === 0) return;
+    resource.hold(locker, held, held & ~(1 << mode));
+    this.#grantNext(resource);
+  }
+
   /** Frees the locks that a transaction took after its first `keep` ones. */
   releaseAfter(locker: Locker, keep: number): void {
     while (locker.locks.length > keep) {
@@ -232,6 +179,32 @@ export class Locks {
     this.#ends.delete(locker);
   }
 
+  /** Whom a session waits for now: each owner once. */
+  blockersOf(owner: number): readonly number[] {
+    const blockers = this.#waiting.get(owner)?.blockers() ?? [];
+    return [...new Set(blockers.map((locker) => locker.owner))];
+  }
+
+  /** What is held and waited for; of rows only waits, for the transactions in the way. */
+  *facts(): Iterable<LockFacts> {
+    for (const [kind, resources] of [
+      ['table', this.#tables],
+      ['advisory', this.#advisory],
+    ] as const)
+      for (const { name, holders, queue } of resources.values()) {
+        for (const [{ owner }, modes] of holders)
+          for (const mode of TABLE_MODES)
+            if ((modes & (1 << mode)) !== 0) yield { kind, name, owner, mode, isGranted: true };
+        for (const { locker, mode } of queue)
+          yield { kind, name, owner: locker.owner, mode: TABLE_MODES[mode - 1]!, isGranted: false };
+      }
+    for (const waiter of this.#waiting.values()) {
+      if (waiter.resource !== undefined && waiter.resource.home !== this.#rows) continue;
+      for (const { id } of waiter.blockers())
+        yield { kind: 'transaction', name: id, owner: waiter.locker.owner, mode: 5, isGranted: false };
+    }
+  }
+
   #request(kind: RequestKind, makeWaiter: () => Waiter): Request {
     return {
       kind,
@@ -261,7 +234,8 @@ export class Locks {
       else resource.queue.push(waiter);
     }
     locker.waiting = waiter;
-    const cycle = findCycle(waiter);
+    if (locker.owner !== 0) this.#waiting.set(locker.owner, waiter);
+    const cycle = findCycle(waiter, this.#waiting);
     if (cycle !== undefined) {
       this.#giveUp(waiter);
       this.#clock.soon(() => waiter.resume(deadlock(cycle)));
@@ -282,7 +256,7 @@ export class Locks {
 
   #giveUp(waiter: Waiter): void {
     waiter.timer?.cancel();
-    if (waiter.locker.waiting === waiter) waiter.locker.waiting = undefined;
+    this.#waitsNoMore(waiter);
     if (waiter.transaction !== undefined) {
       const list = this.#ends.get(waiter.transaction);
       if (list !== undefined)
@@ -297,9 +271,15 @@ export class Locks {
     }
   }
 
+  #waitsNoMore(waiter: Waiter): void {
+    const { locker } = waiter;
+    if (locker.waiting === waiter) locker.waiting = undefined;
+    if (this.#waiting.get(locker.owner) === waiter) this.#waiting.delete(locker.owner);
+  }
+
   #finish(waiter: Waiter): void {
     waiter.timer?.cancel();
-    waiter.locker.waiting = undefined;
+    this.#waitsNoMore(waiter);
     this.#clock.soon(() => waiter.resume());
   }
 
@@ -311,18 +291,18 @@ export class Locks {
       grant(resource, waiter.locker, waiter.mode);
       this.#finish(waiter);
     }
-    if (resource.holders.size > 0 || resource.queue.length > 0) return;
-    const { name } = resource;
-    if (typeof name === 'number') {
-      if (this.#tables.get(name) === resource) this.#tables.delete(name);
-    } else if (this.#rows.get(name) === resource) this.#rows.delete(name);
+    this.#forgetUnused(resource);
+  }
+
+  #forgetUnused({ home, name, holders, queue }: Resource): void {
+    if (holders.size === 0 && queue.length === 0) home.delete(name);
   }
 
   #row(name: string): Resource {
     let resource = this.#rows.get(name);
     if (resource === undefined) {
       if (this.#rows.size >= ROW_LOCKS_MAX) throw fail('out_of_memory', 'too many row locks');
-      resource = new Resource(name, ROW_CONFLICTS);
+      resource = new Resource(name, ROW_CONFLICTS, this.#rows);
       this.#rows.set(name, resource);
     }
     return resource;
@@ -331,8 +311,18 @@ export class Locks {
   #table(objectId: number): Resource {
     let resource = this.#tables.get(objectId);
     if (resource === undefined) {
-      resource = new Resource(objectId, TABLE_CONFLICTS);
+      resource = new Resource(objectId, TABLE_CONFLICTS, this.#tables);
       this.#tables.set(objectId, resource);
+    }
+    return resource;
+  }
+
+  #advisoryKey(key: string): Resource {
+    let resource = this.#advisory.get(key);
+    if (resource === undefined) {
+      if (this.#advisory.size >= ADVISORY_LOCKS_MAX) throw fail('out_of_memory', 'too many advisory locks');
+      resource = new Resource(key, TABLE_CONFLICTS, this.#advisory, true);
+      this.#advisory.set(key, resource);
     }
     return resource;
   }
@@ -354,17 +344,18 @@ function grant(resource: Resource, locker: Locker, mode: number): void {
 }
 
 /** The circle that a new wait closes, if any: a depth-first walk along "waits for". */
-function findCycle(start: Waiter): Locker[] | undefined {
+function findCycle(start: Waiter, waiting: ReadonlyMap<number, Waiter>): Locker[] | undefined {
   const seen = new Set<Locker>();
   const path: Locker[] = [start.locker];
   const walk = (waiter: Waiter): boolean => {
     for (const blocker of waiter.blockers()) {
-      if (blocker === start.locker) return true;
+      if (sameParty(blocker, start.locker)) return true;
       if (seen.has(blocker)) continue;
       seen.add(blocker);
-      if (blocker.waiting === undefined) continue;
+      const next = blocker.waiting ?? waiting.get(blocker.owner);
+      if (next === undefined) continue;
       path.push(blocker);
-      if (walk(blocker.waiting)) return true;
+      if (walk(next)) return true;
       path.pop();
     }
     return false;

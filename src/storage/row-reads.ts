@@ -19,7 +19,8 @@ import {
 } from './contracts.ts';
 import type { Core } from './core.ts';
 import { NODE_DELETED, NODE_KEY_AT, NODE_VERSIONED, PAGE_NEWEST_AT, PAGE_NEXT_AT, readU64 } from './layout.ts';
-import { type Locks, rowModesConflict, rowName } from './locks.ts';
+import { rowModesConflict } from './lock-resource.ts';
+import { type Locks, rowName } from './locks.ts';
 import { compareBytes, copyKey, nodeAt, searchPage, slotCount } from './page.ts';
 import { fillFromPage, type RowVersions } from './row-versions.ts';
 import type { Txn } from './transaction.ts';

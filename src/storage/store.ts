@@ -9,11 +9,13 @@ import type { Checkpoint } from './checkpoint.ts';
 import {
   type BulkAppender,
   type LeafScan,
+  type LockFacts,
   type LockPolicy,
   NEED,
   NONE,
   type Row,
   type RowLockMode,
+  type SessionLocks,
   type Snapshot,
   type SpaceHints,
   type Store,
@@ -32,6 +34,7 @@ import type { Purge } from './purge.ts';
 import type { RowReads } from './row-reads.ts';
 import type { RowVersions } from './row-versions.ts';
 import type { Rows } from './rows.ts';
+import { AdvisoryHolder } from './session-locks.ts';
 import { Txn } from './transaction.ts';
 import { type HorizonHolder, sliceRequest, type Transactions } from './transactions.ts';
 import type { TreeCatalog } from './tree-catalog.ts';
@@ -84,6 +87,18 @@ export class FileStore implements Store {
 
   begin(owner: number): Transaction {
     return this.parts.transactions.begin(owner);
+  }
+
+  sessionLocks(owner: number): SessionLocks {
+    return new AdvisoryHolder(this.parts.transactions.locks, owner);
+  }
+
+  blockersOf(owner: number): readonly number[] {
+    return this.parts.transactions.locks.blockersOf(owner);
+  }
+
+  lockFacts(): Iterable<LockFacts> {
+    return this.parts.transactions.locks.facts();
   }
 
   *createTree(transaction: Transaction, spec: TreeSpec): Task<TreeId> {

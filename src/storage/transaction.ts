@@ -8,7 +8,8 @@ import { fail } from '../base/errors.ts';
 import type { Task } from '../base/task.ts';
 import type { BulkRun } from './bulk-runs.ts';
 import { LOCK_WAIT, type LockPolicy, type Snapshot, type TableLockMode, type Transaction } from './contracts.ts';
-import type { Hold, Waiter } from './locks.ts';
+import type { Hold, Waiter } from './lock-resource.ts';
+import { advisoryMode } from './session-locks.ts';
 import type { Transactions } from './transactions.ts';
 import type { Tree } from './tree.ts';
 import type { SpaceChange } from './tree-catalog.ts';
@@ -147,6 +148,14 @@ export class Txn implements Transaction {
     if (policy !== LOCK_WAIT) return false;
     // When the wait is over the lock is held.
     yield this.#table.locks.tableRequest(this, objectId, mode);
+    return true;
+  }
+
+  *lockAdvisory(key: string, isExclusive: boolean, policy: LockPolicy): Task<boolean> {
+    const mode = advisoryMode(isExclusive);
+    if (this.#table.locks.tryAdvisory(this, key, mode)) return true;
+    if (policy !== LOCK_WAIT) return false;
+    yield this.#table.locks.advisoryRequest(this, key, mode);
     return true;
   }
 

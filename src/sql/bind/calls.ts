@@ -9,7 +9,7 @@ import type { CallExpression } from '../ast/expressions.ts';
 import type { Name } from '../ast/names.ts';
 import type { Expr } from '../plan/logical.ts';
 import type { FunctionEntry, Oid } from '../types/contracts.ts';
-import { ANY_OID, UNKNOWN_OID } from '../types/type-oids.ts';
+import { ANY_OID, UNKNOWN_OID, VOID_OID } from '../types/type-oids.ts';
 import { bindAggregate } from './aggregates.ts';
 import type { Binding } from './binding.ts';
 import { coerce, resolveUntyped, tryCoerce } from './coerce.ts';
@@ -130,7 +130,12 @@ export function bindArguments(b: Binding, level: Level, e: CallExpression): Argu
       at: value.at,
     };
   });
-  return { exprs, names: e.args.map((arg) => arg.name) };
+  // A driver of JDBC writes an output parameter as one of type void among the inputs; PostgreSQL passes over these.
+  const given = exprs.map((expr) => expr.kind !== 'param' || expr.type !== VOID_OID);
+  return {
+    exprs: exprs.filter((_, i) => given[i]),
+    names: e.args.filter((_, i) => given[i]).map((arg) => arg.name),
+  };
 }
 
 /** A function entry with the order of arguments for this call; −1 takes the declared default. */

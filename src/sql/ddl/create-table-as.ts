@@ -26,7 +26,7 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
     d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
     return undefined;
   }
-  const planned = d.sql.planner.planStatement(s.query, d.text, 0, [], []);
+  const planned = d.sql.planner.planStatement(s.query, d.text, d.sql.given.types.length, d.sql.given.types, []);
   if (s.columns.length > planned.columns.length)
     throw d.error('syntax_error', 'too many column names were specified', s.columns[planned.columns.length]!.at);
   const columns = planned.columns.map((c, i): NewColumn => {
@@ -78,5 +78,5 @@ function* fill(sql: SqlSession, planned: PlannedStatement, table: TableObject): 
     },
     scope,
   );
-  return yield* sql.runner.runPlan(plan);
+  return yield* sql.runner.runPlan(plan, sql.given.values);
 }

@@ -15,6 +15,7 @@ import { typeFactsNamed } from '../types/type-facts.ts';
 import { AGGREGATE_FACTS } from './aggregate-facts.ts';
 import { CAST_FACTS } from './cast-facts.ts';
 import { FUNCTION_FACTS_A_TO_I } from './function-facts-a-i.ts';
+import { IO_FUNCTION_FACTS } from './function-facts-io.ts';
 import { FUNCTION_FACTS_J_TO_Z } from './function-facts-j-z.ts';
 import { SPACE_FUNCTION_FACTS } from './function-facts-space.ts';
 import { OPERATOR_FACTS } from './operator-facts.ts';
@@ -136,6 +137,20 @@ export function functionFactsNamed(name: string): readonly FunctionFacts[] {
 export function functionName(oid: Oid): string | undefined {
   return functionNames().get(oid);
 }
+
+/** The functions that read and write types, by name. They are looked up, not called. */
+export const ioFunctionFacts = lazy((): ReadonlyMap<string, FunctionFacts> => {
+  const some = lines(IO_FUNCTION_FACTS).map((line) => {
+    const [name = '', overload = ''] = line.split(' ');
+    return readFunction(name, overload);
+  });
+  return new Map(some.map((facts) => [facts.name, facts]));
+});
+
+/** The name of an oid among {@link ioFunctionFacts}. */
+export const ioFunctionNames = lazy(
+  (): ReadonlyMap<Oid, string> => new Map([...ioFunctionFacts().values()].map(({ oid, name }) => [oid, name])),
+);
 
 function readOperator(line: string): OperatorFacts {
   const [oid, name = '', left = '', right = '', result = '', fn = '', commutator, negator, hash] = line.split(' ');

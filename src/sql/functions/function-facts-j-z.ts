@@ -363,6 +363,7 @@ unnest 2331:anyarray:anyelement:iSR
 upper 871:text:text:iS
 uuid_eq 2956:uuid,uuid:bool:iS
 uuid_ge 2957:uuid,uuid:bool:iS
+uuid_generate_v4 14199::uuid:vS
 uuid_gt 2958:uuid,uuid:bool:iS
 uuid_le 2955:uuid,uuid:bool:iS
 uuid_lt 2954:uuid,uuid:bool:iS

@@ -42,10 +42,9 @@ function setConfig({ system }: EvalContext, name: string | null, value: string |
   return system.setSetting(name, value ?? '', local === true);
 }
 
-/** Two int4 keys make one of 64 bits. */
-function advisoryKey(high: WideInteger, low: number | undefined): bigint {
-  if (low === undefined) return BigInt(high);
-  return BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt.asUintN(32, BigInt(low)));
+/** One key of 64 bits and two of 32 never mean the same lock. */
+function advisoryKey(high: WideInteger, low: number | undefined): string {
+  return low === undefined ? `${high}` : `${high},${low}`;
 }
 
 function advisoryLocks(): Definition[] {
@@ -144,6 +143,8 @@ const SESSION: readonly Definition[] = [
   contextual('random()', (context) => context.random()),
   contextual('setseed(float8)', setSeed),
   contextual('gen_random_uuid()', randomUuid),
+  // Of the extension uuid-ossp, the default of many programs; without the extension, as there are none.
+  contextual('uuid_generate_v4()', randomUuid),
 ];
 
 function countNulls(args: readonly SqlValue[]): number {

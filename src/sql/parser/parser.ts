@@ -7,6 +7,7 @@
 
 import { type ExtentError, fail } from '../../base/errors.ts';
 import type { Expression } from '../ast/expressions.ts';
+import type { TypeName } from '../ast/names.ts';
 import type { Query } from '../ast/queries.ts';
 import type { ParsedStatement, Statement } from '../ast/statements.ts';
 import { Lexer } from '../lexer/lexer.ts';
@@ -43,6 +44,7 @@ import {
 import { parseQuery } from './queries.ts';
 import { parseSet, parseShow } from './settings.ts';
 import { parseBegin, parseSavepoint, parseTransactionEnd } from './transactions.ts';
+import { parseTypeName } from './type-names.ts';
 
 const PARSERS: Readonly<Record<string, (c: Cursor) => Statement>> = {
   select: parsePlannable,
@@ -159,6 +161,11 @@ export function parseScript(text: string): ParseResult[] {
 /** Parses an expression that stands alone. @throws as {@link parseStatement} */
 export function parseExpressionText(text: string): Expression {
   return parseWhole(text, parseExpression);
+}
+
+/** Parses a type's name that stands alone, as `regtype` reads it. @throws as {@link parseStatement} */
+export function parseTypeText(text: string): TypeName {
+  return parseWhole(text, parseTypeName);
 }
 
 /** Parses a query that stands alone, such as a view's body. @throws as {@link parseStatement} */

@@ -75,7 +75,8 @@ function parseZone(c: Cursor): OptionValue[] | null {
   if (fields !== null && fields !== 'hour' && fields !== 'hour to minute') {
     throw c.errorAt('time zone interval must be HOUR or HOUR TO MINUTE', c.at - 1);
   }
-  return [{ kind: 'string', text: `interval '${text}'`, at, items: [] }];
+  const isBare = fields === 'hour' && /^[+-]?\d+$/.test(text.trim());
+  return [{ kind: 'string', text: `INTERVAL '${isBare ? `${text} hours` : text}'`, at, items: [] }];
 }
 
 /** `name` or `extension.name`, in lower case. */

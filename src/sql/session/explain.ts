@@ -47,7 +47,9 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
   const names = new Map<ColumnId, string>();
   const planned = withColumnNames(names, () =>
-    sql.planner.planStatement(statement, text, 0, [], [], (root) => collectNames(root, names)),
+    sql.planner.planStatement(statement, text, sql.given.types.length, sql.given.types, [], (root) =>
+      collectNames(root, names),
+    ),
   );
   const lines: string[] = [];
   const kept = yield* keptPartitions(sql, planned.plan);
@@ -58,7 +60,7 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
     const portal = new Portal(
       sql.engine,
       planned,
-      [],
+      sql.given.values,
       sql.context,
       sql.services,
       sql.settings.number('work_mem') * 1024,

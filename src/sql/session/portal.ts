@@ -15,7 +15,19 @@ import type { SqlValue } from '../types/contracts.ts';
 import type { PlannedStatement } from './planned.ts';
 import type { ResultSink } from './results.ts';
 
-export class Portal {
+/** What rows are fetched from: a portal, or what is kept of a cursor WITH HOLD. */
+export interface Fetchable {
+  readonly planned: PlannedStatement;
+  /** Rows delivered so far. */
+  readonly delivered: number;
+  readonly ended: boolean;
+  readonly affected: number;
+  /** Delivers up to `maxRows` rows. @returns true when there is nothing more. */
+  fetch(maxRows: number, sink: ResultSink): Task<boolean>;
+  close(): void;
+}
+
+export class Portal implements Fetchable {
   readonly planned: PlannedStatement;
   readonly #session: Session;
   readonly #snapshot: Snapshot;

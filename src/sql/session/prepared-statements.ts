@@ -38,10 +38,10 @@ export function* preparedStatement(sql: SqlSession, s: Statement, text: string, 
       yield* fetch(sql, s, sink);
       return true;
     case 'close':
-      if (s.cursor === null) for (const [name, p] of [...sql.portals]) if (p.cursor) sql.closePortal(name);
+      if (s.cursor === null) for (const [name, p] of [...sql.portals]) if (p.cursor) sql.portals.close(name);
       if (s.cursor !== null) {
-        sql.portal(s.cursor.text);
-        sql.closePortal(s.cursor.text);
+        sql.portals.named(s.cursor.text);
+        sql.portals.close(s.cursor.text);
       }
       sink.complete(s.cursor === null ? 'CLOSE CURSOR ALL' : 'CLOSE CURSOR');
       return true;
@@ -91,16 +91,15 @@ function deallocate(sql: SqlSession, s: DeallocateStatement): void {
 }
 
 function* declareCursor(sql: SqlSession, s: DeclareStatement, text: string): Task<void> {
-  if (s.hold) throw unsupported('WITH HOLD cursors', positionOf(text, s.at));
   if (s.scroll === true) throw unsupported('SCROLL cursors', positionOf(text, s.at));
   if (s.binary) throw unsupported('BINARY cursors', positionOf(text, s.at));
-  if (sql.block.state !== 'block')
+  if (!s.hold && sql.block.state !== 'block')
     throw fail('no_active_sql_transaction', 'DECLARE CURSOR can only be used in transaction blocks');
   const name = s.name.text;
   if (sql.portals.has(name)) throw fail('duplicate_cursor', `cursor "${name}" already exists`);
-  const prepared = sql.planner.internalStatement(s.query, text);
-  const portal = yield* sql.runner.openPortal(prepared, []);
-  sql.portals.set(name, { prepared, parameters: [], portal, cursor: true, done: false });
+  const prepared = sql.planner.internalStatement(s.query, text, sql.given.types);
+  const portal = yield* sql.runner.openPortal(prepared, sql.given.values);
+  sql.portals.set(name, { prepared, parameters: sql.given.values, portal, cursor: true, hold: s.hold, done: false });
 }
 
 function* fetch(sql: SqlSession, s: FetchStatement, sink: ResultSink): Task<void> {

@@ -9,6 +9,7 @@ import { fail, unsupported } from '../../base/errors.ts';
 import { Prng } from '../../base/prng.ts';
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
 import type { Catalog, CatalogObject, Oid, SequenceObject } from '../../engine/catalog.ts';
+import { LOCK_NOWAIT, LOCK_WAIT } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
 import { constraintDefinition, indexDefinition } from '../ddl/deparse.ts';
 import type { Env, StatementContext } from '../exec/state.ts';
@@ -17,8 +18,10 @@ import { partitionAncestors, partitionTree } from '../partitions/partition-tree.
 import type { FormatSettings, SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { displayName, findRelation, parseQualifiedName, quoteIdentifier, searchSchemas } from './names.ts';
+import type { Peers } from './peers.ts';
 import type { Settings } from './settings.ts';
-import { SpaceContext, type SpacePeers } from './space-context.ts';
+import { SpaceContext } from './space-context.ts';
+import { readTypeName } from './type-text.ts';
 
 /** µs between 1970-01-01 and 2000-01-01. */
 export const EPOCH_MICROS = 946_684_800_000_000;
@@ -139,13 +142,14 @@ export class SessionContext implements StatementContext, SystemHooks {
   }
 
   typeOid(name: string): Oid {
-    const array = /^(.*?)(?:\[\])+$/.exec(name.trim());
-    const written = parseQualifiedName(array?.[1] ?? name);
-    const entry = registry.typeNamed(written.name);
-    if (entry !== undefined && (written.schema === undefined || written.schema === 'pg_catalog'))
-      return array === null ? entry.oid : entry.arrayOid;
-    const relation = findRelation(this.#catalog, this.schemas, written);
-    return relation?.kind === 'table' || relation?.kind === 'view' ? relation.rowType : 0;
+    const { schema, name: bare, dimensions } = readTypeName(name);
+    const isArray = dimensions > 0;
+    const entry = registry.typeNamed(bare);
+    if (entry !== undefined && (schema === null || schema === 'pg_catalog'))
+      return isArray ? entry.arrayOid : entry.oid;
+    const relation = findRelation(this.#catalog, this.schemas, { schema: schema ?? undefined, name: bare });
+    if (relation?.kind === 'table') return isArray ? relation.arrayType : relation.rowType;
+    return relation?.kind === 'view' && !isArray ? relation.rowType : 0;
   }
 
   typeName(oid: Oid): string | undefined {
@@ -333,36 +337,41 @@ export class SessionContext implements StatementContext, SystemHooks {
     return this.peers.cancel(pid, terminate);
   }
 
-  advisoryLock(): boolean {
-    throw unsupported('advisory locks');
+  advisoryLock(key: string, exclusive: boolean, session: boolean, wait: boolean): boolean {
+    const policy = wait ? LOCK_WAIT : LOCK_NOWAIT;
+    const { transaction, advisory } = this.#session;
+    return this.#wait(() =>
+      session ? advisory.lock(transaction, key, exclusive, policy) : transaction.lockAdvisory(key, exclusive, policy),
+    );
   }
 
-  advisoryUnlock(): boolean {
-    throw unsupported('advisory locks');
+  advisoryUnlock(key: string, exclusive: boolean): boolean {
+    const { advisory } = this.#session;
+    const warn = this.peers.warn;
+    // A row that waits for something is evaluated again, and this must happen once.
+    // biome-ignore lint/correctness/useYield: there is nothing to wait for
+    return this.#wait(function* (): Task<boolean> {
+      if (advisory.unlock(key, exclusive)) return true;
+      warn(`you don't own a lock of type ${exclusive ? 'ExclusiveLock' : 'ShareLock'}`);
+      return false;
+    });
   }
 
-  advisoryUnlockAll(): void {}
+  advisoryUnlockAll(): void {
+    this.#session.advisory.unlockAll();
+  }
 
   notify(): void {
     throw unsupported('NOTIFY');
   }
 
-  isBlockedBy(): boolean {
-    return false;
+  isBlockedBy(pid: number, others: readonly number[]): boolean {
+    return this.blockingPids(pid).some((other) => others.includes(other));
   }
 
-  blockingPids(): readonly number[] {
-    return [];
+  blockingPids(pid: number): readonly number[] {
+    return this.#session.store.blockersOf(pid);
   }
-}
-
-/** What a session can ask about its surroundings. */
-export interface Peers extends SpacePeers {
-  databases(): readonly { readonly name: string; readonly oid: Oid }[];
-  cancel(pid: number, terminate: boolean): boolean;
-  /** Oid of a catalog relation by name, 0 = none; and its name for printing. */
-  virtualOid(schema: string | undefined, name: string): Oid;
-  virtualName(oid: Oid): string | undefined;
 }
 
 function narrowed(value: bigint): number | bigint {

@@ -9,8 +9,8 @@ import {
   MS,
   oneOf,
   quantity,
-  timeZone,
 } from './setting-values.ts';
+import { timeZone } from './time-zone-setting.ts';
 
 export interface SettingEntry {
   readonly name: string;

@@ -1,6 +1,5 @@
 /** What values settings take: each function gives the canonical form of a text, or refuses it with 22023. */
 import { fail } from '../../base/errors.ts';
-import { findZone, parseOffset } from '../types/time-zone.ts';
 
 export const MS: Readonly<Record<string, number>> = {
   us: 0.001,
@@ -84,13 +83,6 @@ export function dateStyle(text: string): string {
     else if (part !== 'default') throw invalid('DateStyle', text);
   }
   return `${style}, ${order}`;
-}
-
-export function timeZone(text: string): string {
-  if (parseOffset(text) !== undefined) return text;
-  const zone = findZone(text);
-  if (zone === undefined) throw invalid('TimeZone', text);
-  return zone.name;
 }
 
 export function clientEncoding(text: string): string {

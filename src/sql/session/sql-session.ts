@@ -26,7 +26,9 @@ import type { Expr } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { virtualName, virtualOid, virtualRows } from '../views/virtual-relations.ts';
 import { DeferredChecks } from './deferred-checks.ts';
+import { LastTag } from './last-tag.ts';
 import { noticesAbove } from './notices.ts';
+import { OpenPortals } from './open-portals.ts';
 import type { Portal } from './portal.ts';
 import type { Notice, ResultColumn, ResultSink } from './results.ts';
 import { EPOCH_MICROS, SessionContext } from './session-context.ts';
@@ -42,15 +44,13 @@ const LONG_TEXT = 16_384;
 /** What a deferred check may hold before it spills: it looks at single rows. */
 const CHECK_BYTES = 1 << 20;
 
-/** A portal, or a utility statement bound as one. */
-export interface BoundPortal {
-  readonly prepared: Prepared;
-  readonly parameters: readonly SqlValue[];
-  portal: Portal | undefined;
-  /** Where DECLARE CURSOR's query gave it a name, it shows in pg_cursors. */
-  readonly cursor: boolean;
-  done: boolean;
+/** Types and values of the parameters that a utility statement's query has: of EXPLAIN, DECLARE, CREATE TABLE AS. */
+export interface GivenParameters {
+  readonly types: readonly Oid[];
+  readonly values: readonly SqlValue[];
 }
+
+const NOTHING_GIVEN: GivenParameters = { types: [], values: [] };
 
 export interface SessionOptions {
   readonly user: string;
@@ -66,7 +66,7 @@ export class SqlSession {
   readonly block: TransactionBlock;
   readonly user: string;
   readonly prepared = new Map<string, Prepared>();
-  readonly portals = new Map<string, BoundPortal>();
+  readonly portals = new OpenPortals(this);
   readonly notice: (notice: Notice) => void;
   readonly #lexer = new Lexer();
   readonly services: StatementServices;
@@ -75,6 +75,11 @@ export class SqlSession {
 
   /** What an aborted transaction did not take, where nothing can be waited for; {@link failed} writes it down. */
   #refused: { readonly statement: Statement; readonly text: string; readonly error: unknown } | undefined;
+
+  /** While a utility statement runs: what it was given. */
+  given: GivenParameters = NOTHING_GIVEN;
+
+  #lastTag: LastTag | undefined;
 
   constructor(instance: Instance, engine: Session, options: SessionOptions) {
     this.instance = instance;
@@ -86,6 +91,7 @@ export class SqlSession {
     this.context = new SessionContext(engine, this.settings, options.user, {
       databases: () => instance.databaseList(),
       cancel: (pid, terminate) => instance.cancel(pid, terminate),
+      warn: (message) => this.warn(message),
       virtualOid,
       virtualName,
       openDatabases: () => instance.databases(),
@@ -97,7 +103,8 @@ export class SqlSession {
     const newState = (): ExecState =>
       new ExecState(engine, this.context, [], engine.snapshot(), CHECK_BYTES, this.services);
     this.block = new TransactionBlock(engine, this.settings, this.context, new DeferredChecks(engine, newState));
-    this.block.onEnd = () => this.#endPortals();
+    this.block.onCommit = () => this.portals.hold();
+    this.block.onEnd = () => this.portals.transactionEnded();
     const { activity } = engine;
     activity.user = options.user;
     activity.applicationName = () => this.settings.get('application_name') ?? '';
@@ -137,8 +144,12 @@ export class SqlSession {
       lexer = new Lexer();
       lexer.scan(text);
     }
-    for (const range of ranges) yield* this.#simpleStatement(text, lexer, range, sink);
+    this.#lastTag ??= new LastTag(sink);
+    const last = this.#lastTag.over(sink);
+    for (let i = 0; i < ranges.length; i++)
+      yield* this.#simpleStatement(text, lexer, ranges[i]!, i === ranges.length - 1 ? last : sink);
     yield* this.endImplicit();
+    last.tell();
   }
 
   /** Names are cut where the text is read, once, whatever becomes of its statements. */
@@ -178,7 +189,7 @@ export class SqlSession {
     this.#refused = undefined;
     if (refused !== undefined) yield* noteRefusal(this, refused.statement, refused.text, refused.error);
     yield* this.block.abort();
-    if (this.block.state === 'failed') this.#endPortals();
+    if (this.block.state === 'failed') this.portals.transactionEnded();
     this.#endActivity();
   }
 
@@ -187,14 +198,20 @@ export class SqlSession {
   /** Runs a prepared statement to its end. */
   *runStatement(prepared: Prepared, parameters: readonly SqlValue[], sink: ResultSink): Task<void> {
     if (prepared.planned === undefined) {
-      yield* this.#runUtility(prepared.statement!, prepared.text, sink);
+      yield* this.#runUtility(prepared, parameters, sink);
       return;
     }
     yield* this.runner.runToEnd(prepared, parameters, sink);
   }
 
-  #runUtility(statement: Statement, text: string, sink: ResultSink): Task<void> {
-    return notingRefusals(this, statement, text, () => this.#carryOut(statement, text, sink));
+  *#runUtility(prepared: Prepared, parameters: readonly SqlValue[], sink: ResultSink): Task<void> {
+    const statement = prepared.statement!;
+    this.given = { types: this.parameterTypes(prepared), values: parameters };
+    try {
+      yield* notingRefusals(this, statement, prepared.text, () => this.#carryOut(statement, prepared.text, sink));
+    } finally {
+      this.given = NOTHING_GIVEN;
+    }
   }
 
   *#carryOut(statement: Statement, text: string, sink: ResultSink): Task<void> {
@@ -272,7 +289,7 @@ export class SqlSession {
   }
 
   parameterTypes(prepared: Prepared): readonly Oid[] {
-    const types = prepared.planned?.bound.parameterTypes ?? [];
+    const types = prepared.planned?.bound.parameterTypes ?? prepared.queryTypes ?? [];
     return types.length === prepared.parameterCount ? types : types.slice(0, prepared.parameterCount);
   }
 
@@ -301,7 +318,7 @@ export class SqlSession {
     if (portalName !== '' && this.portals.has(portalName))
       throw fail('duplicate_cursor', `cursor "${portalName}" already exists`);
     this.#requireNotAborted(prepared);
-    this.closePortal(portalName);
+    this.portals.close(portalName);
     let portal: Portal | undefined;
     if (prepared.planned !== undefined) {
       portal = this.runner.openPortalNow(prepared, parameters);
@@ -311,19 +328,9 @@ export class SqlSession {
     return true;
   }
 
-  /** The portal of a name. @throws 34000. */
-  portal(name: string): BoundPortal {
-    const portal = this.portals.get(name);
-    if (portal !== undefined) return portal;
-    throw fail(
-      'invalid_cursor_name',
-      name === '' ? 'unnamed portal does not exist' : `portal "${name}" does not exist`,
-    );
-  }
-
   /** Execute. @returns true when the portal is exhausted (the sink got its tag), false when it is suspended. */
   *execute(name: string, maxRows: number, sink: ResultSink): Task<boolean> {
-    const bound = this.portal(name);
+    const bound = this.portals.named(name);
     const { prepared, portal } = bound;
     // Of a portal that was suspended, or bound before a Sync.
     if (!this.engine.activity.isActive) this.beginActivity(prepared.text);
@@ -334,7 +341,7 @@ export class SqlSession {
       }
       if (bound.done) throw fail('object_not_in_prerequisite_state', `portal "${name}" cannot be run`);
       bound.done = true;
-      yield* this.#runUtility(prepared.statement, prepared.text, sink);
+      yield* this.#runUtility(prepared, bound.parameters, sink);
       return true;
     }
     if (this.block.state === 'failed') this.block.enter();
@@ -347,25 +354,16 @@ export class SqlSession {
     return true;
   }
 
-  closePortal(name: string): void {
-    this.portals.get(name)?.portal?.close();
-    this.portals.delete(name);
-  }
-
   closeUnnamed(): void {
-    this.closePortal('');
+    this.portals.close('');
     this.prepared.delete('');
-  }
-
-  #endPortals(): void {
-    for (const { portal } of this.portals.values()) portal?.close();
-    this.portals.clear();
   }
 
   /** The end of the session: rolls back what is open. */
   *close(): Task<void> {
-    this.#endPortals();
+    this.portals.closeAll();
     yield* this.block.rollback();
+    this.engine.advisory.unlockAll();
     this.engine.database.closeSession(this.engine);
   }
 

@@ -1,7 +1,7 @@
 /** What the session asks about statements: whether they have a plan, what they do in a failed block, what their tag is. */
 import type { PlannableStatement } from '../ast/queries.ts';
 import type { Statement } from '../ast/statements.ts';
-import type { Portal } from './portal.ts';
+import type { Fetchable } from './portal.ts';
 import type { ResultColumn } from './results.ts';
 
 export function isPlannable(statement: Statement): statement is PlannableStatement {
@@ -19,7 +19,7 @@ export function endsFailedBlock(statement: Statement): boolean {
 }
 
 /** The command tag of a portal that has run. */
-export function tagOf(portal: Portal): string {
+export function tagOf(portal: Fetchable): string {
   const { command } = portal.planned;
   if (command === 'SELECT') return `SELECT ${portal.delivered}`;
   return command === 'INSERT' ? `INSERT 0 ${portal.affected}` : `${command} ${portal.affected}`;

@@ -43,6 +43,8 @@ export interface Prepared {
   readonly literals: readonly LiteralValue[];
   readonly declaredTypes: readonly Oid[];
   readonly parameterCount: number;
+  /** Of a utility statement: the types of the parameters that its query has. */
+  readonly queryTypes?: readonly Oid[];
   /** By PREPARE, or by ExtentDB itself. */
   readonly bySql: boolean;
   /** A client counts on the result columns: they cannot change any more. */
@@ -128,6 +130,7 @@ export class StatementPlanner {
     const { statement } = parsed;
     if (!isPlannable(statement))
       return {
+        ...this.#queryTypes(statement, text, parsed.parameterCount, declaredTypes),
         text,
         statement,
         planned: undefined,
@@ -160,6 +163,20 @@ export class StatementPlanner {
       parameterCount: planned.bound.clientParameters,
       bySql: false,
     };
+  }
+
+  /** What the parameters of a utility statement's query are. */
+  #queryTypes(
+    statement: Statement,
+    text: string,
+    count: number,
+    declaredTypes: readonly Oid[],
+  ): Pick<Prepared, 'queryTypes'> {
+    const query = count === 0 ? undefined : queryInside(statement);
+    if (query === undefined) return {};
+    this.#block.enter();
+    const { parameterTypes } = this.planStatement(query, text, count, declaredTypes, []).bound;
+    return { queryTypes: parameterTypes.slice(0, count) };
   }
 
   /** What names are resolved against, at this moment. */
@@ -217,7 +234,7 @@ export class StatementPlanner {
   }
 
   /** Plans a statement given as text or tree, outside the cache. */
-  internalStatement(query: string | PlannableStatement, text: string): Prepared {
+  internalStatement(query: string | PlannableStatement, text: string, types: readonly Oid[] = []): Prepared {
     let tree: PlannableStatement;
     if (typeof query === 'string') {
       const lexer = new Lexer();
@@ -225,7 +242,7 @@ export class StatementPlanner {
       tree = parseStatement(lexer, splitStatements(lexer)[0]!, null).statement as PlannableStatement;
     } else tree = query;
     const source = typeof query === 'string' ? query : text;
-    const planned = this.planStatement(tree, source, 0, [], []);
+    const planned = this.planStatement(tree, source, types.length, types, []);
     return {
       text: source,
       statement: tree,
@@ -284,4 +301,11 @@ function plannableOf(prepared: Prepared): PlannableStatement {
   if (prepared.statement === undefined || !isPlannable(prepared.statement))
     throw fail('internal_error', 'a prepared statement lost its tree');
   return prepared.statement;
+}
+
+/** The query that a utility statement runs or shows, and whose parameters are its own. */
+function queryInside(statement: Statement): PlannableStatement | undefined {
+  if (statement.kind === 'declare' || statement.kind === 'createTableAs') return statement.query;
+  if (statement.kind !== 'explain') return undefined;
+  return isPlannable(statement.statement) ? statement.statement : queryInside(statement.statement);
 }

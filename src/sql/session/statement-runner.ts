@@ -168,9 +168,9 @@ export class StatementRunner {
   }
 
   /** Runs a plan that was not bound from a statement. @returns the number of rows it changed. */
-  *runPlan(plan: PlanNode): Task<number> {
+  *runPlan(plan: PlanNode, parameters: readonly SqlValue[] = []): Task<number> {
     const snapshot = this.#engine.snapshot();
-    const state = new ExecState(this.#engine, this.#context, [], snapshot, this.#workMemory, this.#services);
+    const state = new ExecState(this.#engine, this.#context, parameters, snapshot, this.#workMemory, this.#services);
     const operator = plan.start(state);
     try {
       yield* operator.open();

@@ -42,6 +42,8 @@ export class TransactionBlock {
   #readOnlyDefault = false;
   /** True once a statement has run: isolation can no longer change. */
   #used = false;
+  /** Called before a commit: what is to outlive the transaction is kept. */
+  onCommit: () => Task<void> = none;
   /** Called when a transaction ends: portals and temporary things go. */
   onEnd: (committed: boolean) => void = () => {};
 
@@ -150,6 +152,7 @@ export class TransactionBlock {
     }
     if (this.state === 'idle') return 'COMMIT';
     try {
+      yield* this.onCommit();
       yield* this.deferred.settle();
       this.committing = true;
       yield* this.#session.commit();
@@ -229,3 +232,5 @@ export class TransactionBlock {
     throw fail('invalid_savepoint_specification', `savepoint "${name}" does not exist`);
   }
 }
+
+function* none(): Task<void> {}

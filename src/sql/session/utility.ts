@@ -126,6 +126,8 @@ function discard(sql: SqlSession, what: DiscardStatement['what']): void {
     sql.block.forbid('DISCARD ALL');
     sql.settings.resetAll();
     sql.prepared.clear();
+    sql.portals.closeAll();
+    sql.engine.advisory.unlockAll();
   }
   if (what === 'all' || what === 'plans') sql.planner.forget();
   if (what === 'all' || what === 'sequences') sql.context.forgetSequences();

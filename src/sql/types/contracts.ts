@@ -112,8 +112,8 @@ export interface SystemHooks {
   transactionIdIfAssigned(): number | undefined;
   sleep(seconds: number): void;
   cancelBackend(pid: number, terminate: boolean): boolean;
-  advisoryLock(key: bigint, exclusive: boolean, session: boolean, wait: boolean): boolean;
-  advisoryUnlock(key: bigint, exclusive: boolean): boolean;
+  advisoryLock(key: string, exclusive: boolean, session: boolean, wait: boolean): boolean;
+  advisoryUnlock(key: string, exclusive: boolean): boolean;
   advisoryUnlockAll(): void;
   notify(channel: string, payload: string): void;
   isBlockedBy(pid: number, pids: readonly number[]): boolean;

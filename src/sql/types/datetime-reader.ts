@@ -75,6 +75,8 @@ export class DateTimeReader {
   };
   /** What the next number must be: after `T` a time, after `J` a Julian day. */
   #expect: 'time' | 'julian' | undefined;
+  /** An offset from UTC was given; there is one at most. */
+  #hasOffset = false;
 
   constructor(text: string, type: string, order: 'MDY' | 'DMY' | 'YMD', timeOnly: boolean) {
     this.#text = text;
@@ -104,12 +106,12 @@ export class DateTimeReader {
     return this.parsed;
   }
 
-  #token({ kind, text }: DateToken): void {
+  #token({ kind, text, isAdjacent }: DateToken): void {
     if (kind === 'time') this.#time(text);
     else if (kind === 'number') this.#number(text);
     else if (kind === 'date') this.#date(text);
     else if (kind === 'word') this.#word(text);
-    else this.#signed(text);
+    else this.#signed(text, isAdjacent);
   }
 
   #time(text: string): void {
@@ -141,7 +143,9 @@ export class DateTimeReader {
       parsed.dayOfYear = Number(ordinal[2]);
       return;
     }
-    const dateDone = parsed.day !== undefined && parsed.month !== undefined && parsed.year !== undefined;
+    const { year, month, day, dayOfYear, julian, special } = parsed;
+    const isDay = year !== undefined && ((month !== undefined && day !== undefined) || dayOfYear !== undefined);
+    const dateDone = isDay || julian !== undefined || special !== undefined;
     if (this.#expect === 'time' || this.#timeOnly || dateDone || text.includes('.')) this.#packedTime(text);
     else if (text.length === 8 || text.length === 6) this.#packedDate(text);
     else if (text.length > 6) throw this.bad();
@@ -270,7 +274,7 @@ export class DateTimeReader {
     throw this.bad();
   }
 
-  #signed(text: string): void {
+  #signed(text: string, isAdjacent: boolean): void {
     const body = text.replace(/^([+-]) */, '$1');
     if (/[a-z]/i.test(body)) {
       if (body.toLowerCase() !== '-infinity' && body.toLowerCase() !== '+infinity') throw this.bad();
@@ -278,7 +282,10 @@ export class DateTimeReader {
       return;
     }
     const offset = parseOffset(body);
-    if (offset === undefined || this.parsed.micros === undefined) throw this.bad();
+    // A zone's name and an offset are one zone only where nothing stands between them.
+    const isSecond = this.#hasOffset || (this.parsed.zone !== undefined && !isAdjacent);
+    if (offset === undefined || isSecond) throw this.bad();
+    this.#hasOffset = true;
     if (Math.abs(offset) >= 16 * 3600) {
       throw fail('invalid_time_zone_displacement_value', `time zone displacement out of range: "${this.#text}"`);
     }

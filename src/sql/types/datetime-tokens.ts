@@ -11,12 +11,14 @@
 export interface DateToken {
   readonly kind: 'date' | 'time' | 'number' | 'word' | 'signed';
   readonly text: string;
+  /** Nothing stands between it and the token before. */
+  readonly isAdjacent: boolean;
 }
 
 const SPACE = /[ \t\n\v\f\r]+/y;
 const SHAPES: readonly (readonly [DateToken['kind'], RegExp])[] = [
   ['time', /\d+:\d*(?::\d*)?(?:\.\d*)?/y],
-  ['date', /\d+([-/.])(?:\d+\1(?:\d+|[a-z]{3,})|\d+(?=[-/]?)(?!\.)|[a-z]{3,}\1?\d*)/iy],
+  ['date', /\d+([-/.])(?:\d+\1(?:\d+(?!\d|\1)|[a-z]{3,})|\d+(?=[-/]?)(?!\.)|[a-z]{3,}\1?\d*)/iy],
   ['number', /\d+\.\d*|\.\d+|\d+/y],
   ['date', /[a-z]{3,}([-/])\d+\1\d+/iy],
   ['word', /[a-z]{3,}\d[a-z]{3,}|[a-z]+(?:[/_][a-z0-9/_+-]*)?/iy],
@@ -27,6 +29,7 @@ const SHAPES: readonly (readonly [DateToken['kind'], RegExp])[] = [
 export function dateTokens(text: string): readonly DateToken[] | undefined {
   const tokens: DateToken[] = [];
   let at = 0;
+  let end = 0;
   while (at < text.length) {
     SPACE.lastIndex = at;
     if (SPACE.test(text)) {
@@ -39,13 +42,14 @@ export function dateTokens(text: string): readonly DateToken[] | undefined {
       at++;
       continue;
     }
-    tokens.push(token);
+    tokens.push({ ...token, isAdjacent: at > 0 && at === end });
     at += token.text.length;
+    end = at;
   }
   return tokens;
 }
 
-function tokenAt(text: string, at: number): DateToken | undefined {
+function tokenAt(text: string, at: number): Omit<DateToken, 'isAdjacent'> | undefined {
   for (const [kind, shape] of SHAPES) {
     shape.lastIndex = at;
     const found = shape.exec(text)?.[0];

@@ -255,7 +255,7 @@ export function parseInterval(text: string, typmod: number): Interval {
 
 /** `1-2` reads as a date to the tokenizer; here it is years and months. */
 function splitDate(token: DateToken): DateToken {
-  return token.kind === 'date' ? { kind: 'number', text: token.text } : token;
+  return token.kind === 'date' ? { ...token, kind: 'number' } : token;
 }
 
 /** Cuts an interval to the fields and the precision of a typmod. */

@@ -21,6 +21,8 @@ import {
   type FunctionFacts,
   functionFactsNamed,
   functionName,
+  ioFunctionFacts,
+  ioFunctionNames,
   type OperatorFacts,
   operatorFactsNamed,
   operatorName,
@@ -348,11 +350,13 @@ class BuiltinRegistry implements Registry {
   }
 
   #functionOids(name: string): readonly Oid[] {
-    return [...this.functionsNamed(name), ...this.aggregatesNamed(name)].map((entry) => entry.oid);
+    const io = ioFunctionFacts().get(name);
+    const some = [...this.functionsNamed(name), ...this.aggregatesNamed(name), ...(io === undefined ? [] : [io])];
+    return some.map((entry) => entry.oid);
   }
 
   #functionName(oid: Oid, args: boolean, context: EvalContext): string | undefined {
-    const entry = this.function(oid) ?? this.aggregate(oid);
+    const entry = this.function(oid) ?? this.aggregate(oid) ?? ioFunctionFacts().get(ioFunctionNames().get(oid) ?? '');
     if (entry === undefined) return undefined;
     return args ? `${entry.name}(${this.#typeNames(entry.args, context)})` : entry.name;
   }

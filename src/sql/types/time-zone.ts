@@ -165,7 +165,13 @@ export function findZone(name: string): TimeZone | undefined {
   return ianaZone(name, key);
 }
 
+/** Names of three letters that ICU knows besides those of the zone database. */
+const ICU_ONLY: ReadonlySet<string> = new Set(
+  'act aet agt art ast bet bst cat cnt cst ctt eat ect iet ist jst mit net nst plt pnt prt pst sst vst'.split(' '),
+);
+
 function ianaZone(name: string, key: string): TimeZone | undefined {
+  if (ICU_ONLY.has(key)) return undefined;
   let format: Intl.DateTimeFormat;
   try {
     format = new Intl.DateTimeFormat('en-US', {
@@ -205,7 +211,8 @@ export function settingZone(name: string): TimeZone {
 
 function readSetting(name: string): TimeZone {
   const offset = parseOffset(name);
-  if (offset !== undefined) return fixedZone(offset);
+  // A bare offset is POSIX here, positive to the west.
+  if (offset !== undefined) return fixedZone(0 - offset);
   const zone = findZone(name);
   if (zone === undefined) throw fail('invalid_parameter_value', `time zone "${name}" not recognized`);
   return zone;

@@ -154,12 +154,24 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'max_dead_tuples int8, num_dead_tuples int8',
   '12192|pg_catalog|pg_stat_user_indexes|v|relid oid, indexrelid oid, schemaname name, relname name, ' +
     'indexrelname name, idx_scan int8, idx_tup_read int8, idx_tup_fetch int8',
+  '12152|pg_catalog|pg_stat_sys_tables|v|relid oid, schemaname name, relname name, seq_scan int8, ' +
+    'seq_tup_read int8, idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, n_tup_del int8, ' +
+    'n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8, n_mod_since_analyze int8, n_ins_since_vacuum int8, ' +
+    'last_vacuum timestamptz, last_autovacuum timestamptz, last_analyze timestamptz, ' +
+    'last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, ' +
+    'autoanalyze_count int8',
   '12161|pg_catalog|pg_stat_user_tables|v|relid oid, schemaname name, relname name, seq_scan int8, ' +
     'seq_tup_read int8, idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, n_tup_del int8, ' +
     'n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8, n_mod_since_analyze int8, n_ins_since_vacuum int8, ' +
     'last_vacuum timestamptz, last_autovacuum timestamptz, last_analyze timestamptz, ' +
     'last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, ' +
     'autoanalyze_count int8',
+  '12170|pg_catalog|pg_statio_all_tables|v|relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, ' +
+    'idx_blks_read int8, idx_blks_hit int8, toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, tidx_blks_hit int8',
+  '12175|pg_catalog|pg_statio_sys_tables|v|relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, ' +
+    'idx_blks_read int8, idx_blks_hit int8, toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, tidx_blks_hit int8',
+  '12179|pg_catalog|pg_statio_user_tables|v|relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, ' +
+    'idx_blks_read int8, idx_blks_hit int8, toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, tidx_blks_hit int8',
   '3381|pg_catalog|pg_statistic_ext|r|oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, ' +
     'stxstattarget int4, stxkeys int2vector, stxkind char[], stxexprs pg_node_tree',
   '3429|pg_catalog|pg_statistic_ext_data|r|stxoid oid, stxdinherit bool, stxdndistinct text, ' +

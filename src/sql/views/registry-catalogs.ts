@@ -1,6 +1,8 @@
 /** Catalogs of what is built in: types, functions, operators, casts, aggregates, languages, access methods, collations. */
 import { PG_CATALOG_OID } from '../../engine/catalog.ts';
+import { ioFunctionFacts } from '../functions/facts.ts';
 import { PgArray } from '../types/array.ts';
+import type { FunctionEntry } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { tablesOf, vector, viewsOf } from './catalog-values.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
@@ -9,6 +11,26 @@ const OID = 26;
 const TEXT = 25;
 const OWNER = 10;
 const INTERNAL_LANGUAGE = 12;
+
+/** What a row of pg_proc tells of a function. */
+type ShownFunction = Pick<
+  FunctionEntry,
+  'oid' | 'name' | 'schema' | 'variadic' | 'strict' | 'returnsSet' | 'volatility' | 'args' | 'result'
+>;
+
+const PROC_DEFAULTS: NamedRow = {
+  pronamespace: PG_CATALOG_OID,
+  proowner: OWNER,
+  prolang: INTERNAL_LANGUAGE,
+  procost: 1,
+  prorows: 0,
+  prosupport: 0,
+  prosecdef: false,
+  proleakproof: false,
+  proparallel: 's',
+  pronargdefaults: 0,
+  probin: null,
+};
 
 function typeRow(oid: number, name: string, more: NamedRow): NamedRow {
   return {
@@ -39,6 +61,45 @@ function typeRow(oid: number, name: string, more: NamedRow): NamedRow {
   };
 }
 
+/** The oid of a function that reads or writes a type; 0 where there is none. */
+function ioFunction(type: string, does: string): number {
+  const functions = ioFunctionFacts();
+  return (functions.get(`${type}_${does}`) ?? functions.get(`${type}${does}`))?.oid ?? 0;
+}
+
+function ioOf(type: string): NamedRow {
+  return {
+    typinput: ioFunction(type, 'in'),
+    typoutput: ioFunction(type, 'out'),
+    typreceive: ioFunction(type, 'recv'),
+    typsend: ioFunction(type, 'send'),
+    typanalyze: ioFunction(type, 'typanalyze'),
+  };
+}
+
+function modifiersOf(type: string): NamedRow {
+  return { typmodin: ioFunction(type, 'typmodin'), typmodout: ioFunction(type, 'typmodout') };
+}
+
+function procRow(catalog: ViewSource['catalog'], f: ShownFunction, more: NamedRow): NamedRow {
+  return {
+    ...PROC_DEFAULTS,
+    oid: f.oid,
+    pronamespace: catalog.schemaNamed(f.schema)?.oid ?? PG_CATALOG_OID,
+    proname: f.name,
+    provariadic: f.variadic,
+    proisstrict: f.strict,
+    proretset: f.returnsSet,
+    prorows: f.returnsSet ? 1000 : 0,
+    provolatile: f.volatility,
+    pronargs: f.args.length,
+    prorettype: f.result,
+    proargtypes: vector(OID, f.args),
+    prosrc: f.name,
+    ...more,
+  };
+}
+
 function* typeRows({ catalog }: ViewSource): Iterable<NamedRow> {
   for (const t of registry.types()) {
     yield typeRow(t.oid, t.name, {
@@ -54,7 +115,8 @@ function* typeRows({ catalog }: ViewSource): Iterable<NamedRow> {
       typstorage: t.storage,
       typcollation: t.collation,
       typsubscript: t.elementOid === 0 ? 0 : 6179,
-      typinput: t.elementOid !== 0 && t.category === 'A' ? 750 : 46,
+      ...ioOf(ioFunction(t.name, 'in') === 0 ? 'array' : t.name),
+      ...modifiersOf(registry.type(t.elementOid)?.name ?? t.name),
     });
   }
   for (const o of [...tablesOf(catalog), ...viewsOf(catalog)]) {
@@ -68,6 +130,7 @@ function* typeRows({ catalog }: ViewSource): Iterable<NamedRow> {
       typstorage: 'x',
       typrelid: o.oid,
       typarray: o.kind === 'table' ? o.arrayType : 0,
+      ...ioOf('record'),
     };
     yield typeRow(o.rowType, o.name, more);
     if (o.kind === 'table')
@@ -78,49 +141,23 @@ function* typeRows({ catalog }: ViewSource): Iterable<NamedRow> {
         typrelid: 0,
         typelem: o.rowType,
         typarray: 0,
-        typinput: 750,
+        ...ioOf('array'),
         typsubscript: 6179,
       });
   }
 }
 
 function* procRows({ catalog }: ViewSource): Iterable<NamedRow> {
-  const base = {
-    pronamespace: PG_CATALOG_OID,
-    proowner: OWNER,
-    prolang: INTERNAL_LANGUAGE,
-    procost: 1,
-    prorows: 0,
-    prosupport: 0,
-    prosecdef: false,
-    proleakproof: false,
-    proparallel: 's',
-    pronargdefaults: 0,
-    probin: null,
-  };
-  for (const f of registry.functions()) {
-    yield {
-      ...base,
-      oid: f.oid,
-      pronamespace: catalog.schemaNamed(f.schema)?.oid ?? PG_CATALOG_OID,
-      proname: f.name,
-      provariadic: f.variadic,
+  for (const f of registry.functions())
+    yield procRow(catalog, f, {
       prokind: f.kind,
-      proisstrict: f.strict,
-      proretset: f.returnsSet,
-      prorows: f.returnsSet ? 1000 : 0,
-      provolatile: f.volatility,
-      pronargs: f.args.length,
       pronargdefaults: f.defaults?.length ?? 0,
-      prorettype: f.result,
-      proargtypes: vector(OID, f.args),
       proargnames: f.argNames === undefined ? null : new PgArray(TEXT, f.argNames),
-      prosrc: f.name,
-    };
-  }
+    });
+  for (const f of ioFunctionFacts().values()) yield procRow(catalog, { ...f, schema: 'pg_catalog' }, { prokind: 'f' });
   for (const a of registry.aggregates()) {
     yield {
-      ...base,
+      ...PROC_DEFAULTS,
       oid: a.oid,
       proname: a.name,
       provariadic: a.variadic,

@@ -2,6 +2,7 @@
 
 import { PgArray } from '../types/array.ts';
 import type { NamedRow, RowMaker, ViewSource } from './definition.ts';
+import { locks } from './lock-view.ts';
 
 const UTF8 = 6;
 const OWNER = 10;
@@ -155,7 +156,7 @@ function* preparedStatements({ session }: ViewSource): Iterable<NamedRow> {
 function* cursors({ session }: ViewSource): Iterable<NamedRow> {
   for (const [name, p] of session.portals)
     if (p.cursor)
-      yield { name, statement: p.prepared.text, is_holdable: false, is_binary: false, is_scrollable: false };
+      yield { name, statement: p.prepared.text, is_holdable: p.hold === true, is_binary: false, is_scrollable: false };
 }
 
 export function serverViews(): [string, RowMaker][] {
@@ -174,5 +175,6 @@ export function serverViews(): [string, RowMaker][] {
     ['pg_catalog.pg_stat_activity', activity],
     ['pg_catalog.pg_prepared_statements', preparedStatements],
     ['pg_catalog.pg_cursors', cursors],
+    ['pg_catalog.pg_locks', locks],
   ];
 }

@@ -18,6 +18,7 @@ import { PROGRESS_RELATIONS, progressViews } from './progress-views.ts';
 import { registryCatalogs } from './registry-catalogs.ts';
 import { serverViews } from './server-views.ts';
 import { SPACE_RELATIONS, spaceViews } from './space-views.ts';
+import { statisticsViews } from './statistics-views.ts';
 import { STEP_RELATIONS, stepViews } from './step-views.ts';
 
 let views: readonly ViewDefinition[] | undefined;
@@ -32,6 +33,7 @@ export function allViews(): readonly ViewDefinition[] {
       ...partitionCatalogs(),
       ...registryCatalogs(),
       ...serverViews(),
+      ...statisticsViews(),
       ...informationSchema(),
       ...progressViews(),
       ...stepViews(),
