@@ -251,6 +251,13 @@ export interface SequenceOption {
   readonly owner: readonly Name[] | null;
 }
 
+export interface CreateExtensionStatement {
+  readonly kind: 'createExtension';
+  readonly at: number;
+  readonly name: Name;
+  readonly ifNotExists: boolean;
+}
+
 export interface CreateSequenceStatement {
   readonly kind: 'createSequence';
   readonly at: number;
@@ -659,6 +666,7 @@ export type DefinitionStatement =
   | CreateTableAsStatement
   | CreateIndexStatement
   | CreateViewStatement
+  | CreateExtensionStatement
   | CreateSequenceStatement
   | CreateSchemaStatement
   | CreateDatabaseStatement

@@ -3,7 +3,8 @@
  * by a comma is an inner join without a condition.
  */
 
-import type { TableObject, ViewObject } from '../../engine/catalog.ts';
+import type { SequenceObject, TableObject, ViewObject } from '../../engine/catalog.ts';
+import type { CallExpression } from '../ast/expressions.ts';
 import type { Alias, FromItem, FunctionItem, SubqueryItem, TableItem } from '../ast/queries.ts';
 import { parseQueryText } from '../parser/parser.ts';
 import type { Column, Expr, Logical, ScanNode, VirtualRelation } from '../plan/logical.ts';
@@ -84,12 +85,40 @@ function bindTable(b: Binding, level: Level, item: TableItem): BoundFrom {
     case 'view':
       return bindView(b, level, object, alias === null ? schema : null, alias);
     case 'sequence':
-      throw b.unsupported(`reading sequence "${object.name}"`, item.at);
+      return bindFunction(b, level, sequenceRow(item, object), []);
     case 'index':
       throw b.error('wrong_object_type', `cannot open relation "${object.name}"`, item.at, {
         detail: 'This operation is not supported for indexes.',
       });
   }
+}
+
+/** A sequence is read as the row of its state. */
+function sequenceRow({ at, alias }: TableItem, { oid, name }: SequenceObject): FunctionItem {
+  const call: CallExpression = {
+    kind: 'call',
+    at,
+    name: { at, catalog: null, schema: 'pg_catalog', name: 'pg_sequence_row' },
+    args: [{ name: null, value: { kind: 'literal', at, literal: 'integer', text: String(oid), slot: -1 } }],
+    star: false,
+    distinct: false,
+    variadic: false,
+    orderBy: [],
+    withinGroup: false,
+    filter: null,
+    over: null,
+    written: 'call',
+  };
+  return {
+    kind: 'function',
+    at,
+    calls: [{ call, columns: null }],
+    rowsFrom: false,
+    lateral: false,
+    ordinality: false,
+    alias: alias ?? { name: { text: name, at }, columns: [] },
+    columns: null,
+  };
 }
 
 /** The scan of a stored table with all its live columns. */

@@ -55,8 +55,14 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
 function usesSequence(d: Definer, oid: Oid, sql: string): boolean {
   const sequence = d.catalog.object(oid);
   if (sequence?.kind !== 'sequence') return false;
+  const name = sequenceOfDefault(sql);
+  return name !== undefined && d.sql.context.relationOid(name) === oid;
+}
+
+/** The name of the sequence that a default draws from, as it is written there. */
+export function sequenceOfDefault(sql: string): string | undefined {
   const match = /nextval\('((?:[^']|'')+)'(?:::regclass)?\)/i.exec(sql);
-  return match !== null && d.sql.context.relationOid(match[1]!.replaceAll("''", "'")) === oid;
+  return match?.[1]?.replaceAll("''", "'");
 }
 
 const RELATION_KINDS: ReadonlySet<ObjectKind> = new Set(['table', 'index', 'view', 'sequence']);

@@ -10,7 +10,7 @@ import {
 } from '../lexer/keywords.ts';
 import { PgArray } from '../types/array.ts';
 import type { EvalContext, Oid, SqlValue, SystemHooks } from '../types/contracts.ts';
-import { ACLITEM_OID } from '../types/type-oids.ts';
+import { TEXT_OID } from '../types/type-oids.ts';
 import { contextual, type Definition, pure, pureSet } from './definition.ts';
 import { prettyText } from './pretty-text.ts';
 import { quoteLiteral } from './string-functions.ts';
@@ -171,7 +171,7 @@ function defaultAcl({ system }: EvalContext, kind: string, owner: Oid): PgArray 
   const items: string[] = [];
   if (everybody !== '') items.push(`=${everybody}/${name}`);
   if (own !== '') items.push(`${name}=${own}/${name}`);
-  return new PgArray(ACLITEM_OID, items);
+  return new PgArray(TEXT_OID, items);
 }
 
 /** Letter and description of a keyword's class. */

@@ -4,8 +4,8 @@ export const FUNCTION_FACTS_A_TO_I = `
 _pg_expandarray 13208:anyarray:record:iSR::x=anyelement,n=int4
 abs 1394:float4:float4:iS 1395:float8:float8:iS 1398:int2:int2:iS 1397:int4:int4:iS 1396:int8:int8:iS
 abs 1705:numeric:numeric:iS
-acldefault 3943:char,oid:_aclitem:iS
-aclexplode 1689:_aclitem:record:sSR:acl:grantor=oid,grantee=oid,privilege_type=text,is_grantable=bool
+acldefault 3943:char,oid:_text:iS
+aclexplode 1689:_text:record:sSR:acl:grantor=oid,grantee=oid,privilege_type=text,is_grantable=bool
 acos 1601:float8:float8:iS
 acosd 2732:float8:float8:iS
 acosh 2466:float8:float8:iS

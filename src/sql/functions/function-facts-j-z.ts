@@ -162,6 +162,7 @@ pg_partition_tree 3423:regclass:record:vSR:rootrelid:relid=regclass,parentrelid=
 pg_relation_is_publishable 6121:regclass:bool:sS
 pg_relation_size 2325:regclass:int8:vS 2332:regclass,text:int8:vS
 pg_size_bytes 3334:text:int8:iS
+pg_sequence_row 14198:oid:record:vSR::last_value=int8,log_cnt=int8,is_called=bool
 pg_size_pretty 2288:int8:text:iS 3166:numeric:text:iS
 pg_sleep 2626:float8:void:vS
 pg_sleep_for 3935:interval:void:vS

@@ -137,7 +137,8 @@ export const SET_FUNCTIONS: readonly Definition[] = [
   ...SERIES,
   pureSet('unnest(anyarray)', (array: PgArray) => array.values),
   pureSet('pg_options_to_table(_text)', optionsToTable),
-  contextualSet('aclexplode(_aclitem)', explodeAcl),
+  contextualSet('aclexplode(_text)', explodeAcl),
+  contextualSet('pg_sequence_row(oid)', ({ system }, oid: Oid) => [system.sequenceRow(oid)]),
   contextualSet('pg_partition_ancestors(regclass)', ({ system }, oid: Oid) => system.partitionAncestors(oid)),
   contextualSet('pg_partition_tree(regclass)', ({ system }, oid: Oid) =>
     system.partitionTree(oid).map(([relation, parent, isLeaf, level]) => [relation, parent || null, isLeaf, level]),

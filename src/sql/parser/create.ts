@@ -34,6 +34,8 @@ export function parseCreate(c: Cursor): Statement {
       return parseCreateSchema(c, at);
     case 'database':
       return parseCreateDatabase(c, at);
+    case 'extension':
+      return parseCreateExtension(c, at);
     case 'role':
     case 'user':
     case 'group':
@@ -43,7 +45,7 @@ export function parseCreate(c: Cursor): Statement {
 }
 
 const KINDS = new Set(
-  `access aggregate cast collation constraint conversion default domain event extension foreign function language operator
+  `access aggregate cast collation constraint conversion default domain event foreign function language operator
    policy procedural procedure publication rule server statistics subscription tablespace text transform trigger trusted type
    user`.split(/\s+/),
 );
@@ -86,6 +88,21 @@ function parseCreateSchema(c: Cursor, at: number): Statement {
   if (!c.atEnd && (c.is('create') || c.is('grant')))
     throw unsupported('CREATE SCHEMA with schema elements', c.position(c.at));
   return { kind: 'createSchema', at, name, owner, ifNotExists };
+}
+
+/** `[WITH] SCHEMA s VERSION v CASCADE`, in any order: they say where and which, and there is nothing to be made. */
+function parseCreateExtension(c: Cursor, at: number): Statement {
+  c.expect('extension');
+  const ifNotExists = c.acceptAll('if', 'not', 'exists');
+  const name = c.name();
+  c.accept('with');
+  while (!c.atEnd) {
+    if (c.accept('cascade')) continue;
+    if (c.accept('schema')) c.name();
+    else if (c.accept('version')) parseOptionValue(c);
+    else throw c.syntaxError();
+  }
+  return { kind: 'createExtension', at, name, ifNotExists };
 }
 
 function parseCreateDatabase(c: Cursor, at: number): Statement {

@@ -6,6 +6,7 @@ import { createTable } from '../ddl/create-table.ts';
 import { createTableAs } from '../ddl/create-table-as.ts';
 import { Definer } from '../ddl/definer.ts';
 import { drop, truncate } from '../ddl/drop.ts';
+import { createExtension } from '../ddl/extensions.ts';
 import { createIndex } from '../ddl/indexes.ts';
 import { alterSequence, createSequence } from '../ddl/sequences.ts';
 import { alterOwner, comment, createSchema, rename, setSchema } from '../ddl/small-statements.ts';
@@ -35,6 +36,9 @@ export function* definitionStatement(sql: SqlSession, s: Statement, text: string
       break;
     case 'createSequence':
       yield* createSequence(d, s);
+      break;
+    case 'createExtension':
+      createExtension(d, s);
       break;
     case 'createSchema':
       yield* createSchema(d, s);

@@ -1,3 +1,4 @@
+/** What a session asks of the process around it: other sessions and databases, the catalog relations, its own client. */
 import type { Oid } from '../../engine/catalog.ts';
 import type { SpacePeers } from './space-context.ts';
 

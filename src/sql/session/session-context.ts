@@ -7,7 +7,7 @@
 import { assert } from '../../base/assert.ts';
 import { fail, unsupported } from '../../base/errors.ts';
 import { Prng } from '../../base/prng.ts';
-import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
+import type { Task } from '../../base/task.ts';
 import type { Catalog, CatalogObject, Oid, SequenceObject } from '../../engine/catalog.ts';
 import { LOCK_NOWAIT, LOCK_WAIT } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
@@ -15,11 +15,12 @@ import { constraintDefinition, indexDefinition } from '../ddl/deparse.ts';
 import type { Env, StatementContext } from '../exec/state.ts';
 import { partitionConstraintText, partitioningText } from '../partitions/partition-text.ts';
 import { partitionAncestors, partitionTree } from '../partitions/partition-tree.ts';
-import type { FormatSettings, SystemHooks } from '../types/contracts.ts';
+import type { FormatSettings, SqlValue, SystemHooks } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import { displayName, findRelation, parseQualifiedName, quoteIdentifier, searchSchemas } from './names.ts';
 import type { Peers } from './peers.ts';
 import type { Settings } from './settings.ts';
+import { sleeping } from './sleeping.ts';
 import { SpaceContext } from './space-context.ts';
 import { readTypeName } from './type-text.ts';
 
@@ -296,6 +297,13 @@ export class SessionContext implements StatementContext, SystemHooks {
     return narrowed(value);
   }
 
+  sequenceRow(oid: Oid): readonly SqlValue[] {
+    const { database } = this.#session;
+    const sequence = this.#sequence(oid);
+    const { last, called, ahead } = this.#wait(() => database.sequences.read(sequence, this.#session.snapshot()));
+    return [narrowed(last), narrowed(ahead), called];
+  }
+
   lastval(): number | bigint {
     const value = this.#lastValues.get(this.#lastSequence);
     if (value === undefined)
@@ -328,7 +336,7 @@ export class SessionContext implements StatementContext, SystemHooks {
   sleep(seconds: number): void {
     const { clock } = this.#session.database;
     this.#wait(function* (): Task<undefined> {
-      yield timer(clock, seconds * 1000);
+      yield sleeping(clock, seconds * 1000);
       return undefined;
     });
   }
@@ -376,18 +384,4 @@ export class SessionContext implements StatementContext, SystemHooks {
 
 function narrowed(value: bigint): number | bigint {
   return value >= -9007199254740991n && value <= 9007199254740991n ? Number(value) : value;
-}
-
-/** A request that is answered when some time has passed. */
-function timer(clock: { after(delayMs: number, fire: () => void): { cancel(): void } }, delayMs: number): Request {
-  return {
-    kind: REQUEST_TIMER,
-    start(resume) {
-      const pending = clock.after(delayMs, resume);
-      return () => pending.cancel();
-    },
-    answerNow() {
-      throw unsupported('pg_sleep in a synchronous call');
-    },
-  };
 }

@@ -7,6 +7,7 @@ const TAGS: Partial<Record<Statement['kind'], string>> = {
   createIndex: 'CREATE INDEX',
   createView: 'CREATE VIEW',
   createSequence: 'CREATE SEQUENCE',
+  createExtension: 'CREATE EXTENSION',
   createSchema: 'CREATE SCHEMA',
   createDatabase: 'CREATE DATABASE',
   createRole: 'CREATE ROLE',

@@ -56,6 +56,7 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
   'createIndex',
   'createView',
   'createSequence',
+  'createExtension',
   'createSchema',
   'createDatabase',
   'createRole',

@@ -106,6 +106,8 @@ export interface SystemHooks {
   nextval(sequence: Oid): number | bigint;
   currval(sequence: Oid): number | bigint;
   lastval(): number | bigint;
+  /** What SELECT from a sequence shows: last_value, log_cnt, is_called. */
+  sequenceRow(sequence: Oid): readonly SqlValue[];
   setval(sequence: Oid, value: number | bigint, called: boolean): number | bigint;
   /** The current transaction's id, given now if it had none. */
   transactionId(): number;

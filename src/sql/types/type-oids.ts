@@ -20,7 +20,6 @@ export const PG_NODE_TREE_OID = 194;
 export const FLOAT4_OID = 700;
 export const FLOAT8_OID = 701;
 export const UNKNOWN_OID = 705;
-export const ACLITEM_OID = 1033;
 export const BPCHAR_OID = 1042;
 export const VARCHAR_OID = 1043;
 export const DATE_OID = 1082;

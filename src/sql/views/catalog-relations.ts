@@ -26,6 +26,8 @@ export const CATALOG_RELATIONS: readonly string[] = [
   '1260|pg_catalog|pg_authid|r|oid oid, rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, ' +
     'rolcreatedb bool, rolcanlogin bool, rolreplication bool, rolbypassrls bool, rolconnlimit int4, ' +
     'rolpassword text, rolvaliduntil timestamptz',
+  '12085|pg_catalog|pg_available_extension_versions|v|name name, version text, installed bool, ' +
+    'superuser bool, trusted bool, relocatable bool, schema name, requires name[], comment text',
   '12081|pg_catalog|pg_available_extensions|v|name name, default_version text, installed_version text, ' +
     'comment text',
   '2605|pg_catalog|pg_cast|r|oid oid, castsource oid, casttarget oid, castfunc oid, castcontext char, ' +
@@ -79,6 +81,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
   '3394|pg_catalog|pg_init_privs|r|objoid oid, classoid oid, objsubid int4, privtype char, initprivs text[]',
   '2612|pg_catalog|pg_language|r|oid oid, lanname name, lanowner oid, lanispl bool, lanpltrusted bool, ' +
     'lanplcallfoid oid, laninline oid, lanvalidator oid, lanacl text[]',
+  '2613|pg_catalog|pg_largeobject|r|loid oid, pageno int4, data bytea',
   '2995|pg_catalog|pg_largeobject_metadata|r|oid oid, lomowner oid, lomacl text[]',
   '12073|pg_catalog|pg_locks|v|locktype text, database oid, relation oid, page int4, tuple int2, ' +
     'virtualxid text, transactionid int8, classid oid, objid oid, objsubid int2, virtualtransaction text, ' +
@@ -92,8 +95,11 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'oprcanmerge bool, oprcanhash bool, oprleft oid, oprright oid, oprresult oid, oprcom oid, oprnegate oid, ' +
     'oprcode regproc, oprrest regproc, oprjoin regproc',
   '2753|pg_catalog|pg_opfamily|r|oid oid, opfmethod oid, opfname name, opfnamespace oid, opfowner oid',
+  '6243|pg_catalog|pg_parameter_acl|r|oid oid, parname text, paracl text[]',
   '3350|pg_catalog|pg_partitioned_table|r|partrelid oid, partstrat char, partnatts int2, partdefid oid, ' +
     'partattrs int2vector, partclass oidvector, partcollation oidvector, partexprs pg_node_tree',
+  '12018|pg_catalog|pg_policies|v|schemaname name, tablename name, policyname name, permissive text, ' +
+    'roles name[], cmd text, qual text, with_check text',
   '3256|pg_catalog|pg_policy|r|oid oid, polname name, polrelid oid, polcmd char, polpermissive bool, ' +
     'polroles oid[], polqual pg_node_tree, polwithcheck pg_node_tree',
   '12095|pg_catalog|pg_prepared_statements|v|name text, statement text, prepare_time timestamptz, ' +
@@ -114,12 +120,18 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'rowfilter text',
   '3541|pg_catalog|pg_range|r|rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, ' +
     'rngsubopc oid, rngcanonical regproc, rngsubdiff regproc',
+  '12257|pg_catalog|pg_replication_slots|v|slot_name name, plugin name, slot_type text, datoid oid, ' +
+    'database name, temporary bool, active bool, active_pid int4, xmin int8, catalog_xmin int8, ' +
+    'restart_lsn text, confirmed_flush_lsn text, wal_status text, safe_wal_size int8, two_phase bool',
   '2618|pg_catalog|pg_rewrite|r|oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, ' +
     'is_instead bool, ev_qual pg_node_tree, ev_action pg_node_tree',
   '12000|pg_catalog|pg_roles|v|rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, ' +
     'rolcreatedb bool, rolcanlogin bool, rolreplication bool, rolconnlimit int4, rolpassword text, ' +
     'rolvaliduntil timestamptz, rolbypassrls bool, rolconfig text[], oid oid',
+  '12023|pg_catalog|pg_rules|v|schemaname name, tablename name, rulename name, definition text',
   '3596|pg_catalog|pg_seclabel|r|objoid oid, classoid oid, objsubid int4, provider text, label text',
+  '12099|pg_catalog|pg_seclabels|v|objoid oid, classoid oid, objsubid int4, objtype text, objnamespace oid, ' +
+    'objname text, provider text, label text',
   '2224|pg_catalog|pg_sequence|r|seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, ' +
     'seqmin int8, seqcache int8, seqcycle bool',
   '12048|pg_catalog|pg_sequences|v|schemaname name, sequencename name, sequenceowner name, data_type regtype, ' +
@@ -128,6 +140,8 @@ export const CATALOG_RELATIONS: readonly string[] = [
   '12104|pg_catalog|pg_settings|v|name text, setting text, unit text, category text, short_desc text, ' +
     'extra_desc text, context text, vartype text, source text, min_val text, max_val text, enumvals text[], ' +
     'boot_val text, reset_val text, sourcefile text, sourceline int4, pending_restart bool',
+  '12005|pg_catalog|pg_shadow|v|usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, ' +
+    'usebypassrls bool, passwd text, valuntil timestamptz, useconfig text[]',
   '1214|pg_catalog|pg_shdepend|r|dbid oid, classid oid, objid oid, objsubid int4, refclassid oid, ' +
     'refobjid oid, deptype char',
   '2396|pg_catalog|pg_shdescription|r|objoid oid, classoid oid, description text',
@@ -137,12 +151,21 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'backend_start timestamptz, xact_start timestamptz, query_start timestamptz, state_change timestamptz, ' +
     'wait_event_type text, wait_event text, state text, backend_xid int8, backend_xmin int8, query_id int8, ' +
     'query text, backend_type text',
+  '12183|pg_catalog|pg_stat_all_indexes|v|relid oid, indexrelid oid, schemaname name, relname name, ' +
+    'indexrelname name, idx_scan int8, idx_tup_read int8, idx_tup_fetch int8',
   '12142|pg_catalog|pg_stat_all_tables|v|relid oid, schemaname name, relname name, seq_scan int8, ' +
     'seq_tup_read int8, idx_scan int8, idx_tup_fetch int8, n_tup_ins int8, n_tup_upd int8, n_tup_del int8, ' +
     'n_tup_hot_upd int8, n_live_tup int8, n_dead_tup int8, n_mod_since_analyze int8, n_ins_since_vacuum int8, ' +
     'last_vacuum timestamptz, last_autovacuum timestamptz, last_analyze timestamptz, ' +
     'last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, ' +
     'autoanalyze_count int8',
+  '12285|pg_catalog|pg_stat_archiver|v|archived_count int8, last_archived_wal text, ' +
+    'last_archived_time timestamptz, failed_count int8, last_failed_wal text, last_failed_time timestamptz, ' +
+    'stats_reset timestamptz',
+  '12289|pg_catalog|pg_stat_bgwriter|v|checkpoints_timed int8, checkpoints_req int8, ' +
+    'checkpoint_write_time float8, checkpoint_sync_time float8, buffers_checkpoint int8, buffers_clean int8, ' +
+    'maxwritten_clean int8, buffers_backend int8, buffers_backend_fsync int8, buffers_alloc int8, ' +
+    'stats_reset timestamptz',
   '12266|pg_catalog|pg_stat_database|v|datid oid, datname name, numbackends int4, xact_commit int8, ' +
     'xact_rollback int8, blks_read int8, blks_hit int8, tup_returned int8, tup_fetched int8, tup_inserted int8, ' +
     'tup_updated int8, tup_deleted int8, conflicts int8, temp_files int8, temp_bytes int8, deadlocks int8, ' +
@@ -152,6 +175,16 @@ export const CATALOG_RELATIONS: readonly string[] = [
   '12302|pg_catalog|pg_stat_progress_vacuum|v|pid int4, datid oid, datname name, relid oid, phase text, ' +
     'heap_blks_total int8, heap_blks_scanned int8, heap_blks_vacuumed int8, index_vacuum_count int8, ' +
     'max_dead_tuples int8, num_dead_tuples int8',
+  '12227|pg_catalog|pg_stat_replication|v|pid int4, usesysid oid, usename name, application_name text, ' +
+    'client_addr inet, client_hostname text, client_port int4, backend_start timestamptz, backend_xmin int8, ' +
+    'state text, sent_lsn text, write_lsn text, flush_lsn text, replay_lsn text, write_lag interval, ' +
+    'flush_lag interval, replay_lag interval, sync_priority int4, sync_state text, reply_time timestamptz',
+  '12249|pg_catalog|pg_stat_ssl|v|pid int4, ssl bool, version text, cipher text, bits int4, client_dn text, ' +
+    'client_serial numeric, issuer_dn text',
+  '12188|pg_catalog|pg_stat_sys_indexes|v|relid oid, indexrelid oid, schemaname name, relname name, ' +
+    'indexrelname name, idx_scan int8, idx_tup_read int8, idx_tup_fetch int8',
+  '12275|pg_catalog|pg_stat_user_functions|v|funcid oid, schemaname name, funcname name, calls int8, ' +
+    'total_time float8, self_time float8',
   '12192|pg_catalog|pg_stat_user_indexes|v|relid oid, indexrelid oid, schemaname name, relname name, ' +
     'indexrelname name, idx_scan int8, idx_tup_read int8, idx_tup_fetch int8',
   '12152|pg_catalog|pg_stat_sys_tables|v|relid oid, schemaname name, relname name, seq_scan int8, ' +
@@ -166,6 +199,10 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'last_vacuum timestamptz, last_autovacuum timestamptz, last_analyze timestamptz, ' +
     'last_autoanalyze timestamptz, vacuum_count int8, autovacuum_count int8, analyze_count int8, ' +
     'autoanalyze_count int8',
+  '12236|pg_catalog|pg_stat_wal_receiver|v|pid int4, status text, receive_start_lsn text, ' +
+    'receive_start_tli int4, written_lsn text, flushed_lsn text, received_tli int4, ' +
+    'last_msg_send_time timestamptz, last_msg_receipt_time timestamptz, latest_end_lsn text, ' +
+    'latest_end_time timestamptz, slot_name text, sender_host text, sender_port int4, conninfo text',
   '12170|pg_catalog|pg_statio_all_tables|v|relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, ' +
     'idx_blks_read int8, idx_blks_hit int8, toast_blks_read int8, toast_blks_hit int8, tidx_blks_read int8, tidx_blks_hit int8',
   '12175|pg_catalog|pg_statio_sys_tables|v|relid oid, schemaname name, relname name, heap_blks_read int8, heap_blks_hit int8, ' +
@@ -180,12 +217,18 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'null_frac float4, avg_width int4, n_distinct float4, most_common_vals text, most_common_freqs float4[], ' +
     'histogram_bounds text, correlation float4, most_common_elems text, most_common_elem_freqs float4[], ' +
     'elem_count_histogram float4[]',
+  '12058|pg_catalog|pg_stats_ext|v|schemaname name, tablename name, statistics_schemaname name, ' +
+    'statistics_name name, statistics_owner name, attnames name[], exprs text[], kinds char[], ' +
+    'inherited bool, n_distinct text, dependencies text, most_common_vals text[], ' +
+    'most_common_val_nulls _bool, most_common_freqs _float8, most_common_base_freqs _float8',
   '6100|pg_catalog|pg_subscription|r|oid oid, subdbid oid, subskiplsn text, subname name, subowner oid, ' +
     'subenabled bool, subbinary bool, substream bool, subtwophasestate char, subdisableonerr bool, ' +
     'subconninfo text, subslotname name, subsynccommit text, subpublications text[]',
+  '6102|pg_catalog|pg_subscription_rel|r|srsubid oid, srrelid oid, srsubstate char, srsublsn text',
   '12033|pg_catalog|pg_tables|v|schemaname name, tablename name, tableowner name, tablespace name, ' +
     'hasindexes bool, hasrules bool, hastriggers bool, rowsecurity bool',
   '1213|pg_catalog|pg_tablespace|r|oid oid, spcname name, spcowner oid, spcacl text[], spcoptions text[]',
+  '12122|pg_catalog|pg_timezone_abbrevs|v|abbrev text, utc_offset interval, is_dst bool',
   '12126|pg_catalog|pg_timezone_names|v|name text, abbrev text, utc_offset interval, is_dst bool',
   '3576|pg_catalog|pg_transform|r|oid oid, trftype oid, trflang oid, trffromsql regproc, trftosql regproc',
   '2620|pg_catalog|pg_trigger|r|oid oid, tgrelid oid, tgparentid oid, tgname name, tgfoid oid, tgtype int2, ' +
@@ -193,6 +236,7 @@ export const CATALOG_RELATIONS: readonly string[] = [
     'tgdeferrable bool, tginitdeferred bool, tgnargs int2, tgattr int2vector, tgargs bytea, tgqual pg_node_tree, ' +
     'tgoldtable name, tgnewtable name',
   '3602|pg_catalog|pg_ts_config|r|oid oid, cfgname name, cfgnamespace oid, cfgowner oid, cfgparser oid',
+  '3603|pg_catalog|pg_ts_config_map|r|mapcfg oid, maptokentype int4, mapseqno int4, mapdict oid',
   '3600|pg_catalog|pg_ts_dict|r|oid oid, dictname name, dictnamespace oid, dictowner oid, dicttemplate oid, ' +
     'dictinitoption text',
   '3601|pg_catalog|pg_ts_parser|r|oid oid, prsname name, prsnamespace oid, prsstart regproc, ' +

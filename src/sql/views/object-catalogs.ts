@@ -1,5 +1,5 @@
 /** Catalogs of users' objects: schemas, constraints, defaults, comments, sequences, and lists; relations in relation-catalogs.ts. */
-import type { ConstraintObject, Oid } from '../../engine/catalog.ts';
+import { type ConstraintObject, type Oid, PUBLIC_OID } from '../../engine/catalog.ts';
 import { indexDefinition } from '../ddl/deparse.ts';
 import { PgArray } from '../types/array.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -8,6 +8,7 @@ import type { NamedRow, RowMaker, ViewDefinition, ViewSource } from './definitio
 import { attributeRows, classRows, indexRows } from './relation-catalogs.ts';
 
 const INT2 = 21;
+const TEXT = 25;
 
 const ACTION: Readonly<Record<string, string>> = {
   'no action': 'a',
@@ -56,7 +57,7 @@ function* constraintRows({ catalog }: ViewSource): Iterable<NamedRow> {
 }
 
 /** pg_attrdef's oids are not objects of ours: table oid and column number make one that is stable. */
-function defaultOid(table: Oid, column: number): Oid {
+export function defaultOid(table: Oid, column: number): Oid {
   return 0x40000000 + ((table * 1600 + column) % 0x3fffffff);
 }
 
@@ -82,21 +83,9 @@ function* descriptionRows({ catalog }: ViewSource): Iterable<NamedRow> {
   }
 }
 
-function* dependRows({ catalog }: ViewSource): Iterable<NamedRow> {
-  for (const o of catalog.objects()) {
-    if (o.kind !== 'sequence' || o.ownedBy === undefined) continue;
-    const { table, column } = o.ownedBy;
-    const identity = catalog.table(table).columns.find((c) => c.number === column)?.identity !== undefined;
-    yield {
-      classid: 1259,
-      objid: o.oid,
-      objsubid: 0,
-      refclassid: 1259,
-      refobjid: table,
-      refobjsubid: column,
-      deptype: identity ? 'i' : 'a',
-    };
-  }
+/** Everybody may use the schema public: what PostgreSQL's dump program takes for its first state. */
+function publicAcl(): SqlValue {
+  return new PgArray(TEXT, ['postgres=UC/postgres', '=U/postgres']);
 }
 
 function* sequenceRows({ catalog }: ViewSource): Iterable<NamedRow> {
@@ -192,7 +181,8 @@ export function objectCatalogs(views: () => readonly ViewDefinition[]): [string,
       'pg_catalog.pg_namespace',
       function* ({ catalog }) {
         for (const o of catalog.objects())
-          if (o.kind === 'schema') yield { oid: o.oid, nspname: o.name, nspowner: o.owner };
+          if (o.kind === 'schema')
+            yield { oid: o.oid, nspname: o.name, nspowner: o.owner, nspacl: o.oid === PUBLIC_OID ? publicAcl() : null };
       },
     ],
     ['pg_catalog.pg_class', (s) => classRows(s, views())],
@@ -201,7 +191,6 @@ export function objectCatalogs(views: () => readonly ViewDefinition[]): [string,
     ['pg_catalog.pg_constraint', constraintRows],
     ['pg_catalog.pg_attrdef', defaultRows],
     ['pg_catalog.pg_description', descriptionRows],
-    ['pg_catalog.pg_depend', dependRows],
     ['pg_catalog.pg_sequence', sequenceRows],
     ['pg_catalog.pg_stats', statsRows],
     ['pg_catalog.pg_tables', (s) => listRows(s, 'tables')],

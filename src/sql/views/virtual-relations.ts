@@ -2,12 +2,14 @@
  * Catalog relations by name and oid. `catalog-relations.ts` lists PostgreSQL's, the files beside it make their rows; those of things
  * that ExtentDB does not have are empty. Nothing is computed before it is asked for.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { VirtualRelation } from '../plan/logical.ts';
 import type { SqlSession } from '../session/sql-session.ts';
 import type { Oid, SqlValue } from '../types/contracts.ts';
 import { CATALOG_RELATIONS } from './catalog-relations.ts';
 import { definitionOf, type RowMaker, type ViewDefinition } from './definition.ts';
+import { dependencyCatalogs } from './dependency-catalogs.ts';
 import { ENGINE_RELATIONS, engineViews } from './engine-views.ts';
 import { HISTORY_RELATIONS, historyViews } from './history-view.ts';
 import { informationSchema } from './information-schema.ts';
@@ -30,6 +32,7 @@ export function allViews(): readonly ViewDefinition[] {
   if (views === undefined) {
     const makers = new Map<string, RowMaker>([
       ...objectCatalogs(allViews),
+      ...dependencyCatalogs(allViews),
       ...partitionCatalogs(),
       ...registryCatalogs(),
       ...serverViews(),

@@ -63,6 +63,7 @@ const SYSTEM: SystemHooks = {
   transactionIdIfAssigned: () => undefined,
   sleep: refuse,
   cancelBackend: refuse,
+  sequenceRow: () => [],
   advisoryLock: () => true,
   advisoryUnlock: () => true,
   advisoryUnlockAll: () => undefined,
