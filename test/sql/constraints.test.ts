@@ -11,11 +11,7 @@ test.each(recordedScenarios('constraints'))('$title', async ({ scenario, expecte
 test('what PostgreSQL has and ExtentDB does not is refused', async () => {
   const s = new TestSession(await memoryInstance());
   await s.run('create table t (a int primary key, b int generated always as (a + 1) stored)');
-  for (const sql of [
-    'create table u (a int, exclude (a with =))',
-    'create table u (a int references t match partial)',
-    'alter table t drop column a',
-  ])
+  for (const sql of ['create table u (a int, exclude (a with =))', 'create table u (a int references t match partial)'])
     expect((await s.failure(sql)).sqlstate, sql).toBe('0A000');
   expect(await s.failure('alter table t add c int generated always as (b) stored')).toMatchObject({
     sqlstate: '42P17',

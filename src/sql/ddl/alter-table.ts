@@ -2,8 +2,8 @@
  * ALTER TABLE: actions in the order written, each on the table as the one before left it.
  *
  * Adding a column makes a new layout and keeps its default as evaluated now; rows of older layouts answer with it until they
- * are written again. Dropping one makes a layout without it. A primary key on a table with rows, a volatile default, and a
- * new type rebuild the table: its rows are read, changed and written to new trees.
+ * are written again. Dropping one makes a layout without it. A primary key that comes or goes, one of its columns that is dropped,
+ * a volatile default, and a new type rebuild the table: its rows are read, changed and written to new trees.
  *
  * Here each action finds who carries it out: alter-column.ts, column-type.ts, alter-constraint.ts, partitions.ts and others.
  */

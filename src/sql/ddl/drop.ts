@@ -37,8 +37,10 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
   for (const object of d.catalog.objects()) {
     if (object.oid === oid) continue;
     if (object.kind === 'view' && object.uses.includes(oid)) foreign.push(object);
-    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid)
-      foreign.push(object);
+    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid) {
+      // What a partition has inherited goes with what it was inherited from.
+      if (object.parent === undefined) foreign.push(object);
+    } else if (object.kind === 'constraint' && object.type === 'foreign' && object.parent === oid) own.push(object);
     else if (
       (object.kind === 'index' || object.kind === 'constraint' || object.kind === 'statistics') &&
       object.table === oid
@@ -202,7 +204,7 @@ export function* dropObjects(
 }
 
 /** Columns whose default takes its values from a sequence. */
-function defaultsFrom(d: Definer, sequence: Oid, table: TableObject): ColumnObject[] {
+export function defaultsFrom(d: Definer, sequence: Oid, table: TableObject): ColumnObject[] {
   return table.columns.filter(
     (c) => !c.dropped && c.defaultSql !== undefined && usesSequence(d, sequence, c.defaultSql),
   );
@@ -215,7 +217,8 @@ function neededByIdentity(d: Definer, sequence: CatalogObject, table: TableObjec
   });
 }
 
-function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Task<void> {
+/** Takes a table the defaults that it has from a sequence. */
+export function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Task<void> {
   yield* d.lock(table.oid, 8);
   const gone = new Set(defaultsFrom(d, sequence, table).map((c) => c.number));
   const columns = table.columns.map((c) => {
@@ -286,21 +289,21 @@ function* dropSchemas(d: Definer, s: DropStatement): Task<void> {
 /** Drops a constraint and the index behind it. @throws 2BP01 while a foreign key needs it. */
 export function* dropConstraint(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
   if (constraint.type === 'primary' || constraint.type === 'unique') {
-    const needing = d.catalog.referencesTo(constraint.table).filter((c) => c.index === constraint.index);
+    const needing = d.catalog
+      .referencesTo(constraint.table)
+      .filter((c) => c.index === constraint.index && c.parent === undefined);
     if (needing.length > 0 && !cascade) {
+      const index = d.catalog.object(constraint.index) ?? constraint;
       throw fail(
         'dependent_objects_still_exist',
-        `cannot drop constraint ${constraint.name} on table ${d.catalog.table(constraint.table).name} because other objects depend on it`,
+        `cannot drop ${describe(d, constraint)} because other objects depend on it`,
         {
-          detail: needing.map((c) => `${describe(d, c)} depends on index ${constraint.name}`).join('\n'),
+          detail: needing.map((c) => `${describe(d, c)} depends on ${describe(d, index)}`).join('\n'),
           hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
         },
       );
     }
-    for (const c of needing) {
-      d.sql.tell(`drop cascades to ${describe(d, c)}`);
-      yield* d.remove(c.oid);
-    }
+    yield* dropObjects(d, needing, true, true);
   }
   yield* d.remove(constraint.oid);
 }

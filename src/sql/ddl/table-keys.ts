@@ -50,8 +50,17 @@ export function* addKeyConstraint(
   return index;
 }
 
-/** Takes a primary key away: the rows are written anew under hidden ids, if it was their order. @throws 2BP01 */
-export function* dropPrimaryKey(d: Definer, constraint: ConstraintObject, cascade: boolean): Task<void> {
+/**
+ * Takes a primary key away: the rows are written anew under hidden ids, if it was their order.
+ *
+ * @param become - what the table becomes with that, when it is rebuilt. @throws 2BP01
+ */
+export function* dropPrimaryKey(
+  d: Definer,
+  constraint: ConstraintObject,
+  cascade: boolean,
+  become: (table: TableObject) => TableObject = (table) => table,
+): Task<void> {
   yield* dropConstraint(d, constraint, cascade);
   const own = d.catalog.object(constraint.index);
   if (own?.kind === 'index' && !d.catalog.isClustered(own)) {
@@ -61,7 +70,7 @@ export function* dropPrimaryKey(d: Definer, constraint: ConstraintObject, cascad
   yield* d.remove(constraint.index);
   const table = d.catalog.table(constraint.table);
   const { primaryIndex: _gone, ...rest } = table;
-  yield* rebuildTable(d, table, rest, (row) => row);
+  yield* rebuildTable(d, table, become(rest), (row) => row);
 }
 
 /** @throws 23502 when a row has no value there. */
