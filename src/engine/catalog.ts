@@ -380,6 +380,16 @@ export class Catalog {
     return this.#constraints(table).filter((c) => c.foreign?.table === table);
   }
 
+  /**
+   * Foreign keys that rows of a table may be referred to by: of the table itself and of the partitioned tables that it is a part of.
+   * What partitions have inherited of one is left out.
+   */
+  referencesThrough(table: TableObject): readonly ConstraintObject[] {
+    return [table, ...this.ancestorsOf(table)]
+      .flatMap(({ oid }) => this.referencesTo(oid))
+      .filter(({ parent }) => parent === undefined);
+  }
+
   statisticsOf(table: Oid): StatisticsObject | undefined {
     return (this.#members.get(table) ?? []).find((o): o is StatisticsObject => o.kind === 'statistics');
   }

@@ -8,7 +8,8 @@
  */
 import type { Catalog, Oid, TableObject } from './catalog.ts';
 
-function isLeaving(catalog: Catalog, oid: Oid): boolean {
+/** Is a table a partition that is being detached? */
+export function isLeaving(catalog: Catalog, oid: Oid): boolean {
   const object = catalog.object(oid);
   return object?.kind === 'table' && object.partition?.detachPending === true;
 }

@@ -24,6 +24,7 @@ import { Activity } from './activity.ts';
 import type { Catalog, CatalogObject, Oid, RelationObject, TableObject } from './catalog.ts';
 import { removeObject, writeObject } from './catalog-store.ts';
 import type { Database } from './database.ts';
+import { isLeaving } from './detachments.ts';
 import type { TableAccess } from './table-access.ts';
 
 export type Isolation = 'read committed' | 'repeatable read';
@@ -164,6 +165,28 @@ export class Session {
     throw fail('serialization_failure', 'could not serialize access due to a concurrent rebuild of the table', {
       hint: 'Run the transaction again.',
     });
+  }
+
+  /** Is a partition being detached, whether or not the transaction's snapshot still has it in its table? */
+  isLeaving(partition: Oid): boolean {
+    return isLeaving(this.database.catalog, partition);
+  }
+
+  /**
+   * Does work whose snapshots are of now even in REPEATABLE READ: what it finds must hold for everybody. It locks what it reads
+   * against writers.
+   */
+  *seeingNow<T>(work: () => Task<T>): Task<T> {
+    const { isolation } = this;
+    const repeatable = this.#repeatable;
+    this.isolation = 'read committed';
+    this.#repeatable = undefined;
+    try {
+      return yield* work();
+    } finally {
+      this.isolation = isolation;
+      this.#repeatable = repeatable;
+    }
   }
 
   release(snapshot: Snapshot): void {

@@ -20,7 +20,8 @@ import type { Expr } from '../plan/logical.ts';
 import { conjunction, conjunctsOf } from '../plan/walk.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import type { Definer } from './definer.ts';
-import { FINALIZE_HINT, partitionOf, release, requirePartitioned, requireUnreferenced } from './partitions.ts';
+import { requireUnreferenced } from './partition-references.ts';
+import { FINALIZE_HINT, partitionOf, release, requirePartitioned } from './partitions.ts';
 import { forbidBlock } from './rebuild-statements.ts';
 
 const SHARE_UPDATE_EXCLUSIVE = 4;
@@ -28,7 +29,7 @@ const ACCESS_EXCLUSIVE = 8;
 
 type Detach = Extract<AlterTableAction, { kind: 'detachPartition' }>;
 
-/** @throws 25001, 42P01, 42P17, 55000, 0A000 */
+/** @throws 25001, 42P01, 42P17, 55000, 23503 */
 export function* detachBeside(d: Definer, parent: Oid, action: Detach): Task<void> {
   requirePartitioned(d, d.catalog.table(parent));
   if (action.mode === 'finalize') {
@@ -75,7 +76,7 @@ function* begin(d: Definer, parent: Oid, action: Detach): Task<Oid> {
     throw d.error('object_not_in_prerequisite_state', message, undefined, { hint: FINALIZE_HINT });
   }
   const child = partitionOf(d, table, named.oid);
-  requireUnreferenced(d, table, child);
+  yield* requireUnreferenced(d, child);
   yield* keepBounds(d, table, child);
   const { partition } = child;
   if (partition !== undefined) yield* d.putTable({ ...child, partition: { ...partition, detachPending: true } });

@@ -34,10 +34,13 @@ export function describe(d: Definer, object: CatalogObject): string {
 function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: CatalogObject[] } {
   const own: CatalogObject[] = [];
   const foreign: CatalogObject[] = [];
+  const table = d.catalog.object(oid);
+  // Rows of a partition are referred to through the tables above it.
+  const above = new Set(table?.kind === 'table' ? [...d.catalog.ancestorsOf(table)].map((t) => t.oid) : []);
   for (const object of d.catalog.objects()) {
     if (object.oid === oid) continue;
     if (object.kind === 'view' && object.uses.includes(oid)) foreign.push(object);
-    else if (object.kind === 'constraint' && object.foreign?.table === oid && object.table !== oid) {
+    else if (object.kind === 'constraint' && object.table !== oid && refersTo(object, oid, above)) {
       // What a partition has inherited goes with what it was inherited from.
       if (object.parent === undefined) foreign.push(object);
     } else if (object.kind === 'constraint' && object.type === 'foreign' && object.parent === oid) own.push(object);
@@ -52,6 +55,10 @@ function dependents(d: Definer, oid: Oid): { own: CatalogObject[]; foreign: Cata
     else if (object.kind === 'table' && defaultsFrom(d, oid, object).length > 0) foreign.push(object);
   }
   return { own, foreign };
+}
+
+function refersTo({ foreign }: ConstraintObject, table: Oid, above: ReadonlySet<Oid>): boolean {
+  return foreign !== undefined && (foreign.table === table || above.has(foreign.table));
 }
 
 function usesSequence(d: Definer, oid: Oid, sql: string): boolean {
@@ -321,7 +328,7 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
   }
   const queue = [...tables.values()];
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
-    for (const reference of d.catalog.referencesTo(table.oid)) {
+    for (const reference of d.catalog.referencesThrough(table)) {
       if (tables.has(reference.table)) continue;
       const child = d.catalog.table(reference.table);
       if (!s.cascade) {
@@ -330,8 +337,9 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
           hint: `Truncate table "${child.name}" at the same time, or use TRUNCATE ... CASCADE.`,
         });
       }
-      d.sql.tell(`truncate cascades to table "${child.name}"`);
-      for (const each of [child, ...d.catalog.descendantsOf(child.oid)]) {
+      for (const each of [child, ...d.catalog.descendantsOf(child.oid, true)]) {
+        if (tables.has(each.oid)) continue;
+        d.sql.tell(`truncate cascades to table "${each.name}"`);
         tables.set(each.oid, each);
         queue.push(each);
       }

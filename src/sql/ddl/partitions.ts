@@ -22,6 +22,7 @@ import type { NewColumn } from './column-definitions.ts';
 import type { Definer } from './definer.ts';
 import { readBound, requireRoom, requireRowsFit } from './partition-bounds.ts';
 import { inheritAll } from './partition-members.ts';
+import { requireUnreferenced } from './partition-references.ts';
 
 const SHARE_UPDATE_EXCLUSIVE = 4;
 const ACCESS_EXCLUSIVE = 8;
@@ -236,7 +237,7 @@ export function* detachPartition(
       detail: 'The partition is being detached concurrently or has an unfinished detach.',
       hint: FINALIZE_HINT,
     });
-  requireUnreferenced(d, table, child);
+  yield* requireUnreferenced(d, child);
   yield* release(d, table, child);
 }
 
@@ -273,12 +274,4 @@ export function* release(d: Definer, table: TableObject, child: TableObject): Ta
   const { partition: _partition, ...alone } = d.catalog.table(child.oid);
   yield* d.putTable(alone);
   yield* d.putTable(d.catalog.table(table.oid));
-}
-
-/** A partition whose rows others refer to through the partitioned table stays. @throws 0A000 */
-export function requireUnreferenced(d: Definer, table: TableObject, child: TableObject): void {
-  const references = [table, ...d.catalog.ancestorsOf(table)].flatMap((above) => d.catalog.referencesTo(above.oid));
-  const first = references.find((c) => c.parent === undefined);
-  if (first !== undefined && d.engine.store.facts(child.tree).rows > 0)
-    throw d.unsupported(`detaching a partition with rows while "${first.name}" refers to its table`, undefined);
 }

@@ -44,19 +44,16 @@ interface Reference {
 }
 
 function referencesTo(catalog: Catalog, table: TableObject): Reference[] {
-  const found: Reference[] = [];
-  for (const parent of [table, ...catalog.ancestorsOf(table)]) {
-    const nameOf = (number: number): string => parent.columns.find((c) => c.number === number)!.name;
-    for (const constraint of catalog.referencesTo(parent.oid)) {
-      // What a partition has inherited is done by the constraint of its partitioned table.
-      if (constraint.parent !== undefined) continue;
-      const columns = constraint.foreign!.columns.map(
-        (number) => table.columns.find((c) => !c.dropped && c.name === nameOf(number))!.number,
-      );
-      found.push({ constraint, columns });
-    }
-  }
-  return found;
+  return catalog.referencesThrough(table).map((constraint) => {
+    const foreign = constraint.foreign!;
+    const names = foreign.columns.map((number) => columnNamed(catalog.table(foreign.table), number));
+    const columns = names.map((name) => table.columns.find((c) => !c.dropped && c.name === name)!.number);
+    return { constraint, columns };
+  });
+}
+
+function columnNamed(table: TableObject, number: number): string {
+  return table.columns.find((c) => c.number === number)!.name;
 }
 
 /** Collects the work of one statement on one table. */
@@ -166,10 +163,11 @@ function same(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
 
 /** Where a child's values have their parent: the table, the index to look in, and the columns as they are numbered there. */
 function parentPlace(
-  catalog: Catalog,
+  { session }: ExecState,
   { foreign, index: top }: ConstraintObject,
   values: readonly SqlValue[],
 ): { parent: TableObject; index: IndexObject; columns: readonly number[] } | undefined {
+  const { catalog } = session;
   let parent = catalog.table(foreign!.table);
   let index = catalog.object(top);
   const names = foreign!.columns.map((number) => parent.columns.find((c) => c.number === number)!.name);
@@ -178,7 +176,8 @@ function parentPlace(
     const named = (number: number): string | undefined => columns.find((c) => c.number === number)?.name;
     const bounds = boundsOf(catalog, parent, parent.partitioning);
     const partition = leafOfKeys(bounds, (key) => values[names.indexOf(named(key.column) ?? '')] ?? null);
-    if (partition === undefined) return undefined;
+    // One that is being detached may be there for an older snapshot, but must not be referred to anew.
+    if (partition === undefined || session.isLeaving(partition.oid)) return undefined;
     const above = index;
     parent = partition;
     index = catalog.liveIndexesOf(partition.oid).find((own) => own.parent === above?.oid);
@@ -196,7 +195,7 @@ export function* checkParent(state: ExecState, check: ParentCheck): Task<void> {
   const { session } = state;
   const { catalog, store } = session;
   const { constraint, values } = check;
-  const place = values.includes(null) ? undefined : parentPlace(catalog, constraint, values);
+  const place = values.includes(null) ? undefined : parentPlace(state, constraint, values);
   if (place === undefined) throw missingParent(catalog, constraint, values, state.context);
   const { parent, index, columns } = place;
   const key = new KeyWriter();
@@ -280,7 +279,7 @@ function relationOf(catalog: Catalog, table: TableObject): string {
 }
 
 function nameOf(table: TableObject, number: number): string {
-  return quote(table.columns.find((c) => c.number === number)!.name);
+  return quote(columnNamed(table, number));
 }
 
 function* runAction(state: ExecState, action: ChildAction): Task<void> {

@@ -172,6 +172,29 @@ export function stillReferenced(
   );
 }
 
+/** 23503 for a partition that cannot leave its table. `values` are those of the referencing row. */
+export function partitionStillReferenced(
+  catalog: Catalog,
+  partition: TableObject,
+  constraint: ConstraintObject,
+  values: readonly SqlValue[],
+  context: EvalContext,
+): ExtentError {
+  const child = catalog.table(constraint.table);
+  const columns = constraint.columns.map((n) => child.columns.find((c) => c.number === n)!);
+  const texts = columns.map((c, i) => shown(values[i]!, c.type, context));
+  return fail(
+    'foreign_key_violation',
+    `removing partition "${partition.name}" violates foreign key constraint "${constraint.name}"`,
+    {
+      detail: `Key (${columns.map((c) => c.name).join(', ')})=(${texts.join(', ')}) is still referenced from table "${child.name}".`,
+      schema: schemaName(catalog, child),
+      table: child.name,
+      constraint: constraint.name,
+    },
+  );
+}
+
 /** 40001: a row that the snapshot sees has been changed since by another transaction. */
 export function concurrentUpdate(): Error {
   return fail('serialization_failure', 'could not serialize access due to concurrent update');
