@@ -105,7 +105,11 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
     yield* keepingNames(d, new Set([relation.oid]), () => d.put(next));
     return;
   }
-  if (relation.kind !== 'table') throw d.unsupported(`renaming a column of a ${relation.kind}`, undefined);
+  if (relation.kind === 'sequence')
+    throw d.error('wrong_object_type', `cannot rename columns of relation "${relation.name}"`, undefined, {
+      detail: 'This operation is not supported for sequences.',
+    });
+  if (relation.kind !== 'table') throw d.unsupported('renaming a column of an index', undefined);
   // The columns of partitions are called the same.
   const tables = [relation.oid, ...[...d.catalog.descendantsOf(relation.oid, true)].map((table) => table.oid)];
   for (const oid of tables) {

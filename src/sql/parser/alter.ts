@@ -103,7 +103,8 @@ function parseRename(
 ): Statement {
   const head = { kind: 'rename' as const, at, name, ifExists };
   if (c.accept('to')) return { ...head, object: relationKindOf, relationKind: null, member: null, to: c.name() };
-  const object: ObjectKind = c.accept('constraint') ? 'constraint' : 'column';
+  if (relationKindOf === 'index' || relationKindOf === 'sequence') throw c.syntaxError();
+  const object: ObjectKind = relationKindOf === 'table' && c.accept('constraint') ? 'constraint' : 'column';
   if (object === 'column') c.accept('column');
   const member = c.name();
   c.expect('to');
