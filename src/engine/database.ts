@@ -202,7 +202,7 @@ export class Database {
 
   /** The catalog for whoever reads with a snapshot that was taken at a version of it. */
   catalogFor(version: number): Catalog {
-    return this.#detachments.catalogFor(this.#catalog, version);
+    return this.#detachments.catalogFor(this.#catalog, version, (table) => this.rewrittenAt(table));
   }
 
   /** Version of the catalog with which a table was last rebuilt, since the database was opened; 0 = never. */

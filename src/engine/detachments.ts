@@ -29,8 +29,12 @@ export class Detachments {
     }
   }
 
-  /** The catalog for a snapshot that was taken at a version of it. */
-  catalogFor(published: Catalog, version: number): Catalog {
+  /**
+   * The catalog for a snapshot that was taken at a version of it.
+   *
+   * @param rewrittenAt - version with which a table was last written anew: its partitions from before need not fit it.
+   */
+  catalogFor(published: Catalog, version: number, rewrittenAt: (table: Oid) => number): Catalog {
     if (this.#marked.size === 0) return published;
     const known = this.#earlier.get(version);
     if (known !== undefined) return known;
@@ -38,6 +42,7 @@ export class Detachments {
     for (const [oid, since] of this.#marked) {
       const object = published.object(oid);
       if (since <= version || object?.kind !== 'table' || object.partition === undefined) continue;
+      if (rewrittenAt(object.partition.parent) > since) continue;
       const { detachPending: _mark, ...partition } = object.partition;
       without.push({ ...object, partition });
     }

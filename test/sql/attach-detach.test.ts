@@ -44,7 +44,7 @@ test('what is pending stays so when the file is closed and opened again, for old
   ]);
   expect(await s.rows('begin isolation level repeatable read; select * from p')).toEqual([['2', 'b']]);
   await s.run('commit; alter table p add column w int default 7');
-  expect(await s.rows('select * from p1')).toEqual([['1', 'a', '7']]);
+  expect(await s.rows('select * from p1')).toEqual([['1', 'a']]);
   await s.run('alter table p detach partition p1 finalize');
   expect(await s.rows('select count(*) from pg_inherits')).toEqual([['1']]);
   expect(await s.rows('select k, v from p1')).toEqual([['1', 'a']]);

@@ -62,10 +62,17 @@ export function bindRules(b: Binding, table: TableObject, row: readonly Column[]
   return { row, checks, generated, indexes, partition: partitionLevels(b, table, row) };
 }
 
+/** Of a column that a row has not got. */
+const NOWHERE = -1;
+
 /** The ids of a row as another table of the same partitioned table has its columns: by their names. */
 export function rowAs(from: TableObject, row: readonly Column[], to: TableObject): Column[] {
   const live = liveColumns(from);
-  return liveColumns(to).map((c) => row[live.findIndex((own) => own.name === c.name)]!);
+  return liveColumns(to).map(({ name, type, typmod }) => {
+    const column = row[live.findIndex((own) => own.name === name)];
+    // A table that a partition is being detached from may have columns that are none of the partition's: nobody asks for them.
+    return column ?? { id: NOWHERE, name, type, typmod };
+  });
 }
 
 /** What a table is divided by, over its row. */

@@ -56,7 +56,7 @@ export function* inheritColumn(d: Definer, table: TableObject, column: ColumnObj
   yield* d.lock(table.oid, 8);
   yield* place(d, table, withLayout(table, [...table.columns, own]), false);
   d.engine.nextCommand();
-  for (const partition of d.catalog.partitionsOf(table.oid, true)) yield* inheritColumn(d, partition, column);
+  for (const partition of d.catalog.partitionsOf(table.oid)) yield* inheritColumn(d, partition, column);
 }
 
 function nextNumber(table: TableObject): number {

@@ -25,6 +25,7 @@ import type { Definer } from './definer.ts';
 import { detachBeside } from './detach-beside.ts';
 import { dropColumn } from './drop-column.ts';
 import { inheritColumns, inheritMembers, isForEach, refuseInherited, refuseOnly } from './partition-alter.ts';
+import { passByLeaving, refuseLeaving } from './partition-leaving.ts';
 import { attachPartition, detachPartition } from './partitions.ts';
 import { setNotNull } from './table-keys.ts';
 
@@ -52,9 +53,15 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     return;
   }
   yield* d.lock(oid, 8);
+  // What is found in the rows, and which partitions there are, must hold for everybody.
+  yield* d.engine.seeingNow(() => carryOut(d, oid, s));
+}
+
+function* carryOut(d: Definer, oid: Oid, s: AlterTableStatement): Task<void> {
   for (const action of s.actions) {
     const table = d.catalog.table(oid);
     d.requireNothingPending(table, 'ALTER TABLE');
+    refuseLeaving(d, table);
     refuseInherited(d, table, action);
     refuseOnly(d, table, action, s.only);
     yield* applyTo(d, oid, action, s.only);
@@ -68,7 +75,8 @@ function* applyTo(d: Definer, oid: Oid, action: AlterTableAction, only: boolean)
   yield* apply(d, before, action);
   d.engine.nextCommand();
   if (only || before.partitioning === undefined) return;
-  for (const { oid: partition } of d.catalog.partitionsOf(oid, true)) {
+  yield* passByLeaving(d, oid);
+  for (const { oid: partition } of d.catalog.partitionsOf(oid)) {
     if (isForEach(action)) yield* applyTo(d, partition, action, false);
     else if (action.kind === 'addColumn') yield* inheritColumns(d, oid, partition);
     yield* inheritMembers(d, oid, partition);

@@ -20,8 +20,9 @@ import type { Expr } from '../plan/logical.ts';
 import { conjunction, conjunctsOf } from '../plan/walk.ts';
 import { BOOL_OID } from '../types/type-oids.ts';
 import type { Definer } from './definer.ts';
+import { FINALIZE_HINT, refuseLeaving } from './partition-leaving.ts';
 import { requireUnreferenced } from './partition-references.ts';
-import { FINALIZE_HINT, partitionOf, release, requirePartitioned } from './partitions.ts';
+import { partitionOf, release, requirePartitioned } from './partitions.ts';
 import { forbidBlock } from './rebuild-statements.ts';
 
 const SHARE_UPDATE_EXCLUSIVE = 4;
@@ -36,6 +37,7 @@ export function* detachBeside(d: Definer, parent: Oid, action: Detach): Task<voi
     yield* finalize(d, parent, d.table(action.partition).oid);
     return;
   }
+  refuseLeaving(d, d.catalog.table(parent));
   forbidBlock(d, 'ALTER TABLE ... DETACH CONCURRENTLY');
   const child = yield* begin(d, parent, action);
   const names = [d.catalog.table(parent).name, d.catalog.table(child).name] as const;

@@ -47,7 +47,7 @@ export function* inheritMembers(d: Definer, parent: Oid, partition: Oid): Task<v
 }
 
 /** Those of a key go together; the index of a primary key is the table's own tree, which then needs other keys. */
-function* dropOrphans(d: Definer, orphans: readonly (ConstraintObject | IndexObject)[]): Task<void> {
+export function* dropOrphans(d: Definer, orphans: readonly (ConstraintObject | IndexObject)[]): Task<void> {
   const whole = orphans.filter((o) => !(o.kind === 'index' && o.constraint !== 0));
   for (const orphan of whole) {
     const index =

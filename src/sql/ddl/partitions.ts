@@ -21,6 +21,7 @@ import type { QualifiedName } from '../ast/names.ts';
 import type { NewColumn } from './column-definitions.ts';
 import type { Definer } from './definer.ts';
 import { readBound, requireRoom, requireRowsFit } from './partition-bounds.ts';
+import { FINALIZE_HINT } from './partition-leaving.ts';
 import { inheritAll } from './partition-members.ts';
 import { requireUnreferenced } from './partition-references.ts';
 
@@ -240,9 +241,6 @@ export function* detachPartition(
   yield* requireUnreferenced(d, child);
   yield* release(d, table, child);
 }
-
-export const FINALIZE_HINT =
-  'Use ALTER TABLE ... DETACH PARTITION ... FINALIZE to complete the pending detach operation.';
 
 /** @throws 42P17 */
 export function requirePartitioned(d: Definer, table: TableObject): void {
