@@ -61,10 +61,25 @@ test('its rows may be changed, within its bounds, when it does not fit its table
   await s.run(`insert into p1 values (1, 'x', 11); update p1 set v = v || 'y', w = w + 1; delete from p1 where w = 11`);
   expect(await s.rows('select * from p1')).toEqual([['1', 'xy', '12']]);
   expect((await s.failure(`insert into p1 values (2, 'x', 1)`)).sqlstate).toBe('23514');
-  await s.run('alter table p rename column k to kk; alter table p rename column w to ww');
+  await s.run('alter table p add column c int; alter table p rename column c to cc');
+  await s.run('alter table p rename column v to gone; alter table p rename column w to v');
+  await s.run('alter table p rename column k to kk');
   expect((await s.failure(`update p1 set kk = 2`)).sqlstate).toBe('23514');
-  expect(await s.rows('select kk, v, ww from p1')).toEqual([['1', 'xy', '12']]);
-  await s.run('alter table p detach partition p1 finalize; update p1 set ww = 13');
+  expect(await s.rows('select kk, v, w from p1')).toEqual([['1', 'xy', '12']]);
+  await s.run('alter table p detach partition p1 finalize; update p1 set w = 13');
+  sound(instance);
+});
+
+test('a row of it is deleted, though it is known by another name where it was referred to', async () => {
+  const { s, old, instance } = await pending(`
+    alter table p add unique (k, w);
+    create table refs (k int, w int, foreign key (k, w) references p (k, w) on update cascade)`);
+  await s.run('alter table p rename column w to ww; insert into refs values (2, 20)');
+  await s.run('update p1 set w = 11');
+  expect((await old.failure('select * from p')).sqlstate).toBe('40001');
+  await old.run('rollback');
+  await s.run('delete from p1; update p set ww = 21');
+  expect(await s.rows('select w from refs')).toEqual([['21']]);
   sound(instance);
 });
 

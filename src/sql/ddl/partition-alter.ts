@@ -97,7 +97,7 @@ export function refuseInherited(d: Definer, table: TableObject, action: AlterTab
 }
 
 /** Is a table divided by a column, alone or in an expression? */
-function isInKey(d: Definer, table: TableObject, name: string): boolean {
+export function isInKey(d: Definer, table: TableObject, name: string): boolean {
   const column = table.columns.find((c) => !c.dropped && c.name === name);
   if (column === undefined) return false;
   return (table.partitioning?.keys ?? []).some((key) => {

@@ -5,7 +5,7 @@
  *   columns, defaults, checks, new keys, indexes and foreign keys   not theirs any more
  *   keys, indexes and foreign keys that the table loses             theirs go too: they were parts of them
  *   checks that the table loses                                     stay, and are their own
- *   names of columns                                                follow: their bounds are written with them
+ *   names of columns                                                follow if their bounds are written with them
  *
  * Such a partition need not fit its table any more. Whoever has a snapshot of before the mark, and has not read the table yet, would
  * read it there: for them it is too late (40001).

@@ -11,6 +11,8 @@ import type {
 import type { QualifiedName } from '../ast/names.ts';
 import type { Definer } from './definer.ts';
 import { keepingNames } from './kept-names.ts';
+import { isInKey } from './partition-alter.ts';
+import { passByLeaving } from './partition-leaving.ts';
 
 export function* createSchema(d: Definer, s: CreateSchemaStatement): Task<void> {
   const name = s.name?.text ?? s.owner!.text;
@@ -70,7 +72,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
       yield* d.put({ ...index, name: to, version: index.version + 1 });
     // A check is known to partitions by its name.
     if (constraint.type === 'check')
-      for (const { oid } of d.catalog.descendantsOf(constraint.table, true))
+      for (const { oid } of d.catalog.descendantsOf(constraint.table))
         for (const own of d.catalog.constraintsOf(oid))
           if (own.type === 'check' && own.name === constraint.name)
             yield* d.put({ ...own, name: to, version: own.version + 1 });
@@ -110,8 +112,10 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
       detail: 'This operation is not supported for sequences.',
     });
   if (relation.kind !== 'table') throw d.unsupported('renaming a column of an index', undefined);
-  // The columns of partitions are called the same.
-  const tables = [relation.oid, ...[...d.catalog.descendantsOf(relation.oid, true)].map((table) => table.oid)];
+  // The columns of partitions are called the same. Those that are leaving follow where their bounds are written with the name.
+  const all = [relation, ...d.catalog.descendantsOf(relation.oid, true)];
+  const isBound = all.some((table) => isInKey(d, table, from));
+  const tables = (isBound ? all : [relation, ...d.catalog.descendantsOf(relation.oid)]).map(({ oid }) => oid);
   for (const oid of tables) {
     yield* d.lock(oid, 8);
     requireRenamable(d, d.catalog.table(oid), from, to);
@@ -123,6 +127,7 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
       yield* d.putTable({ ...table, columns });
     }
   });
+  yield* passByLeaving(d, relation.oid);
 }
 
 /** @throws 42703, 42701 */

@@ -43,10 +43,18 @@ interface Reference {
   readonly columns: readonly number[];
 }
 
-function referencesTo(catalog: Catalog, table: TableObject): Reference[] {
-  return catalog.referencesThrough(table).map((constraint) => {
-    const foreign = constraint.foreign!;
-    const names = foreign.columns.map((number) => columnNamed(catalog.table(foreign.table), number));
+function referencesTo({ session }: ExecState, table: TableObject): Reference[] {
+  const { catalog } = session;
+  // Nobody refers to rows of a partition that is being detached through the tables above it, which it need not fit any more.
+  const reaching = [table];
+  for (const above of catalog.ancestorsOf(table)) {
+    if (session.isLeaving(reaching.at(-1)!.oid)) break;
+    reaching.push(above);
+  }
+  return catalog.referencesThrough(table).flatMap((constraint) => {
+    const parent = reaching.find(({ oid }) => oid === constraint.foreign?.table);
+    if (parent === undefined) return [];
+    const names = constraint.foreign!.columns.map((number) => columnNamed(parent, number));
     const columns = names.map((name) => table.columns.find((c) => !c.dropped && c.name === name)!.number);
     return { constraint, columns };
   });
@@ -72,7 +80,7 @@ export class ForeignKeyWork {
     const { catalog } = state.session;
     this.#live = table?.columns.filter((c) => !c.dropped).map((c) => c.number) ?? [];
     this.#own = table === undefined ? [] : catalog.constraintsOf(table.oid).filter((c) => c.type === 'foreign');
-    this.#references = table === undefined ? [] : referencesTo(catalog, table);
+    this.#references = table === undefined ? [] : referencesTo(state, table);
   }
 
   /** False when the table takes part in no foreign key: callers need not make values. */
