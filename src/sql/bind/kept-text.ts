@@ -53,6 +53,12 @@ function read(context: BindContext, sql: string, bind: Reader): ReadText {
   return { sql, catalog: context.catalog, places: b.places, meaning: meaningOf(bound) };
 }
 
+/** The tables and views that a view's body names. */
+export function relationsNamed(context: BindContext, sql: string): Oid[] {
+  const { places } = readQuery(context, sql);
+  return [...new Set(places.flatMap((place) => (place.what === 'relation' ? [place.relation] : [])))];
+}
+
 /** Numbers of the columns of a table that a view's body reads by itself, not through another view. */
 export function columnsRead(context: BindContext, sql: string, table: TableObject): Set<number> {
   const b = new Binding(context, sql, 0, [], []);

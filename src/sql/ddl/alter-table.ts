@@ -75,6 +75,7 @@ function* applyTo(d: Definer, oid: Oid, action: AlterTableAction, only: boolean)
   yield* apply(d, before, action);
   d.engine.nextCommand();
   if (only || before.partitioning === undefined) return;
+  if (action.kind === 'dropColumn' && d.catalog.table(oid) === before) return;
   yield* passByLeaving(d, oid);
   for (const { oid: partition } of d.catalog.partitionsOf(oid)) {
     if (isForEach(action)) yield* applyTo(d, partition, action, false);

@@ -24,14 +24,43 @@ export interface Dependent {
   readonly on: string;
 }
 
-/** In the order in which PostgreSQL tells of them. */
+/** In the order in which PostgreSQL tells of them: generated columns, what depends on those, then views and foreign keys. */
 export function dependentsOf(d: Definer, table: TableObject, column: ColumnObject): Dependent[] {
-  const { number, name } = column;
-  const on = `column ${name} of ${describe(d, table)}`;
-  const columns = generatedFrom(d, table, number).map((c): Dependent => {
-    return { generated: c.name, text: `column ${c.name} of ${describe(d, table)}`, on };
-  });
-  const objects = [
+  // As PostgreSQL does it: the youngest first, what depends on it before itself, and then all of it backwards.
+  const found = new Map<Oid | string, Dependent>();
+  const visit = (object: CatalogObject, on: string): void => {
+    if (found.has(object.oid)) return;
+    const text = describe(d, object);
+    for (const view of viewsOver(d, object).sort(youngestFirst)) visit(view, text);
+    found.set(object.oid, { object, text, on });
+  };
+  const visitColumn = (of: ColumnObject): void => {
+    for (const { object, on } of directly(d, table, of).sort((a, b) => youngestFirst(a.object, b.object)))
+      visit(object, on);
+    const on = columnText(d, table, of);
+    for (const made of generatedFrom(d, table, of.number).reverse()) {
+      if (found.has(made.name)) continue;
+      visitColumn(made);
+      found.set(made.name, { generated: made.name, text: columnText(d, table, made), on });
+    }
+  };
+  visitColumn(column);
+  return [...[...found.values()].reverse(), ...countingBy(d, table, column)];
+}
+
+function columnText(d: Definer, table: TableObject, { name }: ColumnObject): string {
+  return `column ${name} of ${describe(d, table)}`;
+}
+
+/** Views and foreign keys that need a column, and why. */
+function directly(
+  d: Definer,
+  table: TableObject,
+  column: ColumnObject,
+): { readonly object: CatalogObject; readonly on: string }[] {
+  const { number } = column;
+  const on = columnText(d, table, column);
+  return [
     ...viewsReading(d, table, number).map((object) => ({ object, on })),
     ...d.catalog.referencesTo(table.oid).flatMap((object) => {
       // One that the column itself refers by goes along without a word, as does what partitions have of another.
@@ -42,27 +71,10 @@ export function dependentsOf(d: Definer, table: TableObject, column: ColumnObjec
       return isIncluded ? { object, on: describe(d, index) } : [];
     }),
   ];
-  return [...columns, ...withViewsOver(d, objects), ...countingBy(d, table, column)];
 }
 
-/** Objects with the views that read them, each once and next to what it reads. */
-function withViewsOver(
-  d: Definer,
-  objects: readonly { readonly object: CatalogObject; readonly on: string }[],
-): Dependent[] {
-  const found = new Map<Oid, Dependent>();
-  // As PostgreSQL does it: the youngest first, what depends on it before itself, and then all of it backwards.
-  const visit = (object: CatalogObject, on: string): void => {
-    if (found.has(object.oid)) return;
-    const text = describe(d, object);
-    const over = [...d.catalog.objects()].filter(
-      (o): o is ViewObject => o.kind === 'view' && o.uses.includes(object.oid),
-    );
-    for (const view of over.sort(youngestFirst)) visit(view, text);
-    found.set(object.oid, { object, text, on });
-  };
-  for (const { object, on } of [...objects].sort((a, b) => youngestFirst(a.object, b.object))) visit(object, on);
-  return [...found.values()].reverse();
+function viewsOver(d: Definer, { oid }: CatalogObject): ViewObject[] {
+  return [...d.catalog.objects()].filter((o): o is ViewObject => o.kind === 'view' && o.uses.includes(oid));
 }
 
 function youngestFirst(a: CatalogObject, b: CatalogObject): number {

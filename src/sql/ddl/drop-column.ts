@@ -84,10 +84,10 @@ function* dropDependents(
   action: DropColumnAction,
 ): Task<void> {
   const objects = dependents.flatMap(({ object }) => object ?? []);
-  const along = dependents.flatMap(({ object, text }) => (object === undefined ? text : []));
-  yield* dropObjects(d, objects, true, true, along);
+  const along = dependents.map(({ text }) => text);
+  yield* dropObjects(d, objects, true, false, along);
   for (const { generated } of dependents)
-    if (generated !== undefined)
+    if (generated !== undefined && d.catalog.table(table.oid).columns.some((c) => !c.dropped && c.name === generated))
       yield* dropColumn(d, d.catalog.table(table.oid), { ...action, name: { text: generated, at: action.at } });
 }
 

@@ -24,16 +24,14 @@ export function* addKeyConstraint(
 ): Task<IndexObject> {
   if (c.usingIndex !== null) throw d.unsupported('ADD CONSTRAINT … USING INDEX', c.at);
   if (c.kind === 'primaryKey') {
+    const columns = c.columns.map((name) => d.column(table, name));
     if (d.catalog.constraintsOf(table.oid).some((x) => x.type === 'primary'))
       throw d.error(
         'invalid_table_definition',
         `multiple primary keys for table "${table.name}" are not allowed`,
         undefined,
       );
-    for (const name of c.columns) {
-      const column = d.column(d.catalog.table(table.oid), name);
-      if (!column.notNull) yield* setNotNull(d, d.catalog.table(table.oid), column);
-    }
+    for (const column of columns) if (!column.notNull) yield* setNotNull(d, d.catalog.table(table.oid), column);
   }
   const now = d.catalog.table(table.oid);
   const clustered = isClustering(c);

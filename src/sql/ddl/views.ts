@@ -2,6 +2,7 @@
 import type { Task } from '../../base/task.ts';
 import type { ViewObject } from '../../engine/catalog.ts';
 import type { CreateViewStatement } from '../ast/definitions.ts';
+import { relationsNamed } from '../bind/kept-text.ts';
 import { qualifiedText } from '../bind/qualify.ts';
 import { typeEntry } from '../exec/values.ts';
 import type { Definer } from './definer.ts';
@@ -32,6 +33,7 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
   }
   if (before !== undefined) checkReplacement(d, before, columns);
   const start = d.text.indexOf(s.text, s.at);
+  const sql = qualifiedText(d.text, start, start + s.text.length, planned.bound.references);
   const view: ViewObject = {
     kind: 'view',
     oid: before?.oid ?? (yield* d.takeOid()),
@@ -40,9 +42,10 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
     owner: d.owner,
     version: (before?.version ?? 0) + 1,
     columns,
-    sql: qualifiedText(d.text, start, start + s.text.length, planned.bound.references),
+    sql,
     options: [],
-    uses: [...new Set(planned.bound.objects.map((o) => o.oid))],
+    // Not what those are made of: a view may outlive a partition of its table.
+    uses: relationsNamed(d.sql.bindContext(), sql),
     rowType: before?.rowType ?? (yield* d.takeOid()),
     persistence: 'permanent',
   };

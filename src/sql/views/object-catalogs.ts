@@ -40,7 +40,7 @@ function* constraintRows({ catalog }: ViewSource): Iterable<NamedRow> {
       conrelid: o.table,
       contypid: 0,
       conindid: o.index,
-      conparentid: o.parent ?? 0,
+      conparentid: o.type === 'check' ? 0 : (o.parent ?? 0),
       confrelid: foreign?.table ?? 0,
       confupdtype: foreign === undefined ? ' ' : ACTION[foreign.onUpdate]!,
       confdeltype: foreign === undefined ? ' ' : ACTION[foreign.onDelete]!,

@@ -258,3 +258,26 @@ select * from t;
 select * from u;
 select * from w order by a;
 select count(*) from pg_constraint where conrelid in ('t'::regclass, 'u'::regclass, 'w'::regclass, 'r'::regclass);
+
+## what goes along is told of once, and what is not there once
+create table t (a int primary key, b int, d int generated always as (b * 2) stored, e int generated always as (b + 1) stored);
+create view v as select d, e from t;
+create view w as select v.d from v;
+create view x as select b from t;
+create view y as select e from t;
+alter table t drop column b;
+alter table t drop column b cascade;
+alter table t add primary key (a, nowhere);
+alter table t add primary key (a);
+create table p (a int, b int check (b > 0), c int) partition by list (a);
+create table p1 partition of p for values in (1);
+create table p2 partition of p for values in (2);
+create view on_all as select * from p;
+create view on_one as select * from p1;
+alter table p drop column if exists nope;
+select conrelid::regclass::text, conparentid from pg_constraint where contype = 'c' and conrelid in ('p'::regclass, 'p1'::regclass) order by 1;
+drop table p2;
+drop table p1;
+drop table p1 cascade;
+drop table p;
+select * from on_all;
