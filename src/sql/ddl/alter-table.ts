@@ -41,6 +41,12 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     yield* alterIndex(d, s);
     return;
   }
+  if (s.actions.every((action) => action.kind === 'ownerTo')) {
+    // A view or a sequence may be called a table here.
+    d.relation(s.name);
+    for (const action of s.actions) if (action.kind === 'ownerTo') requireKnownOwner(d, action);
+    return;
+  }
   if (s.object !== 'table') {
     for (const action of s.actions)
       if (action.kind !== 'ownerTo') throw d.unsupported(`ALTER ${s.object.toUpperCase()} … ${action.kind}`, action.at);
