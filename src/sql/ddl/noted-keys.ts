@@ -4,7 +4,7 @@
  */
 import type { Task } from '../../base/task.ts';
 import { compareKeys, KeyWriter, RowBuffer, RowMemory } from '../../engine/record-port.ts';
-import type { RowWatch } from '../../engine/row-watches.ts';
+import type { RowNotes } from '../../engine/row-notes.ts';
 import { ExternalSort } from '../exec/external-sort.ts';
 import { Shape } from '../exec/shape.ts';
 import type { SpillOwner } from '../exec/spill.ts';
@@ -12,6 +12,9 @@ import { Env, type ExecState } from '../exec/state.ts';
 
 /** Keys between two looks at the clock. */
 const ROUND_KEYS = 256;
+/** The same, while something is done with the row of each; and how many rows that are only read it is worth. */
+const ROUND_ROWS = 32;
+const ROW_UNITS = 16;
 
 export class NotedKeys {
   readonly #state: ExecState;
@@ -29,8 +32,8 @@ export class NotedKeys {
     this.#row = new RowBuffer(shape.layout, new RowMemory(Number.POSITIVE_INFINITY));
   }
 
-  /** Takes what a watch has noted; nothing may be noted meanwhile. @throws 53100, 58030 */
-  *gather(watch: RowWatch): Task<void> {
+  /** Takes what was noted, in batches that are cut off. @throws 53100, 58030 */
+  *gather(batches: readonly RowNotes[]): Task<void> {
     const { session } = this.#state;
     // The keys are all that is sorted: a row without columns goes with each.
     const env = new Env(this.#state);
@@ -40,25 +43,32 @@ export class NotedKeys {
     [env.b0, env.v0, env.r0] = [row.bytes, row.view, row.at];
     const key = new KeyWriter();
     let count = 0;
-    for (const noted of watch.keys()) {
-      key.length = 0;
-      key.append(noted, 0, noted.length);
-      this.#sort.sorter.add(env, key);
-      if (++count % ROUND_KEYS !== 0) continue;
-      yield* this.#sort.settle();
-      if (this.#state.spent(ROUND_KEYS)) yield session.slice();
+    for (const notes of batches) {
+      for (const noted of notes.keys()) {
+        key.length = 0;
+        key.append(noted, 0, noted.length);
+        this.#sort.sorter.add(env, key);
+        if (++count % ROUND_KEYS !== 0) continue;
+        yield* this.#sort.settle();
+        if (this.#state.spent(ROUND_KEYS)) yield session.slice();
+      }
     }
     yield* this.#sort.finish();
   }
 
-  /** Goes back before the first key. */
-  rewind(): void {
+  /** Goes through all keys, each in bytes of its own; as often as one likes. */
+  *each(visit: (key: Uint8Array) => Task<void>): Task<void> {
+    const state = this.#state;
     this.#sort.rewind();
     this.#hasLast = false;
+    let visited = 0;
+    for (let key = this.#next(); key !== undefined; key = this.#next()) {
+      yield* visit(key);
+      if (++visited % ROUND_ROWS === 0 && state.spent(ROUND_ROWS * ROW_UNITS)) yield state.session.slice();
+    }
   }
 
-  /** The next key, in bytes of its own; undefined at the end. */
-  next(): Uint8Array | undefined {
+  #next(): Uint8Array | undefined {
     const sort = this.#sort;
     const last = this.#last;
     while (sort.advance()) {

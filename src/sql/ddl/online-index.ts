@@ -1,22 +1,21 @@
 /**
  * Building an index while its table is written: CREATE INDEX CONCURRENTLY, REINDEX CONCURRENTLY, REBUILD WITH (ONLINE = ON).
  *
- *   writers note the keys of rows that they change ──────────────────────────────────────────┐
- *   who wrote before that is waited for │ rows as one snapshot sees them: sorted, appended   │ writers wait for a moment: noted rows
- *                                       │ (readers and writers go on, by the old index)      │ leave as they were in the snapshot,
- *                                       │                                                    │ and enter as they are now
+ *   writers note the keys of rows that they change ───────────────────────────────────────────────────────────┐
+ *   who wrote before that is waited for │ rows as one snapshot sees them: sorted, appended  │ rounds: what    │ writers wait for
+ *                                       │ (readers and writers go on, by the old index)     │ was noted so far│ a moment: the rest
  *
- * Until the end nobody else knows of the new index or tree: what fails leaves nothing behind. The lock at the end is asked for in
- * short tries, so that nobody queues behind it; only when many have failed does it wait in the queue. Readers are never in the way.
+ * Until the end nobody else knows of the new index or tree: what fails leaves nothing behind. Rounds and lock: `online-rounds.ts`.
+ * Readers are never in the way.
  */
-import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
+import { assert } from '../../base/assert.ts';
+import type { Task } from '../../base/task.ts';
 import { attempt, emptyKeyedRow } from '../../engine/attempt.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import { EntryRecords } from '../../engine/entry-records.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import { type Place, place, readLongValues } from '../../engine/read-long-values.ts';
 import { EXISTS, KeyWriter, NEED, OK, RowBuffer, RowMemory, type Snapshot } from '../../engine/record-port.ts';
-import type { RowWatch } from '../../engine/row-watches.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { pointAt } from '../exec/operator.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
@@ -24,15 +23,9 @@ import { Env } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
 import { type Build, buildIndex, cannotBeUnique } from './build-index.ts';
 import type { Definer } from './definer.ts';
-import { NotedKeys } from './noted-keys.ts';
+import type { NotedKeys } from './noted-keys.ts';
+import { catchUp, SHARE } from './online-rounds.ts';
 
-/** Keeps writers away, and lets readers be. */
-export const SHARE = 5;
-const LOCK_NOWAIT = 1;
-const TRIES = 50;
-const TRY_EVERY_MS = 20;
-/** Rows looked at again between two looks at the clock. */
-const ROUND_ROWS = 64;
 const EMPTY = new Uint8Array(0);
 
 /** The caller holds SHARE UPDATE EXCLUSIVE on the table; when this ends, nobody writes the table. @throws 23505, 53100 */
@@ -43,8 +36,18 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
     yield* transaction.awaitTable(table.oid, SHARE);
     const rules = tableRules(d.sql.bindContext(), table);
     yield* buildIndex(d, table, index, rules, work, function* (built) {
-      yield* lockSoon(d, table, SHARE);
-      yield* new CatchUp(built, watch).run();
+      const follower = new IndexFollower(built);
+      try {
+        yield* catchUp(d, {
+          table,
+          watch,
+          state: built.reader.state,
+          mode: SHARE,
+          follow: (keys, before, now) => follower.follow(keys, before, now),
+        });
+      } finally {
+        follower.release();
+      }
     });
   };
   try {
@@ -54,32 +57,9 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
   }
 }
 
-/** Locks a table in short tries, so that nobody queues behind this; after many it waits in the queue. */
-export function* lockSoon(d: Definer, table: TableObject, mode: 5 | 7): Task<void> {
-  const { transaction, database } = d.engine;
-  for (let n = 0; n < TRIES; n++) {
-    if (yield* transaction.lockTable(table.oid, mode, LOCK_NOWAIT)) return;
-    yield pause((resume) => database.clock.after(TRY_EVERY_MS, resume));
-  }
-  yield* d.lock(table.oid, mode);
-}
-
-function pause(start: (resume: () => void) => { cancel(): void }): Request {
-  return {
-    kind: REQUEST_TIMER,
-    start: (resume) => {
-      const timer = start(resume);
-      return () => timer.cancel();
-    },
-    // Who cannot wait goes on at once: the lock itself says so when it cannot be had.
-    answerNow: () => {},
-  };
-}
-
-/** Brings a new index from what the build's snapshot saw to what is there now. */
-class CatchUp {
+/** Brings a new index from what one snapshot saw of the table to what a later one sees. */
+class IndexFollower {
   readonly #build: Build;
-  readonly #watch: RowWatch;
   readonly #rules: RowRulesPlan;
   readonly #rows: RowBuffer;
   readonly #entry = new KeyWriter();
@@ -88,9 +68,8 @@ class CatchUp {
   /** The row that the entry was made of last. */
   #row: Place | undefined;
 
-  constructor(build: Build, watch: RowWatch) {
+  constructor(build: Build) {
     this.#build = build;
-    this.#watch = watch;
     const { d, access, table } = build;
     const scope = new Planner(d.engine, 1_000_000, () => []).scope;
     this.#rules = new RowRulesPlan(access, tableRules(d.sql.bindContext(), table), scope);
@@ -100,35 +79,26 @@ class CatchUp {
       included === undefined ? undefined : new EntryRecords(d.engine.store, index.tree, included, access.wideLayout);
   }
 
-  *run(): Task<void> {
-    const { d, reader, index } = this.#build;
+  /** @throws 23505 */
+  *follow(keys: NotedKeys, before: Snapshot, now: Snapshot): Task<void> {
+    // All that go come first: a value may have passed from one row to another.
+    yield* keys.each((key) => this.#remove(key, before));
+    yield* keys.each((key) => this.#insert(key, now));
+  }
+
+  release(): void {
+    this.#rows.release();
+  }
+
+  *#remove(key: Uint8Array, before: Snapshot): Task<void> {
+    if (!(yield* this.#entryOf(key, before))) return;
+    const { d, index } = this.#build;
     const { store, transaction } = d.engine;
-    const { snapshot: before } = reader.state;
-    const now = transaction.snapshot();
-    let looked = 0;
-    const keys = new NotedKeys(reader.state);
-    try {
-      yield* keys.gather(this.#watch);
-      // All that go come first: a value may have passed from one row to another.
-      for (let key = keys.next(); key !== undefined; key = keys.next()) {
-        if (!(yield* this.#entryOf(key, before))) continue;
-        const { bytes, length } = this.#entry;
-        const records = this.#records;
-        if (records !== undefined) yield* records.readOld(bytes, length);
-        yield* attempt(store, () => store.remove(transaction, index.tree, bytes, length, undefined));
-        if (records !== undefined) yield* records.removeLong(transaction, false);
-        if (++looked % ROUND_ROWS === 0 && reader.state.spent(ROUND_ROWS)) yield d.engine.slice();
-      }
-      keys.rewind();
-      for (let key = keys.next(); key !== undefined; key = keys.next()) {
-        if (yield* this.#entryOf(key, now)) yield* this.#insert();
-        if (++looked % ROUND_ROWS === 0 && reader.state.spent(ROUND_ROWS)) yield d.engine.slice();
-      }
-    } finally {
-      transaction.release(now);
-      keys.release();
-      this.#rows.release();
-    }
+    const { bytes, length } = this.#entry;
+    const records = this.#records;
+    if (records !== undefined) yield* records.readOld(bytes, length);
+    yield* attempt(store, () => store.remove(transaction, index.tree, bytes, length, undefined));
+    if (records !== undefined) yield* records.removeLong(transaction, false);
   }
 
   /** Makes the entry that a row has in a snapshot; false when it has none. */
@@ -155,7 +125,8 @@ class CatchUp {
   }
 
   /** @throws 23505 */
-  *#insert(): Task<void> {
+  *#insert(key: Uint8Array, now: Snapshot): Task<void> {
+    if (!(yield* this.#entryOf(key, now))) return;
     const { d, access, index, indexAccess } = this.#build;
     const { store, transaction } = d.engine;
     const { bytes, length } = this.#entry;
@@ -179,8 +150,12 @@ class CatchUp {
         0,
         records?.length ?? 0,
       );
-      if (status !== NEED) return;
-      yield store.need;
+      if (status === NEED) {
+        yield store.need;
+        continue;
+      }
+      assert(status === OK, 'an entry that is added is not there yet');
+      return;
     }
   }
 
