@@ -302,7 +302,8 @@ class TwinFinder {
   }
 }
 
-function requireKeyLength(d: Definer, index: IndexObject, length: number): void {
+/** @throws 54000 */
+export function requireKeyLength(d: Definer, index: IndexObject, length: number): void {
   const max = d.engine.store.keyBytesMax;
   if (length <= max) return;
   throw fail(
@@ -317,7 +318,10 @@ function* duplicate(build: Build, env: Env): Task<Error> {
 }
 
 /** 23505, with the values of the index's keys. */
-export function cannotBeUnique({ d, table, index }: Build, values: readonly SqlValue[]): Error {
+export function cannotBeUnique(
+  { d, table, index }: Pick<Build, 'd' | 'table' | 'index'>,
+  values: readonly SqlValue[],
+): Error {
   const error = uniqueViolation(d.catalog, table, index, values, d.sql.context);
   error.message = `could not create unique index "${index.name}"`;
   error.detail = error.detail?.replace('already exists', 'is duplicated');

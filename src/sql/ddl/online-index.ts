@@ -21,14 +21,14 @@ import { pointAt } from '../exec/operator.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
 import { Env } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
-import { type Build, buildIndex, cannotBeUnique } from './build-index.ts';
+import { type Build, buildIndex, cannotBeUnique, requireKeyLength } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import type { NotedKeys } from './noted-keys.ts';
 import { catchUp, SHARE } from './online-rounds.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** The caller holds SHARE UPDATE EXCLUSIVE on the table; when this ends, nobody writes the table. @throws 23505, 53100 */
+/** The caller holds SHARE UPDATE EXCLUSIVE on the table; when this ends, nobody writes the table. @throws 23505, 53100, 54000 */
 export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexObject, work?: TrackedWork): Task<void> {
   const { database, transaction } = d.engine;
   const watch = database.watches.begin(table.tree);
@@ -79,7 +79,7 @@ class IndexFollower {
       included === undefined ? undefined : new EntryRecords(d.engine.store, index.tree, included, access.wideLayout);
   }
 
-  /** @throws 23505 */
+  /** @throws 23505, 54000 */
   *follow(keys: NotedKeys, before: Snapshot, now: Snapshot): Task<void> {
     // All that go come first: a value may have passed from one row to another.
     yield* keys.each((key) => this.#remove(key, before));
@@ -124,12 +124,13 @@ class IndexFollower {
     return true;
   }
 
-  /** @throws 23505 */
+  /** @throws 23505, 54000 */
   *#insert(key: Uint8Array, now: Snapshot): Task<void> {
     if (!(yield* this.#entryOf(key, now))) return;
     const { d, access, index, indexAccess } = this.#build;
     const { store, transaction } = d.engine;
     const { bytes, length } = this.#entry;
+    requireKeyLength(d, index, length);
     const records = this.#records;
     if (records !== undefined && this.#row !== undefined) yield* records.make(transaction, this.#row);
     this.#entry.length = this.#prefix;

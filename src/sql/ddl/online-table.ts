@@ -15,13 +15,16 @@ import type { Task } from '../../base/task.ts';
 import { attempt, emptyKeyedRow } from '../../engine/attempt.ts';
 import type { TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
+import { readLongValues } from '../../engine/read-long-values.ts';
 import { OK, RowBuffer, RowMemory, type Snapshot } from '../../engine/record-port.ts';
 import { TableAccess } from '../../engine/table-access.ts';
 import { TableWriter } from '../../engine/table-writer.ts';
 import { tableRules } from '../bind/table-rules.ts';
+import { pointAt } from '../exec/operator.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
-import type { ExecState } from '../exec/state.ts';
+import { Env, type ExecState } from '../exec/state.ts';
 import { Planner } from '../plan/planner.ts';
+import { cannotBeUnique } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import type { NotedKeys } from './noted-keys.ts';
 import { catchUp, EXCLUSIVE, SHARE } from './online-rounds.ts';
@@ -31,7 +34,8 @@ import { rebuildTable } from './rebuild-table.ts';
  * Rebuilds a table that has a primary key, with all of its indexes. The caller holds SHARE UPDATE EXCLUSIVE on it, and keeps the
  * old trees for those who read them; when this ends, nobody writes the table.
  *
- * @throws 53100 when what is noted of the rows that were changed meanwhile finds no place on disk.
+ * @throws 23505 for a unique index that was disabled, 53100 when what is noted of the rows that were changed meanwhile finds no
+ *   place on disk.
  */
 export function* rebuildTableOnline(d: Definer, table: TableObject, work: TrackedWork): Task<void> {
   assert(table.primaryIndex !== undefined, 'rows are known by their primary key in both trees');
@@ -67,25 +71,28 @@ export function* rebuildTableOnline(d: Definer, table: TableObject, work: Tracke
 /** Brings the new trees from what one snapshot saw of the old ones to what a later one sees. */
 class TableFollower {
   readonly #d: Definer;
+  readonly #state: ExecState;
   readonly #old: TableAccess;
   readonly #new: TableAccess;
+  readonly #rules: RowRulesPlan;
   readonly #writer: TableWriter;
   readonly #rows: RowBuffer;
 
   constructor(d: Definer, state: ExecState, before: TableObject) {
     const { store, catalog, transaction, database } = d.engine;
     this.#d = d;
+    this.#state = state;
     const table = catalog.table(before.oid);
     this.#old = new TableAccess(store, catalog, before);
     this.#new = new TableAccess(store, catalog, table);
     const scope = new Planner(d.engine, 1_000_000, () => []).scope;
-    const rules = new RowRulesPlan(this.#new, tableRules(d.sql.bindContext(), table), scope);
+    this.#rules = new RowRulesPlan(this.#new, tableRules(d.sql.bindContext(), table), scope);
     this.#writer = new TableWriter(
       store,
       transaction,
       this.#new,
       () => database.rowIds.take(table.tree),
-      rules.computedKeys(state),
+      this.#rules.computedKeys(state),
       database.watches,
     );
     this.#rows = new RowBuffer(this.#new.wideLayout, new RowMemory(Number.POSITIVE_INFINITY));
@@ -126,9 +133,19 @@ class TableFollower {
     return true;
   }
 
+  /** @throws 23505 for a unique index that was disabled: no writer has looked after it. */
   *#insert(key: Uint8Array, now: Snapshot): Task<void> {
     if (!(yield* this.#read(this.#old, key, now))) return;
-    const conflict = yield* this.#writer.insert(this.#rows, this.#rows.index[0]!);
-    assert(conflict === undefined, 'rows that were unique in the old trees are so in the new ones');
+    const rows = this.#rows;
+    const address = rows.index[0]!;
+    const index = yield* this.#writer.insert(rows, address);
+    if (index === undefined) return;
+    assert(index !== this.#new.primaryIndex, 'a row that is added is not there yet');
+    const { table, wideLayout } = this.#new;
+    const inKeys = (v: number): boolean => this.#new.isInKeys(v);
+    const env = new Env(this.#state, false);
+    yield* readLongValues(this.#d.engine.store, wideLayout, rows, address, inKeys);
+    pointAt(env, rows, rows.count - 1);
+    throw cannotBeUnique({ d: this.#d, table, index }, this.#rules.keyValues(env, index));
   }
 }
