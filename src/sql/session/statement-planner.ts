@@ -37,6 +37,8 @@ import type { TransactionBlock } from './transaction-block.ts';
 /** A statement prepared under a name: by Parse, or by PREPARE. */
 export interface Prepared {
   readonly text: string;
+  /** Where in the text it stands, when its plan was found without parsing it; the text may have other statements too. */
+  readonly range?: StatementRange;
   readonly statement: Statement | undefined;
   /** Set for queries and changes. */
   planned: PlannedStatement | undefined;
@@ -79,7 +81,7 @@ export class StatementPlanner {
   prepare(text: string, lexer: Lexer, range: StatementRange, declaredTypes: readonly Oid[]): Prepared {
     const normalized = normalize(lexer, range.from, range.to);
     return (
-      this.#fromCache(text, normalized, declaredTypes) ??
+      this.#fromCache(text, range, normalized, declaredTypes) ??
       this.#plan(text, lexer, range, normalized, declaredTypes, parseStatement(lexer, range, normalized))
     );
   }
@@ -88,7 +90,7 @@ export class StatementPlanner {
   *prepareInSteps(text: string, lexer: Lexer, range: StatementRange): Task<Prepared> {
     const normalized = normalize(lexer, range.from, range.to);
     if (this.#engine.sliceOver()) yield this.#engine.slice();
-    const cached = this.#fromCache(text, normalized, []);
+    const cached = this.#fromCache(text, range, normalized, []);
     if (cached !== undefined) return cached;
     const parsed = parseStatement(lexer, range, normalized);
     if (this.#engine.sliceOver()) yield this.#engine.slice();
@@ -101,6 +103,7 @@ export class StatementPlanner {
 
   #fromCache(
     text: string,
+    range: StatementRange,
     normalized: NormalizedStatement | null,
     declaredTypes: readonly Oid[],
   ): Prepared | undefined {
@@ -110,6 +113,7 @@ export class StatementPlanner {
     if (cached === undefined) return undefined;
     return {
       text,
+      range,
       statement: undefined,
       planned: cached,
       literals: normalized.values,
@@ -260,10 +264,10 @@ export class StatementPlanner {
     const lexer = new Lexer();
     lexer.scan(prepared.text);
     const ranges = splitStatements(lexer);
-    const range = ranges[0]!;
+    const range = prepared.range ?? ranges[0]!;
     const normalized: NormalizedStatement | null =
       prepared.literals.length > 0 ? normalize(lexer, range.from, range.to) : null;
-    if (prepared.bySql || ranges.length !== 1) {
+    if (prepared.range === undefined && (prepared.bySql || ranges.length !== 1)) {
       const planned = this.planStatement(
         plannableOf(prepared),
         prepared.text,
