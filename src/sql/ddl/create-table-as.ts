@@ -78,5 +78,5 @@ function* fill(sql: SqlSession, planned: PlannedStatement, table: TableObject): 
     },
     scope,
   );
-  return yield* sql.runner.runPlan(plan, sql.given.values);
+  return yield* sql.runner.runPlan(plan, planned.constants, sql.given.values);
 }

@@ -12,6 +12,7 @@ import {
 import type { FusedGroups, PutAside } from './codegen/fused-groups.ts';
 import type { ProbeGroups } from './codegen/join-code.ts';
 import type { HashJoinOperator, HashJoinPlan } from './hash-join.ts';
+import { Judge, type OneTimePlan } from './one-time.ts';
 import { type Operator, type PlanNode, startPlan } from './operator.ts';
 import type { ScanPlan } from './scan.ts';
 import { Env, type ExecState, SUSPEND } from './state.ts';
@@ -27,8 +28,10 @@ export const ROW_ASIDE =
 /** Leaves between two looks at the clock. */
 const LEAVES = 16;
 
-/** What generated code aggregates. */
-export type FusedInput =
+/** What generated code aggregates, if these conditions hold. */
+export type FusedInput = FusedRows & { readonly once?: readonly OneTimePlan[] };
+
+type FusedRows =
   | { readonly of: 'leaves'; readonly plan: ScanPlan; readonly code: CompiledAggregate<AggregateLoop> }
   | { readonly of: 'pairs'; readonly plan: HashJoinPlan; readonly code: CompiledAggregate<ProbeGroups> }
   | { readonly of: 'rows'; readonly plan: PlanNode; readonly code: CompiledAggregate<AggregateBatch> };
@@ -77,6 +80,11 @@ export function* runBatch(code: AggregateBatch, rows: RowBuffer, state: ExecStat
 }
 
 export function feedOf(state: ExecState, fused: FusedInput): Feed {
+  const feed = rowsOf(state, fused);
+  return fused.once === undefined ? feed : new OnceFeed(state, feed, fused.once);
+}
+
+function rowsOf(state: ExecState, fused: FusedRows): Feed {
   switch (fused.of) {
     case 'leaves':
       return new LeafFeed(state, fused.plan, fused.code.fn);
@@ -84,6 +92,40 @@ export function feedOf(state: ExecState, fused: FusedInput): Feed {
       return new PairFeed(state, fused.plan, fused.code.fn);
     case 'rows':
       return new RowFeed(state, fused.plan, fused.code.fn);
+  }
+}
+
+/** Brings the rows if conditions hold that are the same for all of them; otherwise what brings them is not opened. */
+class OnceFeed implements Feed {
+  readonly #feed: Feed;
+  readonly #judges: readonly Judge[];
+  #holds = false;
+
+  constructor(state: ExecState, feed: Feed, once: readonly OneTimePlan[]) {
+    this.#feed = feed;
+    this.#judges = once.map(({ holds }) => new Judge(state, holds));
+  }
+
+  get input(): Operator | undefined {
+    return this.#feed.input;
+  }
+
+  get putAside(): (add: AddRow) => PutAside {
+    return this.#feed.putAside;
+  }
+
+  *open(): Task<void> {
+    this.#holds = true;
+    for (const judge of this.#judges) this.#holds = this.#holds && (yield* judge.ask());
+    if (this.#holds) yield* this.#feed.open();
+  }
+
+  *run(groups: FusedGroups): Task<boolean> {
+    return !this.#holds || (yield* this.#feed.run(groups));
+  }
+
+  close(): void {
+    this.#feed.close();
   }
 }
 

@@ -20,6 +20,7 @@ import { FusedAggregateOperator } from './fused-aggregate.ts';
 import { type Gathering, gatheringOf } from './gathered-arguments.ts';
 import { HashJoinPlan } from './hash-join.ts';
 import { callTypes } from './implementation.ts';
+import { OneTimePlan } from './one-time.ts';
 import { type Operator, type PlanNode, startPlan } from './operator.ts';
 import { ScanPlan } from './scan.ts';
 import { RenamePlan } from './sets.ts';
@@ -28,9 +29,9 @@ import type { SpilledRows } from './spill.ts';
 import type { ExecState } from './state.ts';
 import { columnWriter, type Eval, type Writer } from './values.ts';
 
-/** The plan below all that only gives columns other names. */
+/** The plan below all that only gives columns other names, and below conditions that are judged once. */
 function unnamed(plan: PlanNode): PlanNode {
-  return plan instanceof RenamePlan ? unnamed(plan.children[0]!) : plan;
+  return plan instanceof RenamePlan || plan instanceof OneTimePlan ? unnamed(plan.children[0]!) : plan;
 }
 
 /** The same work in terms of the columns below a renaming. */
@@ -125,9 +126,12 @@ export class AggregatePlan implements PlanNode {
   #compile(state: ExecState): FusedInput | undefined {
     let input = this.children[0]!;
     let work: AggregateWork = { groups: this.groupExprs, groupShape: this.groupShape, calls: this.#calls };
-    for (; input instanceof RenamePlan; input = input.children[0]!) work = withNamesBelow(input, work);
-    if (input instanceof ScanPlan && input.isWholeTable) return leafCode(input, state, work);
-    return (input instanceof HashJoinPlan ? pairCode(input, work) : undefined) ?? rowCode(input, work);
+    const once: OneTimePlan[] = [];
+    for (; input instanceof RenamePlan || input instanceof OneTimePlan; input = input.children[0]!)
+      if (input instanceof OneTimePlan) once.push(input);
+      else work = withNamesBelow(input, work);
+    const fused = inputCode(input, state, work);
+    return fused === undefined || once.length === 0 ? fused : { ...fused, once };
   }
 
   /** The interpreter, over an operator that is open already. */
@@ -160,6 +164,11 @@ export class AggregatePlan implements PlanNode {
   get generated(): string | undefined {
     return this.#fused?.input?.code.source;
   }
+}
+
+function inputCode(input: PlanNode, state: ExecState, work: AggregateWork): FusedInput | undefined {
+  if (input instanceof ScanPlan && input.isWholeTable) return leafCode(input, state, work);
+  return (input instanceof HashJoinPlan ? pairCode(input, work) : undefined) ?? rowCode(input, work);
 }
 
 function compileCall(call: AggregateCall, scope: Scope, result: Oid): CompiledCall {

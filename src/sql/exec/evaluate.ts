@@ -29,6 +29,8 @@ export interface Scope {
   readonly shape1?: Shape | undefined;
   /** Slots of the statement's outer values by column id. */
   readonly outer: ReadonlyMap<ColumnId, number>;
+  /** Takes note of a parameter that is read. */
+  reads?(index: number): void;
   /** Makes the evaluator of a sub-query. */
   subquery(expr: SubqueryExpr, scope: Scope): Eval;
 }
@@ -42,6 +44,8 @@ export function compileEval(expr: Expr, scope: Scope): Eval {
     }
     case 'param': {
       const { index } = expr;
+      scope.reads?.(index);
+      if (expr.of !== undefined) return stepEval(index, evalOf(expr.of));
       return (e) => e.state.parameters[index] ?? null;
     }
     case 'column':
@@ -97,6 +101,14 @@ export function compileEval(expr: Expr, scope: Scope): Eval {
     case 'subquery':
       return scope.subquery(expr, scope);
   }
+}
+
+/** A constant that the execution has computed when it began, or computes here where it begins without a portal. */
+function stepEval(index: number, compute: Eval): Eval {
+  return (e) => {
+    const value = e.state.parameters[index];
+    return value === undefined ? compute(e) : value;
+  };
 }
 
 /** A condition: true only when the expression is true. */

@@ -1,34 +1,38 @@
 /** Expressions as EXPLAIN shows them. Not SQL to be parsed again: columns appear by the names their statement gave them. */
 import { typeEntry } from '../exec/values.ts';
+import type { EvalContext } from '../types/contracts.ts';
 import { registry } from '../types/registry.ts';
 import type { ColumnId, Expr } from './logical.ts';
 
-/** Names of column ids, filled while a statement is planned for EXPLAIN; a plain number is shown otherwise. */
-let names: ReadonlyMap<ColumnId, string> = new Map();
+/** What a statement that is planned for EXPLAIN is shown with; otherwise nobody looks. */
+interface Shown {
+  /** Names of column ids, filled meanwhile; a plain number is shown for others. */
+  readonly names: ReadonlyMap<ColumnId, string>;
+  /** Settings for the texts of values. */
+  readonly context: EvalContext;
+}
 
-/** Runs `make` with names for column ids at hand. */
-export function withColumnNames<T>(known: ReadonlyMap<ColumnId, string>, make: () => T): T {
-  const before = names;
-  names = known;
+let shown: Shown | undefined;
+
+/** Runs `make` with names for column ids at hand, and what values are formatted with. */
+export function withColumnNames<T>(names: ReadonlyMap<ColumnId, string>, context: EvalContext, make: () => T): T {
+  const before = shown;
+  shown = { names, context };
   try {
     return make();
   } finally {
-    names = before;
+    shown = before;
   }
 }
 
 export function formatExpr(expr: Expr): string {
   switch (expr.kind) {
     case 'const':
-      return expr.value === null
-        ? 'NULL'
-        : typeof expr.value === 'number' || typeof expr.value === 'bigint' || typeof expr.value === 'boolean'
-          ? String(expr.value)
-          : `'${shownValue(expr)}'`;
+      return shownConstant(expr);
     case 'param':
-      return `$${expr.index + 1}`;
+      return expr.of === undefined ? `$${expr.index + 1}` : formatExpr(expr.of);
     case 'column':
-      return names.get(expr.id) ?? `#${expr.id}`;
+      return shown?.names.get(expr.id) ?? `#${expr.id}`;
     case 'call':
       if (expr.operator === undefined) return `${expr.fn.name}(${expr.args.map(formatExpr).join(', ')})`;
       return expr.args.length === 1
@@ -70,9 +74,14 @@ export function formatExpr(expr: Expr): string {
   }
 }
 
-function shownValue(expr: Extract<Expr, { kind: 'const' }>): string {
-  const { value } = expr;
-  if (typeof value === 'string') return value;
-  const entry = typeEntry(expr.type);
-  return value === null ? '' : `${entry.name}`;
+function shownConstant({ value, type }: Extract<Expr, { kind: 'const' }>): string {
+  if (value === null) return 'NULL';
+  const entry = typeEntry(type);
+  if (typeof value === 'boolean') return String(value);
+  const isNumber = entry.category === 'N' && value !== Infinity && value !== -Infinity;
+  if (isNumber && (typeof value === 'number' || typeof value === 'bigint')) return String(value);
+  if (typeof value === 'string') return `'${value}'`;
+  if (shown === undefined) return `'${entry.name}'`;
+  const text = entry.format(value, shown.context);
+  return isNumber ? text : `'${text}'`;
 }

@@ -87,7 +87,8 @@ export function hashJoin(
   if (equalities.length > 0) details.push(`Hash Cond: ${formatExpr(conjunction(equalities.map((e) => e.condition))!)}`);
   const residual = conjunction(rest);
   if (residual !== undefined) details.push(`Join Filter: ${formatExpr(residual)}`);
-  if (type === 'full' && equalities.length === 0)
+  // A condition that is the same for all pairs lets all of them meet or none.
+  if (type === 'full' && equalities.length === 0 && !rest.every((c) => c.kind === 'const' || c.kind === 'param'))
     throw fail(
       'feature_not_supported',
       'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions',

@@ -22,7 +22,7 @@ import { equalityBetween, hashJoin, lateral } from './join-methods.ts';
 import type { ColumnId, Expr, JoinNode, Logical } from './logical.ts';
 import { idsOf, type Needed, only, withColumns } from './needed.ts';
 import { planOuter, strengthened } from './outer-joins.ts';
-import type { Planner } from './planner.ts';
+import { type Planner, withoutColumns } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
 import { columnsOf, conjunctsOf, freeColumns, isVolatile, subsetOf, touches } from './walk.ts';
 
@@ -60,9 +60,10 @@ function gather(node: Logical, relations: Logical[], conditions: Expr[]): void {
 
 function planCluster(planner: Planner, join: JoinNode, needed: Needed, above: readonly Expr[]): PlanNode {
   const nodes: Logical[] = [];
-  const conditions: Expr[] = [...above];
-  gather(join, nodes, conditions);
+  const gathered: Expr[] = [...above];
+  gather(join, nodes, gathered);
   const all = new Set(nodes.flatMap((n) => n.columns.map((c) => c.id)));
+  const { once, rest: conditions } = withoutColumns(gathered, all);
   const open = new Set(conditions);
   const relations: Relation[] = nodes.map((node) => {
     const ids = idsOf(node.columns);
@@ -83,7 +84,7 @@ function planCluster(planner: Planner, join: JoinNode, needed: Needed, above: re
   const wanted = withColumns(needed, [...open]);
   for (const r of relations) for (const id of r.uses) wanted.add(id);
   for (const r of relations) if (r.uses.size === 0) r.plan = planner.plan(r.node, only(wanted, r.ids), r.local);
-  return orderCluster(planner, relations, open, needed, all);
+  return planner.once(orderCluster(planner, relations, open, needed, all), once);
 }
 
 function orderCluster(

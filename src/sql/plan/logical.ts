@@ -40,10 +40,15 @@ export interface ConstExpr extends ExprBase {
   readonly kind: 'const';
   readonly value: SqlValue;
 }
-/** `$n`, or a literal that became a parameter of the cached plan; `index` from 0 into the statement's parameter values. */
+/**
+ * `$n`, or a literal that became a parameter of the cached plan, or a constant that each execution computes for itself; `index`
+ * from 0 into the statement's parameter values.
+ */
 export interface ParamExpr extends ExprBase {
   readonly kind: 'param';
   readonly index: number;
+  /** Of a computed one: how (fold.ts). */
+  readonly of?: Expr;
 }
 export interface ColumnExpr extends ExprBase {
   readonly kind: 'column';

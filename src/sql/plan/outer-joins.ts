@@ -73,10 +73,7 @@ export function planOuter(planner: Planner, join: JoinNode, needed: Needed, abov
   const toLeft = above.filter(sinks);
   const keep = above.filter((c) => !sinks(c));
   const on = conjunctsOf(join.on);
-  const toRight =
-    type === 'full'
-      ? []
-      : on.filter((c) => !touches(columnsOf(c), leftIds) && touches(columnsOf(c), rightIds) && !isVolatile(c));
+  const toRight = type === 'full' ? [] : on.filter((c) => !touches(columnsOf(c), leftIds) && !isVolatile(c));
   const between = on.filter((c) => !toRight.includes(c));
   const uses = [...freeColumns(join.right)].filter((id) => leftIds.has(id));
   const wanted = withColumns(needed, keep);

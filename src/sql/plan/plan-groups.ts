@@ -13,7 +13,16 @@ import type { AggregateNode, ColumnId, DistinctNode, Expr, Logical, SetOpNode, S
 import { idsOf, type Needed, withColumns } from './needed.ts';
 import { columnRef, type Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
-import { callExprs, canSubstitute, columnsOf, expressionsOf, hasSubquery, isVolatile, substitute } from './walk.ts';
+import {
+  callExprs,
+  canSubstitute,
+  columnsOf,
+  conjunctsOf,
+  expressionsOf,
+  hasSubquery,
+  isVolatile,
+  substitute,
+} from './walk.ts';
 
 /** GROUP BY and aggregates. Conditions on group columns sink below. */
 export function planAggregate(
@@ -38,7 +47,7 @@ export function planAggregate(
       canSubstitute(c, made) &&
       node.groups.every((g) => !isVolatile(g) && !hasSubquery(g))
     )
-      sink.push(substitute(c, replacements));
+      sink.push(...conjunctsOf(planner.folded(substitute(c, replacements))));
     else keep.push(c);
   }
   const inner = withColumns(new Set<ColumnId>(), expressionsOf(node));

@@ -12,7 +12,16 @@ import type { Column, ColumnId, Expr, ProjectNode } from './logical.ts';
 import { type Needed, withColumns } from './needed.ts';
 import { columnRef, type Planner } from './planner.ts';
 import { unnestConditions } from './unnest.ts';
-import { canSubstitute, columnsOf, hasSubquery, isVolatile, mapChildren, substitute, walkExpr } from './walk.ts';
+import {
+  canSubstitute,
+  columnsOf,
+  conjunctsOf,
+  hasSubquery,
+  isVolatile,
+  mapChildren,
+  substitute,
+  walkExpr,
+} from './walk.ts';
 
 /** A list of expressions over the rows of the input. */
 export function planProject(
@@ -32,7 +41,7 @@ export function planProject(
       .filter((e): e is Expr => e !== undefined);
     const simple =
       !node.hasSets && sources.every((e) => !isVolatile(e) && !hasSubquery(e)) && canSubstitute(condition, made);
-    if (simple) sink.push(substitute(condition, replacements));
+    if (simple) sink.push(...conjunctsOf(planner.folded(substitute(condition, replacements))));
     else keep.push(condition);
   }
   const wanted = withColumns(needed, keep);

@@ -7,7 +7,7 @@ import { broken } from '../../base/assert.ts';
 import { CteScanPlan, RecursivePlan, WithPlan } from '../exec/cte.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { Shape } from '../exec/shape.ts';
-import type { CteScanNode, Expr, WithNode } from './logical.ts';
+import type { CteScanNode, Expr, Logical, WithNode } from './logical.ts';
 import { idsOf, type Needed } from './needed.ts';
 import type { Planner } from './planner.ts';
 import { freeColumns } from './walk.ts';
@@ -21,8 +21,10 @@ export class CommonTables {
 
 /** WITH: first its common tables, then the body. */
 export function planWith(planner: Planner, node: WithNode, needed: Needed, conditions: readonly Expr[]): PlanNode {
-  const definitions = node.ctes.map((cte) => {
-    const modifies = cte.plan.kind === 'insert' || cte.plan.kind === 'update' || cte.plan.kind === 'delete';
+  // A query that nobody names is not planned either: its constants may fail.
+  const ctes = node.ctes.filter((cte) => cte.uses > 0 || isChange(cte.plan));
+  const definitions = ctes.map((cte) => {
+    const modifies = isChange(cte.plan);
     const definition: { plan: PlanNode | undefined } = { plan: undefined };
     const shape = Shape.of(cte.plan.columns);
     planner.commonTables.known.set(cte.id, { definition, shape });
@@ -37,6 +39,10 @@ export function planWith(planner: Planner, node: WithNode, needed: Needed, condi
     return { cte: cte.id, plan: definition.plan, modifies, outer: freeColumns(cte.plan).size > 0 };
   });
   return new WithPlan(planner.plan(node.body, needed, conditions), definitions);
+}
+
+function isChange({ kind }: Logical): boolean {
+  return kind === 'insert' || kind === 'update' || kind === 'delete';
 }
 
 /** A reference to a common table that has been planned. */

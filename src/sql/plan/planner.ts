@@ -6,7 +6,8 @@
  *   plan(node, needed, conditions) → a plan whose rows satisfy the conditions and hold at least the needed columns
  *
  * Conditions sink through projections (rewritten), joins (to the side they speak of) and grouping (when they speak of group
- * columns only); what cannot sink becomes a filter right above.
+ * columns only); what cannot sink becomes a filter right above. One that speaks of no column at all is judged once, above all
+ * that it is said of, and decides whether that is opened.
  *
  *   plan-scan.ts      tables, by the cheapest path (access.ts)    plan-groups.ts    grouping, DISTINCT, set operations
  *   plan-project.ts   projections, set-returning calls            plan-order.ts     ORDER BY and LIMIT
@@ -17,14 +18,17 @@ import { broken } from '../../base/assert.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Scope } from '../exec/evaluate.ts';
 import { FunctionScanPlan, type VirtualRows, VirtualScanPlan } from '../exec/functions.ts';
+import { NeverPlan, OneTimePlan } from '../exec/one-time.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
 import { Shape } from '../exec/shape.ts';
 import { type SubPlan, subPlanEval } from '../exec/subplan.ts';
 import type { Eval } from '../exec/values.ts';
 import { WindowPlan } from '../exec/window.ts';
+import { isNever } from './constancy.ts';
 import { Estimates, type KnownValues } from './estimate.ts';
 import { formatExpr } from './explain-expr.ts';
+import type { Folder } from './fold.ts';
 import { planJoin } from './join-order.ts';
 import type { Column, ColumnId, Expr, Logical, SubqueryExpr, WindowNode } from './logical.ts';
 import { idsOf, type Needed, withColumns } from './needed.ts';
@@ -36,7 +40,18 @@ import { planProject } from './plan-project.ts';
 import { planScan } from './plan-scan.ts';
 import { CommonTables, planCteScan, planWith } from './plan-with.ts';
 import { unnestConditions } from './unnest.ts';
-import { conjunction, conjunctsOf, expressionsOf, freeColumns, inputsOf, planIsVolatile, walkExpr } from './walk.ts';
+import {
+  columnsOf,
+  conjunction,
+  conjunctsOf,
+  expressionsOf,
+  freeColumns,
+  inputsOf,
+  isVolatile,
+  planIsVolatile,
+  touches,
+  walkExpr,
+} from './walk.ts';
 
 export class Planner {
   readonly session: Session;
@@ -46,15 +61,33 @@ export class Planner {
   /** Slots of outer columns, for the whole statement. */
   readonly #outer = new Map<ColumnId, number>();
   readonly commonTables = new CommonTables();
+  /** Indexes of the parameters that what is planned so far reads. */
+  readonly parametersRead = new Set<number>();
+  readonly #folder: Folder | undefined;
   #lastId: ColumnId;
 
-  /** @param known the values that the statement brings with it; they only guide the choice of a plan. */
-  constructor(session: Session, lastColumnId: ColumnId, virtualRows: VirtualRows, known?: KnownValues) {
+  /**
+   * @param known the values that the statement brings with it; they only guide the choice of a plan
+   * @param folder what has folded the statement's constants; undefined = nothing has
+   */
+  constructor(
+    session: Session,
+    lastColumnId: ColumnId,
+    virtualRows: VirtualRows,
+    known?: KnownValues,
+    folder?: Folder,
+  ) {
     this.session = session;
+    this.#folder = folder;
     this.estimates = new Estimates(known);
     this.#lastId = lastColumnId;
     this.virtualRows = virtualRows;
-    this.scope = { shape0: undefined, outer: this.#outer, subquery: (expr, scope) => this.#subquery(expr, scope) };
+    this.scope = {
+      shape0: undefined,
+      outer: this.#outer,
+      reads: (index) => this.parametersRead.add(index),
+      subquery: (expr, scope) => this.#subquery(expr, scope),
+    };
   }
 
   newId(): ColumnId {
@@ -79,7 +112,8 @@ export class Planner {
       type: types.get(id)?.type ?? 25,
       typmod: types.get(id)?.typmod ?? -1,
     }));
-    const plan = this.plan(expr.plan, idsOf(expr.plan.columns), []);
+    // EXISTS asks for no column: what would have to be computed for them may fail.
+    const plan = this.plan(expr.plan, expr.mode === 'exists' ? new Set() : idsOf(expr.plan.columns), []);
     const subPlan: SubPlan = {
       plan: this.exactly(plan, expr.mode === 'exists' ? [] : expr.plan.columns),
       bindings,
@@ -90,6 +124,11 @@ export class Planner {
 
   /** Plans a node. See the head of this file. */
   plan(node: Logical, needed: Needed, conditions: readonly Expr[]): PlanNode {
+    const { once, rest } = withoutColumns(conditions, idsOf(node.columns));
+    return this.once(this.#plan(node, needed, rest), once);
+  }
+
+  #plan(node: Logical, needed: Needed, conditions: readonly Expr[]): PlanNode {
     switch (node.kind) {
       case 'filter':
         return this.#filter(node.input, node.predicate, needed, conditions);
@@ -135,6 +174,19 @@ export class Planner {
       case 'delete':
         return this.filtered(planChange(this, node), conditions);
     }
+  }
+
+  /** Lets a plan run only where conditions hold that are the same for all its rows. */
+  once(plan: PlanNode, conditions: readonly Expr[]): PlanNode {
+    const condition = conjunction(conditions);
+    if (condition === undefined) return plan;
+    if (conditions.some(isNever)) return new NeverPlan(plan.shape);
+    return new OneTimePlan(plan, condition, this.scope, formatExpr(condition));
+  }
+
+  /** An expression in which columns have been replaced: what is constant in it now is folded. */
+  folded(expr: Expr): Expr {
+    return this.#folder?.fold(expr) ?? expr;
   }
 
   /** Puts a filter above a plan for conditions that nothing below answers. */
@@ -206,6 +258,17 @@ export class Planner {
     const shape = new Shape([...input.shape.columns, ...Shape.of(made).columns]);
     return this.filtered(new WindowPlan(input, node, shape, this.scope), conditions);
   }
+}
+
+/** The conditions that are the same for all rows with these columns, and the others. */
+export function withoutColumns(
+  conditions: readonly Expr[],
+  ids: { has(id: ColumnId): boolean },
+): { once: Expr[]; rest: Expr[] } {
+  const once: Expr[] = [];
+  const rest: Expr[] = [];
+  for (const c of conditions) (touches(columnsOf(c), ids) || isVolatile(c) ? rest : once).push(c);
+  return { once, rest };
 }
 
 export function columnRef(column: { readonly id: ColumnId; readonly type: number; readonly typmod: number }): Expr {

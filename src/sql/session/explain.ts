@@ -9,6 +9,7 @@ import { ExecState } from '../exec/state.ts';
 import { withColumnNames } from '../plan/explain-expr.ts';
 import type { ColumnId, Logical } from '../plan/logical.ts';
 import { inputsOf } from '../plan/walk.ts';
+import type { PlannedStatement } from './planned.ts';
 import { lockTables, Portal } from './portal.ts';
 import { CountingSink, type ResultSink } from './results.ts';
 import { sendRows, textColumn } from './rows-out.ts';
@@ -46,13 +47,13 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
   const statement = s.statement;
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
   const names = new Map<ColumnId, string>();
-  const planned = withColumnNames(names, () =>
+  const planned = withColumnNames(names, sql.context, () =>
     sql.planner.planStatement(statement, text, sql.given.types.length, sql.given.types, [], (root) =>
       collectNames(root, names),
     ),
   );
   const lines: string[] = [];
-  const kept = yield* keptPartitions(sql, planned.plan);
+  const kept = yield* knownBefore(sql, planned);
   if (flags.get('analyze') === true) {
     yield* lockTables(sql.engine, planned);
     const began = sql.engine.database.clock.monotonicMs();
@@ -86,8 +87,11 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
 
 type Kept = ReadonlyMap<PlanNode, readonly PlanNode[]>;
 
-/** Of scans of partitioned tables the partitions that are left, where the statement's own values tell. */
-function* keptPartitions(sql: SqlSession, plan: PlanNode): Task<Kept> {
+/**
+ * Computes what is known before the first row: the constants, which may fail, and of scans of partitioned tables the partitions
+ * that are left, where the statement's own values tell.
+ */
+function* knownBefore(sql: SqlSession, { plan, constants }: PlannedStatement): Task<Kept> {
   const kept = new Map<PlanNode, readonly PlanNode[]>();
   const appends: AppendPlan[] = [];
   const find = (node: PlanNode): void => {
@@ -95,10 +99,11 @@ function* keptPartitions(sql: SqlSession, plan: PlanNode): Task<Kept> {
     for (const child of node.children) find(child);
   };
   find(plan);
-  if (appends.length === 0) return kept;
+  if (appends.length === 0 && constants === undefined) return kept;
   const snapshot = sql.engine.snapshot();
   try {
-    const state = new ExecState(sql.engine, sql.context, [], snapshot, STATE_BYTES, sql.services);
+    const state = new ExecState(sql.engine, sql.context, sql.given.values, snapshot, STATE_BYTES, sql.services);
+    if (constants !== undefined) yield* constants.compute(state);
     for (const append of appends) {
       const numbers = yield* initialSurvivors(state, append);
       if (numbers !== undefined)

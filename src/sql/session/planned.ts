@@ -10,7 +10,9 @@ import type { Session } from '../../engine/session.ts';
 import { positionOf } from '../ast/names.ts';
 import type { BoundResult, LiteralParameter } from '../bind/binding.ts';
 import { AggregatePlan } from '../exec/aggregate.ts';
+import type { Constants } from '../exec/constants.ts';
 import { ModifyPlan } from '../exec/modify.ts';
+import { NeverPlan, OneTimePlan } from '../exec/one-time.ts';
 import type { Operator, PlanNode } from '../exec/operator.ts';
 import { PointReader } from '../exec/point-scan.ts';
 import { ProjectPlan, ValuesPlan } from '../exec/project.ts';
@@ -34,15 +36,18 @@ const SIZE_FACTOR = 4;
 export class PlannedStatement {
   readonly bound: BoundResult;
   readonly plan: PlanNode;
+  /** What an execution computes before its first row; undefined = nothing. */
+  readonly constants: Constants | undefined;
   readonly catalog: Catalog;
   readonly columns: readonly ResultColumn[];
   /** First word of the command tag. */
   readonly command: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
   readonly #sizes: readonly { readonly tree: number; readonly rows: number }[];
 
-  constructor(session: Session, bound: BoundResult, plan: PlanNode) {
+  constructor(session: Session, bound: BoundResult, plan: PlanNode, constants: Constants | undefined) {
     this.bound = bound;
     this.plan = plan;
+    this.constants = constants;
     this.catalog = session.catalog;
     this.columns = bound.columns.map((c) => ({
       name: c.name,
@@ -121,7 +126,8 @@ export class PlannedStatement {
       !this.readsOnly
     )
       return undefined;
-    const parameters = plan.options.range!.equals.map((e) => (e?.kind === 'param' ? e.index : -1));
+    const given = this.bound.parameterTypes.length;
+    const parameters = plan.options.range!.equals.map((e) => (e?.kind === 'param' && e.index < given ? e.index : -1));
     if (parameters.includes(-1)) return undefined;
     const { tableShape, table } = plan.options;
     return new PointReader(
@@ -148,6 +154,8 @@ function isRecyclable(plan: PlanNode): boolean {
     plan instanceof RenamePlan ||
     plan instanceof ModifyPlan ||
     plan instanceof ValuesPlan ||
+    plan instanceof OneTimePlan ||
+    plan instanceof NeverPlan ||
     plan instanceof AggregatePlan ||
     plan instanceof SortPlan;
   return fit && plan.children.every(isRecyclable);

@@ -35,6 +35,7 @@ export class Portal implements Fetchable {
   readonly #operator: Operator;
   /** Made for the first row delivered: most changes deliver none. */
   #env: Env | undefined;
+  #computed = false;
   #opened = false;
   #batch: RowBuffer | undefined;
   #next = 0;
@@ -78,11 +79,20 @@ export class Portal implements Fetchable {
     return this.#affected ?? (this.#operator instanceof ChangeOperator ? this.#operator.affected : this.delivered);
   }
 
+  /** Computes the constants that rows will ask for; the first fetch does, where nobody has before. @throws what they do */
+  *computeConstants(): Task<void> {
+    const { constants } = this.planned;
+    if (constants === undefined || this.#computed) return;
+    this.#computed = true;
+    yield* constants.compute(this.#state);
+  }
+
   /** Delivers up to `maxRows` rows. @returns true when there is nothing more. */
   *fetch(maxRows: number, sink: ResultSink): Task<boolean> {
     if (this.#ended) return true;
     if (!this.#opened) {
       this.#opened = true;
+      if (this.planned.constants !== undefined) yield* this.computeConstants();
       if (!this.#operator.openNow()) yield* this.#operator.open();
     }
     let take: ((env: Env) => void) | undefined;

@@ -99,6 +99,12 @@ function* declareCursor(sql: SqlSession, s: DeclareStatement, text: string): Tas
   if (sql.portals.has(name)) throw fail('duplicate_cursor', `cursor "${name}" already exists`);
   const prepared = sql.planner.internalStatement(s.query, text, sql.given.types);
   const portal = yield* sql.runner.openPortal(prepared, sql.given.values);
+  try {
+    yield* portal.computeConstants();
+  } catch (error) {
+    portal.close();
+    throw error;
+  }
   sql.portals.set(name, { prepared, parameters: sql.given.values, portal, cursor: true, hold: s.hold, done: false });
 }
 

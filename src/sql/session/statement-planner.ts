@@ -7,6 +7,7 @@
  * A plan fits as long as the objects that it reads are what they were when it was made; {@link StatementPlanner.replan} makes
  * the plan of a prepared statement anew.
  */
+import { broken } from '../../base/assert.ts';
 import { ExtentError, fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { Oid } from '../../engine/catalog.ts';
@@ -15,13 +16,17 @@ import type { PlannableStatement } from '../ast/queries.ts';
 import type { Statement } from '../ast/statements.ts';
 import { bindStatement } from '../bind/bind.ts';
 import type { BindContext, BoundResult } from '../bind/binding.ts';
+import { Constants } from '../exec/constants.ts';
+import { compileEval } from '../exec/evaluate.ts';
 import type { VirtualRows } from '../exec/functions.ts';
+import { Env, ExecState } from '../exec/state.ts';
 import { Lexer } from '../lexer/lexer.ts';
 import type { LiteralValue } from '../lexer/literals.ts';
 import { type NormalizedStatement, normalize } from '../lexer/normalize.ts';
 import { type StatementRange, splitStatements } from '../lexer/split.ts';
 import { parseStatement } from '../parser/parser.ts';
 import type { KnownValues } from '../plan/estimate.ts';
+import { Folder } from '../plan/fold.ts';
 import type { Logical } from '../plan/logical.ts';
 import { Planner } from '../plan/planner.ts';
 import type { SqlValue } from '../types/contracts.ts';
@@ -33,6 +38,9 @@ import type { SessionContext } from './session-context.ts';
 import type { Settings } from './settings.ts';
 import { isPlannable, sameColumns } from './statement-kinds.ts';
 import type { TransactionBlock } from './transaction-block.ts';
+
+/** Room for the constants that are computed while planning. */
+const CONSTANT_BYTES = 1 << 20;
 
 /** A statement prepared under a name: by Parse, or by PREPARE. */
 export interface Prepared {
@@ -215,13 +223,33 @@ export class StatementPlanner {
       values,
     );
     onBound?.(bound.root);
-    const planner = new Planner(this.#engine, bound.lastColumnId, this.#virtualRows, this.#known(bound, values));
-    const plan = planner.plan(bound.root, new Set(bound.columns.map((c) => c.id)), []);
-    return new PlannedStatement(
-      this.#engine,
-      bound,
-      bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(plan, bound.columns) : plan,
-    );
+    const { known, folder } = this.#folder(bound, values);
+    const root = folder.statement(bound.root);
+    const planner = new Planner(this.#engine, bound.lastColumnId, this.#virtualRows, known, folder);
+    const columns = planner.plan(root, new Set(bound.columns.map((c) => c.id)), []);
+    const plan =
+      bound.columns.length > 0 || bound.root.kind === 'onerow' ? planner.exactly(columns, bound.columns) : columns;
+    const constants = Constants.of(folder.steps, planner.parametersRead, planner.scope);
+    return new PlannedStatement(this.#engine, bound, plan, constants);
+  }
+
+  /** What folds a statement's constants, and the values by which it and the planner guess. */
+  #folder(bound: BoundResult, literals: readonly LiteralValue[]): { known: KnownValues; folder: Folder } {
+    const { values, context } = this.#known(bound, literals);
+    const all = bound.parameterTypes.map((_, index) => values[index]);
+    // Constants read no rows: any snapshot will do, and none is taken.
+    const snapshot = { commitSeq: 0, oldestOpen: 0, transaction: this.#engine.transaction, command: 0 };
+    const state = new ExecState(this.#engine, this.#context, [], snapshot, CONSTANT_BYTES, {
+      runInternal: () => broken('a constant runs a statement'),
+      defer: () => broken('a constant defers a check'),
+    });
+    const scope = { shape0: undefined, outer: new Map(), subquery: () => broken('a sub-query is no constant') };
+    const env = new Env(state, false);
+    const folder = new Folder(all, (expr, parameters) => {
+      state.parameters = parameters.map((value) => value ?? null);
+      return compileEval(expr, scope)(env);
+    });
+    return { known: { values: folder.values, context }, folder };
   }
 
   /** The literals of a statement, for the planner's guesses. */

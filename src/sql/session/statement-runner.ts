@@ -12,6 +12,7 @@ import type { Expression } from '../ast/expressions.ts';
 import type { PlannableStatement } from '../ast/queries.ts';
 import { bindConstant } from '../bind/bind.ts';
 import { ChangeOperator } from '../exec/change-operator.ts';
+import type { Constants } from '../exec/constants.ts';
 import { compileEval } from '../exec/evaluate.ts';
 import { evaluateRow, type PlanNode } from '../exec/operator.ts';
 import type { Shape } from '../exec/shape.ts';
@@ -167,12 +168,18 @@ export class StatementRunner {
     return rows;
   }
 
-  /** Runs a plan that was not bound from a statement. @returns the number of rows it changed. */
-  *runPlan(plan: PlanNode, parameters: readonly SqlValue[] = []): Task<number> {
+  /**
+   * Runs a plan that was not bound from a statement.
+   *
+   * @param constants - what it computes before its first row.
+   * @returns the number of rows it changed.
+   */
+  *runPlan(plan: PlanNode, constants?: Constants, parameters: readonly SqlValue[] = []): Task<number> {
     const snapshot = this.#engine.snapshot();
     const state = new ExecState(this.#engine, this.#context, parameters, snapshot, this.#workMemory, this.#services);
     const operator = plan.start(state);
     try {
+      if (constants !== undefined) yield* constants.compute(state);
       yield* operator.open();
       for (;;) if ((yield* operator.next()) === undefined) break;
       return operator instanceof ChangeOperator ? operator.affected : operator.producedRows;
