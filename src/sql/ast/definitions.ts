@@ -185,6 +185,8 @@ export interface CreateTableAsStatement {
   readonly onCommit: 'preserve rows' | 'delete rows' | 'drop' | null;
   readonly query: Query;
   readonly withData: boolean;
+  /** Written as SELECT … INTO. */
+  readonly bySelect?: true;
 }
 
 /** A key of an index: a column is an expression of kind `column` with one part. */

@@ -36,8 +36,14 @@ export interface SelectBody {
   readonly groupDistinct: boolean;
   readonly having: Expression | null;
   readonly windows: readonly NamedWindow[];
-  /** Set by SELECT INTO; the binder refuses it, CREATE TABLE AS is the form. */
-  readonly into: QualifiedName | null;
+  /** Set by SELECT INTO. Where the statement makes that table it is gone before the query is bound. */
+  readonly into: SelectInto | null;
+}
+
+/** The table that SELECT INTO makes. */
+export interface SelectInto extends QualifiedName {
+  readonly temporary: boolean;
+  readonly unlogged: boolean;
 }
 
 export interface SelectTarget {

@@ -150,6 +150,12 @@ export function draftOf(b: Binding, node: Logical): Draft {
 
 function bindSetOperation(b: Binding, body: SetOperationBody, parent: Level | null): Draft {
   const left = bindDraft(b, body.left, parent);
+  if (body.right.body.kind === 'select' && body.right.body.into !== null)
+    throw b.error(
+      'syntax_error',
+      'INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT',
+      body.right.body.into.at,
+    );
   const right = bindDraft(b, body.right, parent);
   return combine(b, body, left, right);
 }

@@ -46,7 +46,7 @@ interface Bound {
 }
 
 export function bindSelect(b: Binding, query: Query, body: SelectBody, parent: Level | null): Draft {
-  if (body.into !== null) throw b.unsupported('SELECT INTO', body.into.at);
+  if (body.into !== null) throw b.error('syntax_error', 'SELECT ... INTO is not allowed here', body.into.at);
   const level = new Level(parent);
   const from = bindFromList(b, level, body.from, null);
   level.items = from?.items ?? [];

@@ -1,6 +1,7 @@
 /** CREATE TABLE AS: the query's columns make the table, the query's rows fill it. */
+import { ExtentError } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { TableObject } from '../../engine/catalog.ts';
+import type { Oid, TableObject } from '../../engine/catalog.ts';
 import type { CreateTableAsStatement } from '../ast/definitions.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { ModifyPlan } from '../exec/modify.ts';
@@ -20,7 +21,7 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
   if (s.materializedView) throw d.unsupported('CREATE MATERIALIZED VIEW', s.at);
   if (s.temporary) throw d.unsupported('CREATE TEMPORARY TABLE', s.at);
   if (s.unlogged) throw d.unsupported('CREATE UNLOGGED TABLE', s.at);
-  const schema = d.targetSchema(s.name);
+  const schema = schemaOf(d, s);
   if (d.catalog.relationNamed(schema, s.name.name) !== undefined) {
     if (!s.ifNotExists) d.requireFree(schema, s.name.name);
     d.sql.tell(`relation "${s.name.name}" already exists, skipping`, { sqlstate: '42P07' });
@@ -56,6 +57,16 @@ export function* createTableAs(d: Definer, s: CreateTableAsStatement): Task<numb
   yield* d.put(table);
   if (!s.withData) return 0;
   return yield* fill(d.sql, planned, table);
+}
+
+/** The schema to make it in. Of this statement PostgreSQL does not say where the name stands. */
+function schemaOf(d: Definer, { name }: CreateTableAsStatement): Oid {
+  try {
+    return d.targetSchema(name);
+  } catch (error) {
+    if (error instanceof ExtentError) error.position = undefined;
+    throw error;
+  }
 }
 
 /** Fills the new table from its query. @returns the number of rows. */

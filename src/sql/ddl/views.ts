@@ -5,6 +5,7 @@ import type { CreateViewStatement } from '../ast/definitions.ts';
 import { relationsNamed } from '../bind/kept-text.ts';
 import { qualifiedText } from '../bind/qualify.ts';
 import { typeEntry } from '../exec/values.ts';
+import { splitInto } from '../session/select-into.ts';
 import type { Definer } from './definer.ts';
 
 export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
@@ -13,6 +14,8 @@ export function* createView(d: Definer, s: CreateViewStatement): Task<void> {
   if (s.checkOption !== null) throw d.unsupported('WITH CHECK OPTION', s.at);
   for (const option of s.options)
     throw d.error('invalid_parameter_value', `unrecognized parameter "${option.name}"`, option.at);
+  if (splitInto(s.query) !== undefined)
+    throw d.error('feature_not_supported', 'views must not contain SELECT INTO', undefined);
   const schema = d.targetSchema(s.name);
   const before = d.catalog.relationNamed(schema, s.name.name);
   if (before !== undefined && !s.orReplace) d.requireFree(schema, s.name.name);

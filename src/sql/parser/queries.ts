@@ -13,8 +13,7 @@
  */
 
 import type { Expression } from '../ast/expressions.ts';
-import type { QualifiedName } from '../ast/names.ts';
-import type { GroupItem, NamedWindow, Query, QueryBody, SelectBody, SelectTarget } from '../ast/queries.ts';
+import type { GroupItem, NamedWindow, Query, QueryBody, SelectBody, SelectInto, SelectTarget } from '../ast/queries.ts';
 import { PUNCTUATION } from '../lexer/lexer.ts';
 import { parseWith } from './common-tables.ts';
 import { CLOSE, type Cursor, OPEN } from './cursor.ts';
@@ -71,7 +70,7 @@ interface CoreExtras {
   readonly at: number;
   readonly groupDistinct: boolean;
   readonly windows: readonly NamedWindow[];
-  readonly into: QualifiedName | null;
+  readonly into: SelectInto | null;
 }
 
 interface Operation {
@@ -273,11 +272,16 @@ export function parseTarget(c: Cursor): SelectTarget {
   return { expression, alias: c.isBareLabel() ? c.label() : null };
 }
 
-function parseInto(c: Cursor): QualifiedName {
+/** `INTO [[LOCAL | GLOBAL] TEMPORARY | UNLOGGED] [TABLE] name`; these words may be the name, too. */
+function parseInto(c: Cursor): SelectInto {
   c.at++;
-  if (c.is('temporary') || c.is('temp') || c.is('unlogged')) c.at++;
+  for (const scope of ['local', 'global']) if (c.are(scope, 'temporary') || c.are(scope, 'temp')) c.at++;
+  const precedesName = (word: string): boolean => c.is(word) && (c.isColumnName(1) || c.are(word, 'table'));
+  const temporary = precedesName('temporary') || precedesName('temp');
+  const unlogged = precedesName('unlogged');
+  if (temporary || unlogged) c.at++;
   c.accept('table');
-  return c.qualifiedName();
+  return { ...c.qualifiedName(), temporary, unlogged };
 }
 
 function parseGroupItem(c: Cursor): GroupItem {

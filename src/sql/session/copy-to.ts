@@ -10,6 +10,7 @@ import { type CopyOptions, copyField } from './copy-format.ts';
 import { copyColumn, followCopy } from './copy-table.ts';
 import { quoteIdentifier } from './names.ts';
 import type { ResultSink } from './results.ts';
+import { splitInto } from './select-into.ts';
 import type { SqlSession } from './sql-session.ts';
 
 const BPCHAR_OID = 1042;
@@ -24,6 +25,8 @@ export function* copyTo(
   options: CopyOptions,
   sink: ResultSink,
 ): Task<void> {
+  if (s.query !== null && splitInto(s.query) !== undefined)
+    throw fail('feature_not_supported', 'COPY (SELECT INTO) is not supported');
   const query = s.query ?? tableQuery(sql, s, text);
   const prepared = sql.planner.internalStatement(query, s.query === null ? '' : text);
   const columns = prepared.planned!.columns;

@@ -1,6 +1,7 @@
 /** EXPLAIN [ANALYZE]: the plan as a tree of lines, with counts once it has run. Cost figures come later. */
-import { fail } from '../../base/errors.ts';
+import { fail, unsupported } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
+import { positionOf } from '../ast/names.ts';
 import type { ExplainStatement } from '../ast/statements.ts';
 import { AppendPlan, initialSurvivors } from '../exec/append.ts';
 import { ChangeOperator } from '../exec/change-operator.ts';
@@ -13,6 +14,7 @@ import type { PlannedStatement } from './planned.ts';
 import { lockTables, Portal } from './portal.ts';
 import { CountingSink, type ResultSink } from './results.ts';
 import { sendRows, textColumn } from './rows-out.ts';
+import { splitInto } from './select-into.ts';
 import type { SqlSession } from './sql-session.ts';
 import { isPlannable } from './statement-kinds.ts';
 
@@ -44,7 +46,10 @@ export function* explain(sql: SqlSession, s: ExplainStatement, text: string, sin
   }
   for (const name of ['costs', 'settings', 'buffers', 'wal'])
     if (flags.get(name) === true) throw fail('feature_not_supported', `EXPLAIN option "${name}" is not supported`);
-  const statement = s.statement;
+  const into = splitInto(s.statement);
+  const statement = into?.query ?? s.statement;
+  if (into !== undefined && flags.get('analyze') === true)
+    throw unsupported('EXPLAIN ANALYZE of SELECT INTO', positionOf(text, into.into.at));
   if (!isPlannable(statement)) throw fail('feature_not_supported', 'EXPLAIN of this statement is not supported');
   const names = new Map<ColumnId, string>();
   const planned = withColumnNames(names, sql.context, () =>

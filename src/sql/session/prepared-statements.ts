@@ -13,6 +13,7 @@ import type {
 import { lookUpType } from '../bind/type-lookup.ts';
 import { Definer } from '../ddl/definer.ts';
 import type { ResultSink } from './results.ts';
+import { splitInto } from './select-into.ts';
 import type { SqlSession } from './sql-session.ts';
 
 /** @returns false when the statement is none of these. */
@@ -53,6 +54,8 @@ export function* preparedStatement(sql: SqlSession, s: Statement, text: string, 
 function prepare(sql: SqlSession, s: PrepareStatement, text: string): void {
   const name = s.name.text;
   if (sql.prepared.has(name)) throw fail('duplicate_prepared_statement', `prepared statement "${name}" already exists`);
+  const into = splitInto(s.statement)?.into;
+  if (into !== undefined) throw unsupported('PREPARE of SELECT INTO', positionOf(text, into.at));
   const d = new Definer(sql, text);
   const types = s.types.map((t) => lookUpType(d.binding(), t).oid);
   const parameterCount = Math.max(s.parameters, types.length);

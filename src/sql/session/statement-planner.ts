@@ -34,6 +34,7 @@ import { registry } from '../types/registry.ts';
 import { virtualRelation } from '../views/virtual-relations.ts';
 import { searchSchemas } from './names.ts';
 import { literalValues, PlanCache, PlannedStatement } from './planned.ts';
+import { splitInto, tableFromQuery } from './select-into.ts';
 import type { SessionContext } from './session-context.ts';
 import type { Settings } from './settings.ts';
 import { isPlannable, sameColumns } from './statement-kinds.ts';
@@ -140,11 +141,13 @@ export class StatementPlanner {
     parsed: ReturnType<typeof parseStatement>,
   ): Prepared {
     const { statement } = parsed;
-    if (!isPlannable(statement))
+    const isInto = splitInto(statement) !== undefined;
+    if (isInto || !isPlannable(statement))
       return {
         ...this.#queryTypes(statement, text, parsed.parameterCount, declaredTypes),
         text,
-        statement,
+        // The query of a definition has its literals in it.
+        statement: isInto ? tableFromQuery(parseStatement(lexer, range, null).statement) : statement,
         planned: undefined,
         literals: [],
         declaredTypes,

@@ -3,7 +3,6 @@ import type { Statement } from '../ast/statements.ts';
 
 const TAGS: Partial<Record<Statement['kind'], string>> = {
   createTable: 'CREATE TABLE',
-  createTableAs: 'CREATE TABLE AS',
   createIndex: 'CREATE INDEX',
   createView: 'CREATE VIEW',
   createSequence: 'CREATE SEQUENCE',
@@ -47,6 +46,8 @@ export function utilityTag(s: Statement): string {
       return s.system ? 'ALTER SYSTEM' : 'ALTER DATABASE';
     case 'checkDatabase':
       return s.table === null ? 'DBCC CHECKDB' : 'DBCC CHECKTABLE';
+    case 'createTableAs':
+      return s.bySelect === true ? 'SELECT INTO' : 'CREATE TABLE AS';
     case 'unsupported':
       return s.what;
     default:
