@@ -39,8 +39,11 @@ export class Folder {
   readonly #compute: Compute;
   readonly #made = new Map<Expr, ParamExpr>();
   #when: readonly Expr[] = [];
-  /** False where expressions are computed at most once anyway. */
-  #makesSteps = true;
+  /**
+   * Which constants become steps: all; only those that fail, where expressions are computed at most once anyway; none, where they
+   * are parts of a step.
+   */
+  #steps: 'all' | 'failing' | 'none' = 'all';
 
   /** @param values - one per parameter of the statement, literals included; undefined = not known. */
   constructor(values: readonly (SqlValue | undefined)[], compute: Compute) {
@@ -66,19 +69,30 @@ export class Folder {
 
   /** Of a node whose expressions are computed once anyway. */
   #inPlace(node: Logical): Logical {
-    this.#makesSteps = false;
-    const folded = mapNode(
-      node,
-      (expr) => this.fold(expr),
-      (input) => input,
+    return this.#making('failing', () =>
+      mapNode(
+        node,
+        (expr) => this.fold(expr),
+        (input) => input,
+      ),
     );
-    this.#makesSteps = true;
+  }
+
+  #making<T>(steps: 'failing' | 'none', fold: () => T): T {
+    const before = this.#steps;
+    this.#steps = steps;
+    const folded = fold();
+    this.#steps = before;
     return folded;
   }
 
   /** Folds one expression. */
   fold(expr: Expr): Expr {
-    if (isConstant(expr)) return this.#settled(expr);
+    return isConstant(expr) ? this.#settled(expr) : this.#simplified(expr);
+  }
+
+  /** An expression with its parts folded. */
+  #simplified(expr: Expr): Expr {
     const fold = (part: Expr): Expr => this.fold(part);
     switch (expr.kind) {
       case 'and':
@@ -120,20 +134,25 @@ export class Folder {
     if (isKeepable(expr)) {
       const value = this.#computed(expr);
       if (value !== undefined) return { kind: 'const', value, type: expr.type, typmod: expr.typmod };
-    } else if (!this.#makesSteps) return expr;
+      return this.#steps === 'none' ? expr : this.#step(expr, expr);
+    }
+    // Its own constants may settle it without the parameters.
+    const simple = this.#making('none', () => this.#simplified(expr));
+    if (this.#steps !== 'all' || simple.kind === 'const' || simple.kind === 'param') return simple;
     // Generated code knows how few digits an integer has that becomes numeric; of a numeric parameter it knows nothing.
     if (expr.kind === 'cast' && isIntegerToNumeric(expr)) return { ...expr, arg: this.#settled(expr.arg) };
-    return this.#step(expr);
+    return this.#step(expr, simple);
   }
 
-  #step(expr: Expr): ParamExpr {
-    const known = this.#made.get(expr);
+  /** @param source - the expression that `expr` is the simplified form of: the same one is computed once. */
+  #step(source: Expr, expr: Expr): ParamExpr {
+    const known = this.#made.get(source);
     if (known !== undefined) return known;
     const index = this.values.length;
     this.values.push(this.#guessed(expr));
     this.steps.push({ index, expr, when: this.#when });
-    const made: ParamExpr = { kind: 'param', index, type: expr.type, typmod: expr.typmod, of: expr };
-    if (this.#when.length === 0) this.#made.set(expr, made);
+    const made: ParamExpr = { kind: 'param', index, type: source.type, typmod: source.typmod, of: expr };
+    if (this.#when.length === 0) this.#made.set(source, made);
     return made;
   }
 

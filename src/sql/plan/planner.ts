@@ -164,7 +164,7 @@ export class Planner {
       case 'with':
         return planWith(this, node, needed, conditions);
       case 'ctescan':
-        return planCteScan(this, node, conditions);
+        return planCteScan(this, node, needed, conditions);
       case 'recursive':
         return broken('a recursive query outside a common table');
       case 'lock':
