@@ -170,7 +170,8 @@ export function bindDistinctFrom(b: Binding, level: Level, e: DistinctFromExpres
 }
 
 function distinctFrom(b: Binding, left: Expr, right: Expr, negated: boolean, at: number): Expr {
-  const isNull = (expr: Expr) => expr.kind === 'const' && expr.value === null;
+  // NULL without a type; one that was cast is compared as its type is.
+  const isNull = (expr: Expr) => expr.kind === 'const' && expr.value === null && expr.type === UNKNOWN_OID;
   if (isNull(right))
     return bool({ kind: 'test', test: negated ? 'null' : 'not null', arg: resolveUntyped(b, left), at });
   if (isNull(left))
