@@ -1,5 +1,6 @@
 /** Joins by looking each left row's partners up in an index: is there one for the join conditions, and does it pay? */
 import { AppendPlan } from '../exec/append.ts';
+import { OneTimePlan } from '../exec/one-time.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ScanPlan } from '../exec/scan.ts';
 import type { RangeSpec } from '../exec/scan-ranges.ts';
@@ -30,7 +31,8 @@ export function lookupPath(
   const joins = conditions.filter((c) => touches(columnsOf(c), relation.ids) && touches(columnsOf(c), have));
   if (joins.length === 0) return undefined;
   for (const c of joins) for (const id of columnsOf(c)) if (have.has(id)) planner.slotOf(id);
-  const plan = planner.plan(relation.node, only(wanted, relation.ids), [...relation.local, ...joins]);
+  const planned = planner.plan(relation.node, only(wanted, relation.ids), [...relation.local, ...joins]);
+  const plan = planned instanceof OneTimePlan ? planned.children[0]! : planned;
   // Of a partitioned table one partition is looked into when its bounds can tell which, else all are.
   const scans = plan instanceof AppendPlan ? plan.children : [plan];
   if (scans.length === 0 || !scans.every((scan) => isLookup(scan, have))) return undefined;

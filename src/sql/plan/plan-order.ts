@@ -1,4 +1,5 @@
 /** ORDER BY and LIMIT. A sort that the scan below makes needless is left out. */
+import { OneTimePlan } from '../exec/one-time.ts';
 import type { PlanNode } from '../exec/operator.ts';
 import { ProjectPlan } from '../exec/project.ts';
 import { ScanPlan } from '../exec/scan.ts';
@@ -29,7 +30,7 @@ export function planLimit(planner: Planner, node: LimitNode, needed: Needed, con
 
 /**
  * Drops a sort that the scan below makes needless: the rows of a table come in the order of its primary key, or against it.
- * Only projections and filters may lie between.
+ * Only projections and filters may lie between, those that are judged once too.
  */
 function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
   const ids: ColumnId[] = [];
@@ -46,6 +47,7 @@ function sortedByScan(input: PlanNode, keys: readonly SortKey[]): boolean {
       // A column of the query around: its scan is elsewhere.
       if (position < 0) return false;
       if (plan instanceof RenamePlan) ids[i] = below.shape.columns[position]!.id;
+      else if (plan instanceof OneTimePlan) continue;
       else if (plan instanceof ProjectPlan) {
         const expr = plan.exprs[position]!;
         if (expr.kind !== 'column') return false;

@@ -95,6 +95,16 @@ describe('what comes out', () => {
   });
 });
 
+test('what lies above and below finds each other through it', async () => {
+  const now = "now() > '2000-01-01'";
+  expect(await analyzed(`select a from t where ${now} order by a limit 2`)).not.toContain('Sort');
+  expect(await analyzed(`select x.a, y.b from u x left join t y on x.a = y.a and ${now}`)).toContain('Index Cond');
+  expect(await rows(`select x.a, y.b from u x left join t y on x.a = y.a and ${now} order by 1 limit 2`)).toEqual([
+    ['1', '1'],
+    ['2', '2'],
+  ]);
+});
+
 test('one plan serves both answers', async () => {
   for (const [left, right, count] of [
     [1, 1, '2000'],
