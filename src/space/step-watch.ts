@@ -36,7 +36,7 @@ export const STEP_MS_MAX = 2;
 const BUSY_MS = 0.5;
 /** Milliseconds of a rest: at least, for each that the thread had to wait for a processor, and at most. */
 const REST_MS = 2;
-const REST_FOR_WAITING = 10;
+const REST_FOR_WAITING = 20;
 const REST_MS_MAX = 8;
 
 export class StepWatch {
