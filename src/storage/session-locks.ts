@@ -49,11 +49,22 @@ export class AdvisoryHolder implements SessionLocks, Locker {
     this.lockTimeoutMs = transaction.lockTimeoutMs;
     if (!this.#locks.tryAdvisory(this, key, mode)) {
       if (policy !== LOCK_WAIT) return false;
-      yield this.#locks.advisoryRequest(this, key, mode);
+      yield* this.#await(key, mode);
     }
     this.locks.length = 0;
     this.#held.set(name, { key, mode, times: 1 });
     return true;
+  }
+
+  /** A wait that is given up may have been granted the lock meanwhile: then it goes to the next one. */
+  *#await(key: string, mode: AdvisoryMode): Task<void> {
+    let isHeld = false;
+    try {
+      yield this.#locks.advisoryRequest(this, key, mode);
+      isHeld = true;
+    } finally {
+      if (!isHeld) this.#locks.freeAdvisory(this, key, mode);
+    }
   }
 
   unlock(key: string, isExclusive: boolean): boolean {

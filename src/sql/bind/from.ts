@@ -4,8 +4,9 @@
  */
 
 import type { SequenceObject, TableObject, ViewObject } from '../../engine/catalog.ts';
-import type { CallExpression } from '../ast/expressions.ts';
+import type { Expression } from '../ast/expressions.ts';
 import type { Alias, FromItem, FunctionItem, SubqueryItem, TableItem } from '../ast/queries.ts';
+import { systemCall } from '../parser/expressions.ts';
 import { parseQueryText } from '../parser/parser.ts';
 import type { Column, Expr, Logical, ScanNode, VirtualRelation } from '../plan/logical.ts';
 import { INT8_OID, OID_OID, RECORD_OID } from '../types/type-oids.ts';
@@ -95,20 +96,8 @@ function bindTable(b: Binding, level: Level, item: TableItem): BoundFrom {
 
 /** A sequence is read as the row of its state. */
 function sequenceRow({ at, alias }: TableItem, { oid, name }: SequenceObject): FunctionItem {
-  const call: CallExpression = {
-    kind: 'call',
-    at,
-    name: { at, catalog: null, schema: 'pg_catalog', name: 'pg_sequence_row' },
-    args: [{ name: null, value: { kind: 'literal', at, literal: 'integer', text: String(oid), slot: -1 } }],
-    star: false,
-    distinct: false,
-    variadic: false,
-    orderBy: [],
-    withinGroup: false,
-    filter: null,
-    over: null,
-    written: 'call',
-  };
+  const number: Expression = { kind: 'literal', at, literal: 'integer', text: String(oid), slot: -1 };
+  const call = systemCall('pg_sequence_row', [number], 'call', at);
   return {
     kind: 'function',
     at,
