@@ -69,6 +69,8 @@ export class Txn implements Transaction {
   /** Other space hints for trees, from the commit on. */
   readonly spaces: SpaceChange[] = [];
   readonly runs: BulkRun[] = [];
+  /** How many of its snapshots are registered. */
+  snapshots = 0;
   onVisible: (() => void) | undefined;
   #marks: Mark[] = [];
   readonly #table: Transactions;

@@ -126,12 +126,14 @@ export class Transactions {
     if (this.#newestSnap !== undefined) this.#newestSnap.newer = snap;
     else this.#oldestSnap = snap;
     this.#newestSnap = snap;
+    txn.snapshots++;
     return snap;
   }
 
   release(snapshot: Snapshot): void {
     if (!(snapshot instanceof Snap) || !snapshot.registered) return;
     snapshot.registered = false;
+    snapshot.transaction.snapshots--;
     if (snapshot.older !== undefined) snapshot.older.newer = snapshot.newer;
     else this.#oldestSnap = snapshot.newer;
     if (snapshot.newer !== undefined) snapshot.newer.older = snapshot.older;
@@ -343,6 +345,9 @@ export class Transactions {
 
   #end(txn: Txn): void {
     txn.state = TXN_ENDED;
+    // A snapshot lives no longer than its transaction: one that was forgotten would keep old versions of rows for ever.
+    for (let snap = this.#oldestSnap; txn.snapshots > 0 && snap !== undefined; snap = snap.newer)
+      if (snap.transaction === txn) this.release(snap);
     this.locks.transactionEnded(txn);
   }
 

@@ -9,7 +9,7 @@ import { fail, unsupported } from '../../base/errors.ts';
 import { Prng } from '../../base/prng.ts';
 import type { Task } from '../../base/task.ts';
 import type { Catalog, CatalogObject, Oid, SequenceObject } from '../../engine/catalog.ts';
-import { LOCK_NOWAIT, LOCK_WAIT } from '../../engine/record-port.ts';
+import { LOCK_NOWAIT, LOCK_WAIT, type Snapshot } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
 import { constraintDefinition, indexDefinition } from '../ddl/deparse.ts';
 import type { Env, StatementContext } from '../exec/state.ts';
@@ -277,10 +277,21 @@ export class SessionContext implements StatementContext, SystemHooks {
     throw fail('wrong_object_type', `"${object.name}" is not a sequence`);
   }
 
+  /** Lends a snapshot: one that is not given back would keep old versions of rows for ever. */
+  *#seeing<T>(read: (snapshot: Snapshot) => Task<T>): Task<T> {
+    const session = this.#session;
+    const snapshot = session.snapshot();
+    try {
+      return yield* read(snapshot);
+    } finally {
+      session.release(snapshot);
+    }
+  }
+
   nextval(oid: Oid): number | bigint {
     const sequence = this.#sequence(oid);
-    const session = this.#session;
-    const value = this.#wait(() => session.database.sequences.next(sequence, session.snapshot()));
+    const { sequences } = this.#session.database;
+    const value = this.#wait(() => this.#seeing((snapshot) => sequences.next(sequence, snapshot)));
     this.#lastValues.set(oid, value);
     this.#lastSequence = oid;
     return narrowed(value);
@@ -298,9 +309,9 @@ export class SessionContext implements StatementContext, SystemHooks {
   }
 
   sequenceRow(oid: Oid): readonly SqlValue[] {
-    const { database } = this.#session;
+    const { sequences } = this.#session.database;
     const sequence = this.#sequence(oid);
-    const { last, called, ahead } = this.#wait(() => database.sequences.read(sequence, this.#session.snapshot()));
+    const { last, called, ahead } = this.#wait(() => this.#seeing((snapshot) => sequences.read(sequence, snapshot)));
     return [narrowed(last), narrowed(ahead), called];
   }
 
