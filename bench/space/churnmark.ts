@@ -58,15 +58,11 @@ class Load {
     }
   }
 
-  /** The 99th percentile and the longest of what was seen since the last call. */
-  take(): { p99: number; longest: number; count: number } {
-    const sorted = this.#latencies.sort((a, b) => a - b);
+  /** The latencies that were seen since the last call. */
+  take(): number[] {
+    const taken = this.#latencies;
     this.#latencies = [];
-    return {
-      p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
-      longest: sorted[sorted.length - 1] ?? 0,
-      count: sorted.length,
-    };
+    return taken;
   }
 
   async stop(): Promise<void> {
@@ -74,6 +70,15 @@ class Load {
     await this.#done;
     for (const client of this.#clients) await client.end();
   }
+}
+
+function summed(latencies: number[]): { p99: number; longest: number; count: number } {
+  const sorted = latencies.sort((a, b) => a - b);
+  return {
+    p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+    longest: sorted[sorted.length - 1] ?? 0,
+    count: sorted.length,
+  };
 }
 
 async function connect(server: RivalServer): Promise<pg.Client> {
@@ -107,8 +112,8 @@ async function beside(
   const load = new Load(server);
   await load.start();
   await sleep(SECONDS * 1000);
-  const before = load.take();
   const size = data();
+  const callsBefore = load.take();
   let peak = size;
   const poll = setInterval(() => {
     peak = Math.max(peak, data());
@@ -118,9 +123,11 @@ async function beside(
   const ms = performance.now() - began;
   // Calls that the work held up end now: they belong to it.
   await sleep(100);
-  const during = load.take();
+  const callsDuring = load.take();
   clearInterval(poll);
   await load.stop();
+  // Sorted only now: while this program sorts, its clients wait.
+  const [before, during] = [summed(callsBefore), summed(callsDuring)];
   await client.query('checkpoint');
   await sleep(1500);
   await client.end();
