@@ -193,7 +193,7 @@ export class Instance {
     const path = this.#path(name);
     const log = `${path}-log`;
     const { vfs } = this.options;
-    vfs.unlink(path);
+    vfs.open(path, 'read').discard();
     if (vfs.exists(log)) {
       for (const file of vfs.list(log)) vfs.unlink(`${log}/${file}`);
       vfs.removeDirectory(log);

@@ -9,8 +9,6 @@ import type { Vfs, VfsFile } from '../io/vfs.ts';
 const BUFFER_BYTES = 65536;
 
 export class SpillFile {
-  readonly #vfs: Vfs;
-  readonly #path: string;
   readonly #file: VfsFile;
   #buffered = 0;
   /** What was appended last, for {@link place}. */
@@ -22,8 +20,6 @@ export class SpillFile {
   constructor(vfs: Vfs, path: string, bufferBytes: number = BUFFER_BYTES) {
     this.buffer = new Uint8Array(bufferBytes);
     this.view = new DataView(this.buffer.buffer);
-    this.#vfs = vfs;
-    this.#path = path;
     this.#file = vfs.open(path, 'new');
   }
 
@@ -73,7 +69,6 @@ export class SpillFile {
   }
 
   close(): void {
-    this.#file.close();
-    this.#vfs.unlink(this.#path);
+    this.#file.discard();
   }
 }

@@ -104,6 +104,11 @@ export class FaultyVfs implements Vfs {
     this.#inner.syncDirectory(path);
   }
 
+  syncDirectoryAsync(path: string, done: Done): void {
+    const effect = this.strike('sync', path);
+    this.#inner.syncDirectoryAsync(path, (error) => done(effect === undefined ? error : failure(effect, path)));
+  }
+
   lock(path: string): VfsLock {
     return this.#inner.lock(path);
   }
@@ -196,6 +201,11 @@ class FaultyFile implements VfsFile {
 
   close(): void {
     this.#inner.close();
+  }
+
+  discard(): void {
+    this.#vfs.check('directory', this.path);
+    this.#inner.discard();
   }
 }
 

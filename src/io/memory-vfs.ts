@@ -219,6 +219,10 @@ export class MemoryVfs implements Vfs {
     this.#changes = rest;
   }
 
+  syncDirectoryAsync(path: string, done: Done): void {
+    later(done, () => this.syncDirectory(path));
+  }
+
   canPunch(): boolean {
     return this.holes;
   }
@@ -339,6 +343,10 @@ class MemoryFile implements VfsFile {
   }
 
   close(): void {}
+
+  discard(): void {
+    this.#disk.unlink(this.path);
+  }
 
   #punch(offset: number, length: number): void {
     const end = Math.min(offset + length, this.#inode.size);

@@ -130,6 +130,12 @@ class NodeFile implements VfsFile {
     this.#guard('close', () => fs.closeSync(this.#fd));
   }
 
+  discard(): void {
+    this.#guard('remove', () => fs.unlinkSync(this.path));
+    // The file system frees the blocks with the last handle, on that thread. A failure loses nothing: nobody can open it again.
+    fs.close(this.#fd, () => {});
+  }
+
   #guard<T>(operation: string, act: () => T): T {
     try {
       return act();
@@ -198,6 +204,18 @@ export class NodeVfs implements Vfs {
       } finally {
         fs.closeSync(fd);
       }
+    });
+  }
+
+  syncDirectoryAsync(path: string, done: Done): void {
+    if (process.platform === 'win32') {
+      setImmediate(done);
+      return;
+    }
+    const ended = (error: unknown): void => done(error ? hostError('synchronize', path, error) : undefined);
+    fs.open(path, 'r', (error, fd) => {
+      if (error) ended(error);
+      else fs.fsync(fd, (failure) => fs.close(fd, (problem) => ended(failure ?? problem)));
     });
   }
 

@@ -34,6 +34,8 @@ export interface VfsFile {
   /** Pairs (offset, length) of the ranges that hold data, in order; undefined where the host cannot tell. */
   dataRanges(): number[] | undefined;
   close(): void;
+  /** Removes the file and closes it: its name is gone at once; giving its blocks back, which can take long, holds nobody up. */
+  discard(): void;
 }
 
 /** How `Vfs.open` treats the file: it must exist (`read`, `write`), is made when missing (`create`), or must be new (`new`). */
@@ -60,6 +62,7 @@ export interface Vfs {
   canPunch(directory: string): boolean;
   /** Makes creations, renames and removals in a directory durable. */
   syncDirectory(path: string): void;
+  syncDirectoryAsync(path: string, done: Done): void;
   /**
    * Locks the database at `path` against every other opener, in this process too.
    *

@@ -30,6 +30,7 @@ export class LogSpares {
   /** Number and first position of the next generation to be made. */
   #nextNumber = 1;
   #nextStart = 0;
+  #closed = false;
 
   /** @param onFailure - told when a sync failed, which is fatal to the log. */
   constructor(vfs: Vfs, clock: Clock, directory: string, fileId: Uint8Array, onFailure: (error: unknown) => void) {
@@ -62,6 +63,7 @@ export class LogSpares {
     this.#nextNumber = number;
     this.#nextStart = start;
     const first = this.#make();
+    this.#vfs.syncDirectory(this.#directory);
     first.file.syncData();
     this.add();
     return first;
@@ -79,6 +81,7 @@ export class LogSpares {
       spare = { generation: this.#make(), ready: false, waiters: [] };
       this.#spares.push(spare);
     }
+    this.#vfs.syncDirectory(this.#directory);
     spare.generation.file.syncData();
     this.#makeReady(spare);
   }
@@ -98,25 +101,27 @@ export class LogSpares {
       return;
     }
     this.#spares.push(spare);
-    spare.generation.file.syncDataAsync((error) => {
-      if (error === undefined) this.#makeReady(spare);
-      else {
-        this.#onFailure(error);
-        for (const waiter of spare.waiters.splice(0)) waiter(error);
-      }
+    const failed = (error: unknown): void => {
+      this.#onFailure(error);
+      for (const waiter of spare.waiters.splice(0)) waiter(error);
+    };
+    this.#vfs.syncDirectoryAsync(this.#directory, (problem) => {
+      // `add` was faster: the file may be in use, or gone again. So it may be when all was closed meanwhile.
+      if (spare.ready || this.#closed) return;
+      if (problem !== undefined) failed(problem);
+      else
+        spare.generation.file.syncDataAsync((error) => (error === undefined ? this.#makeReady(spare) : failed(error)));
     });
   }
 
   /** A generation that nobody needs any more: its file is used again or goes. */
   recycle(old: Generation): void {
     if (this.#recycled.length < RECYCLED_MAX && old.bytes >= this.#nextBytes) this.#recycled.push(old.file);
-    else {
-      old.file.close();
-      this.#vfs.unlink(old.file.path);
-    }
+    else old.file.discard();
   }
 
   close(): void {
+    this.#closed = true;
     for (const spare of this.#spares.splice(0)) spare.generation.file.close();
     for (const file of this.#recycled.splice(0)) file.close();
   }
@@ -126,7 +131,7 @@ export class LogSpares {
     for (const waiter of spare.waiters.splice(0)) this.#clock.soon(() => waiter());
   }
 
-  /** Makes the next generation's file; the caller syncs it. */
+  /** Makes the next generation's file; the caller syncs it and the directory. */
   #make(): Generation {
     const reused = this.#recycled.pop();
     const file = reused ?? this.#vfs.open(`${this.#directory}/${this.#nextSlot}.log`, 'new');
@@ -136,10 +141,8 @@ export class LogSpares {
     try {
       if (reused === undefined) file.allocate(0, bytes);
       writeGenerationHeader(generation, this.#fileId);
-      if (reused === undefined) this.#vfs.syncDirectory(this.#directory);
     } catch (error) {
-      file.close();
-      if (this.#vfs.exists(file.path)) this.#vfs.unlink(file.path);
+      file.discard();
       throw error;
     }
     this.#nextNumber++;

@@ -147,8 +147,7 @@ export class VersionSpill {
 
   #closeIfEmpty(): void {
     if (this.chunks > 0) return;
-    this.#file?.close();
-    if (this.#file !== undefined) this.#vfs.unlink(this.#path);
+    this.#file?.discard();
     this.#file = undefined;
     this.#free = [];
     this.#slotCount = 0;

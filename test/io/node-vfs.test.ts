@@ -1,8 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { runNow, runTask } from '../../src/base/task.ts';
@@ -37,6 +46,33 @@ test('a file is read, written, extended, cut and punched', () => {
   expect(() => vfs.open(join(directory, 'a'), 'new')).toThrow(expect.objectContaining({ sqlstate: '58P02' }));
   expect(() => vfs.open(join(directory, 'none'), 'write')).toThrow(expect.objectContaining({ sqlstate: '58P01' }));
   expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o600);
+});
+
+test('a file that is discarded has no name at once, and no handle soon', async () => {
+  const vfs = new NodeVfs();
+  const path = join(directory, 'discarded');
+  const file = vfs.open(path, 'new');
+  file.allocate(0, 1 << 20);
+  file.discard();
+  expect(existsSync(path)).toBe(false);
+  expect(() => file.discard()).toThrow(expect.objectContaining({ sqlstate: '58P01' }));
+  vfs.open(path, 'new').close();
+  const open = (fd: string): boolean => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${path} `);
+    } catch {
+      return false;
+    }
+  };
+  if (existsSync('/proc/self/fd'))
+    await vi.waitFor(() => expect(readdirSync('/proc/self/fd').filter(open)).toEqual([]));
+});
+
+test('a directory is synced in another thread; one that is missing is an error', async () => {
+  const vfs = new NodeVfs();
+  const sync = (path: string): Promise<unknown> => new Promise((done) => vfs.syncDirectoryAsync(path, done));
+  expect(await sync(directory)).toBeUndefined();
+  expect(await sync(join(directory, 'missing'))).toMatchObject({ sqlstate: '58P01' });
 });
 
 test('a second opener is refused and told the holder, in this process and in another', () => {

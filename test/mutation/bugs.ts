@@ -104,7 +104,13 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the directory is not synced when a generation of the log is made',
     edits: [
-      edit('storage/log-spares.ts', '      if (reused === undefined) this.#vfs.syncDirectory(this.#directory);\n', ''),
+      edit('storage/log-spares.ts', '    this.#vfs.syncDirectory(this.#directory);\n    first', '    first'),
+      edit('storage/log-spares.ts', '    this.#vfs.syncDirectory(this.#directory);\n    spare', '    spare'),
+      edit(
+        'storage/log-spares.ts',
+        'this.#vfs.syncDirectoryAsync(this.#directory, (problem) => {',
+        'this.#clock.soon((problem?: unknown) => {',
+      ),
     ],
     rigs: [CRASH],
   },

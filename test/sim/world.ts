@@ -123,6 +123,10 @@ export class SimVfs implements Vfs {
     this.disk.syncDirectory(path);
   }
 
+  syncDirectoryAsync(path: string, done: Done): void {
+    this.later(() => this.disk.syncDirectory(path), done);
+  }
+
   lock(path: string): VfsLock {
     return this.disk.lock(path);
   }
@@ -207,5 +211,9 @@ class SimFile implements VfsFile {
 
   close(): void {
     this.#file.close();
+  }
+
+  discard(): void {
+    this.#file.discard();
   }
 }

@@ -6,9 +6,11 @@ import { expect, test } from 'vitest';
 import { ManualClock, SystemClock } from '../../src/base/clock.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { MemoryVfs } from '../../src/io/memory-vfs.ts';
+import type { Done } from '../../src/io/vfs.ts';
 import { GROUP_HEADER_BYTES, LOG_HEADER_BYTES } from '../../src/storage/layout.ts';
 import { Log } from '../../src/storage/log.ts';
 import { findGenerations, LogReader } from '../../src/storage/log-generation.ts';
+import { LogSpares } from '../../src/storage/log-spares.ts';
 
 const DIRECTORY = 'db/a.extent-log';
 const FILE_ID = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
@@ -72,4 +74,50 @@ test.each(['on the spot', 'in a later turn'])('one flush makes groups of two fil
   if (when === 'on the spot') log.flushNow();
   else await new Promise<void>((resolve) => log.requestFlush(() => resolve()));
   expect(readBack(disk, from)).toEqual(lsns);
+});
+
+/** A disk that syncs directories only when told to. */
+class SlowDirectories extends MemoryVfs {
+  readonly pending: (() => void)[] = [];
+
+  override syncDirectoryAsync(path: string, done: Done): void {
+    this.pending.push(() => super.syncDirectoryAsync(path, done));
+  }
+}
+
+function spares(disk: MemoryVfs): LogSpares {
+  const made = new LogSpares(disk, new SystemClock(), DIRECTORY, FILE_ID, () => {});
+  made.open(1, 4096);
+  made.take();
+  return made;
+}
+
+test('a file made ahead is ready when its name is durable too', async () => {
+  const disk = new SlowDirectories();
+  const ahead = spares(disk);
+  const done = new Promise((resolve) => ahead.start(resolve));
+  await new Promise(setImmediate);
+  expect(ahead.ready).toBe(0);
+  disk.pending.shift()?.();
+  expect(await done).toBeUndefined();
+  expect(ahead.ready).toBe(1);
+  const generation = ahead.take()!;
+  expect(disk.afterPowerCut(new Prng(1)).exists(generation.file.path)).toBe(true);
+});
+
+test('a file that is needed before its name is durable is made so on the spot, once', async () => {
+  const disk = new SlowDirectories();
+  const ahead = spares(disk);
+  const done = new Promise((resolve) => ahead.start(resolve));
+  ahead.add();
+  expect(ahead.ready).toBe(1);
+  expect(await done).toBeUndefined();
+  const generation = ahead.take()!;
+  expect(disk.afterPowerCut(new Prng(1)).exists(generation.file.path)).toBe(true);
+  // It is used and gone before the directory's own sync ends, which then leaves it alone.
+  generation.file.discard();
+  disk.pending.shift()?.();
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(ahead.ready).toBe(0);
 });

@@ -119,6 +119,11 @@ export class OrderedVfs implements Vfs {
 
   unlink(path: string): void {
     this.#inner.unlink(path);
+    this.forget(path);
+  }
+
+  /** A file of the log is gone. */
+  forget(path: string): void {
     this.#files.delete(path);
   }
 
@@ -128,6 +133,10 @@ export class OrderedVfs implements Vfs {
 
   syncDirectory(path: string): void {
     this.#inner.syncDirectory(path);
+  }
+
+  syncDirectoryAsync(path: string, done: Done): void {
+    this.#inner.syncDirectoryAsync(path, done);
   }
 
   lock(path: string): VfsLock {
@@ -203,6 +212,11 @@ class InnerFile implements VfsFile {
 
   close(): void {
     this.inner.close();
+  }
+
+  discard(): void {
+    this.inner.discard();
+    this.order.forget(this.path);
   }
 }
 
