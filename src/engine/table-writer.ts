@@ -55,6 +55,8 @@ export class TableWriter {
   readonly #records: readonly (EntryRecords | undefined)[];
   /** After a conflict: the live row's key in the table's tree. */
   readonly conflictKey: KeyWriter = new KeyWriter();
+  /** True: inserts keep deferrable constraints at each row, and note no doubts. */
+  keepsDeferrable = false;
 
   constructor(
     store: Store,
@@ -238,7 +240,7 @@ export class TableWriter {
     const recordLength = records?.length ?? 0;
     const prefix = entry.length;
     const isKey = access.index.unique && !this.access.exemptFromUniqueness(access, entry);
-    const check = isKey && access.index.deferrable !== true;
+    const check = isKey && (this.keepsDeferrable || access.index.deferrable !== true);
     if (isKey && !check) yield* this.#noteDoubt(access.index, entry);
     entry.append(rowKey.bytes, 0, rowKey.length);
     this.#checkKeyLength(entry, access.index.name);

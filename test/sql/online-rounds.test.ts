@@ -233,24 +233,31 @@ test('a duplicate that nobody could see is none; one that everybody sees ends th
   }
 });
 
-test('a duplicate that came while a unique index was disabled ends the rebuild of the table with 23505', async () => {
-  await s.run('create unique index t_v on t (v); alter index t_v on t disable');
-  const { build, go } = await begun('alter index all on t rebuild with (online = on)');
-  const writer = new TestSession(instance);
-  await writer.run("begin; insert into t values (9001, repeat('v', 1000), 0, 0, repeat('w', 9000))");
-  await writer.run("insert into t values (9002, repeat('v', 1000), 0, 0, repeat('w', 9000))");
-  await go();
-  for (let n = 0; n < 20; n++) await turn();
-  await writer.run('commit');
-  await expect(build).rejects.toMatchObject({
-    sqlstate: '23505',
-    message: 'could not create unique index "t_v"',
-    detail: expect.stringMatching(/^Key \(v\)=\(v{64}\.{3}\) is duplicated\.$/) as string,
-  });
-  await s.run('delete from t where id = 9002');
-  await s.run('alter index all on t rebuild with (online = on)');
-  await agrees();
-});
+test.each([
+  'create unique index t_v on t (v)',
+  'alter table t add constraint t_v unique (v) deferrable',
+  'alter table t add constraint t_v unique (v) deferrable initially deferred',
+])(
+  'a duplicate that came while a unique index was disabled ends the rebuild of the table with 23505 (%s)',
+  async (made) => {
+    await s.run(`${made}; alter index t_v on t disable`);
+    const { build, go } = await begun('alter index all on t rebuild with (online = on)');
+    const writer = new TestSession(instance);
+    await writer.run("begin; insert into t values (9001, repeat('v', 1000), 0, 0, repeat('w', 9000))");
+    await writer.run("insert into t values (9002, repeat('v', 1000), 0, 0, repeat('w', 9000))");
+    await go();
+    for (let n = 0; n < 20; n++) await turn();
+    await writer.run('commit');
+    await expect(build).rejects.toMatchObject({
+      sqlstate: '23505',
+      message: 'could not create unique index "t_v"',
+      detail: expect.stringMatching(/^Key \(v\)=\(v{64}\.{3}\) is duplicated\.$/) as string,
+    });
+    await s.run('delete from t where id = 9002');
+    await s.run('alter index all on t rebuild with (online = on)');
+    await agrees();
+  },
+);
 
 test('a key that comes meanwhile and is too long ends the build as one that was there', async () => {
   const { build, go } = await begun('create index concurrently t_v on t (v)');

@@ -95,6 +95,8 @@ class TableFollower {
       this.#rules.computedKeys(state),
       database.watches,
     );
+    // Rows that others have committed keep them, unless the index was disabled: then nobody has looked.
+    this.#writer.keepsDeferrable = true;
     this.#rows = new RowBuffer(this.#new.wideLayout, new RowMemory(Number.POSITIVE_INFINITY));
   }
 
