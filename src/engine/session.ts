@@ -57,6 +57,8 @@ export class Session {
   #changes = new Map<Oid, CatalogObject | undefined>();
   #catalog: Catalog | undefined;
   #catalogBase: Catalog | undefined;
+  /** Catalog objects that were ever put or removed here: tells whether a statement has changed anything yet. */
+  edits = 0;
 
   constructor(database: Database, processId: number) {
     this.database = database;
@@ -220,8 +222,21 @@ export class Session {
       yield* this.database.file.store.requireFormat(FORMAT_INCLUDED_COLUMNS);
     yield* this.#claimName(object);
     yield* writeObject(this.store, this.transaction, object);
+    this.#requireNext(object);
     this.#changes.set(object.oid, object);
     this.#catalog = undefined;
+    this.edits++;
+  }
+
+  /**
+   * An object takes the place of the version that it was made of, and of no later one. Its row in the catalog is locked by now.
+   *
+   * @throws 40001 when another transaction has changed or removed it meanwhile.
+   */
+  #requireNext({ oid, name, version }: CatalogObject): void {
+    const current = this.#changes.has(oid) ? this.#changes.get(oid) : this.database.catalog.object(oid);
+    if (version === (current?.version ?? 0) + 1) return;
+    throw fail('serialization_failure', `could not serialize access due to concurrent change of "${name}"`);
   }
 
   /**
@@ -250,6 +265,7 @@ export class Session {
     yield* removeObject(this.store, this.transaction, oid);
     this.#changes.set(oid, undefined);
     this.#catalog = undefined;
+    this.edits++;
   }
 
   // ── what running statements need ──

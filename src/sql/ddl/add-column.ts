@@ -1,6 +1,8 @@
 /** ALTER TABLE … ADD COLUMN, and the same column in the partitions of a partitioned table. */
+
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { AlterTableAction } from '../ast/definitions.ts';
 import { bindTableExpression } from '../bind/table-rules.ts';
 import { storedBytes } from '../exec/stored-value.ts';
@@ -53,7 +55,7 @@ export function* inheritColumn(d: Definer, table: TableObject, column: ColumnObj
     number: nextNumber(table),
     ...(defaultSql === undefined || identity !== undefined ? {} : { defaultSql }),
   };
-  yield* d.lock(table.oid, 8);
+  yield* d.lock(table.oid, TABLE_ACCESS_EXCLUSIVE);
   yield* place(d, table, withLayout(table, [...table.columns, own]), false);
   d.engine.nextCommand();
   for (const partition of d.catalog.partitionsOf(table.oid)) yield* inheritColumn(d, partition, column);

@@ -6,8 +6,10 @@
  * A disabled index is neither written nor read, and its uniqueness is not enforced. A primary key cannot be disabled: it is the
  * table. REBUILD locks the table for itself, or with ONLINE = ON keeps writers waiting for a moment at its end; options that it is given are stored. Messages name SQL Server's number in the detail.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { Option, RebuildStatement } from '../ast/definitions.ts';
 import { partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
@@ -17,8 +19,6 @@ import { chosenPartitions, onOff, tableOf } from './reorganize.ts';
 import { primarySpaceOptions } from './space-options.ts';
 import { changeTableSpace, primaryOptions } from './tree-space.ts';
 
-const SHARE_UPDATE_EXCLUSIVE = 4;
-const ACCESS_EXCLUSIVE = 8;
 const FILL_FACTOR = { min: 1, max: 100 } as const;
 
 /** Options that have one value here; the other one is refused. */
@@ -64,7 +64,7 @@ function* rebuildOf(
   settings: RebuildSettings,
   indexesIn: (table: TableObject) => readonly IndexObject[],
 ): Task<void> {
-  yield* d.lock(oid, settings.isOnline ? SHARE_UPDATE_EXCLUSIVE : ACCESS_EXCLUSIVE);
+  yield* d.lock(oid, settings.isOnline ? TABLE_SHARE_UPDATE_EXCLUSIVE : TABLE_ACCESS_EXCLUSIVE);
   const table = d.catalog.table(oid);
   const indexes = indexesIn(table);
   if (settings.isOnline) forbidBlock(d, 'ALTER INDEX … REBUILD WITH (ONLINE = ON)');

@@ -2,8 +2,10 @@
  * ALTER TABLE and ALTER INDEX … SET (…) and RESET (…): new reloptions in the catalog, new hints for the trees, both with the
  * transaction.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import type { Definer } from './definer.ts';
 import { attachIndex } from './partition-members.ts';
@@ -36,7 +38,7 @@ export function* changeTableOptions(d: Definer, table: TableObject, action: Opti
 export function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
   const found = d.relation(s.name);
   if (found.kind !== 'index') throw d.error('wrong_object_type', `"${found.name}" is not an index`, undefined);
-  yield* d.lock(found.table, 4);
+  yield* d.lock(found.table, TABLE_SHARE_UPDATE_EXCLUSIVE);
   for (const action of s.actions) {
     if (action.kind === 'attachPartition') {
       yield* attachIndex(d, found, action.partition);
@@ -50,7 +52,7 @@ export function* alterIndex(d: Definer, s: AlterTableStatement): Task<void> {
     const isPrimary = table.primaryIndex === index.oid;
     const target = index.include.length > 0 && !isPrimary ? 'covering index' : 'index';
     // Nobody may be about to make the tree of the long values.
-    if (action.options.some((option) => option.namespace !== null)) yield* d.lock(table.oid, 8);
+    if (action.options.some((option) => option.namespace !== null)) yield* d.lock(table.oid, TABLE_ACCESS_EXCLUSIVE);
     const next: IndexObject = {
       ...index,
       options: changedOptions(d, action, target, index.options),

@@ -7,8 +7,10 @@
  *
  * Here each action finds who carries it out: alter-column.ts, column-type.ts, alter-constraint.ts, partitions.ts and others.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { Oid, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { AlterTableAction, AlterTableStatement } from '../ast/definitions.ts';
 import { addColumn } from './add-column.ts';
 import { changeIdentity, dropDefault, dropExpression, dropNotNull, setDefault } from './alter-column.ts';
@@ -58,9 +60,16 @@ export function* alterTable(d: Definer, s: AlterTableStatement): Task<void> {
     yield* detachBeside(d, oid, first);
     return;
   }
-  yield* d.lock(oid, 8);
+  yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
+  // Before anything is changed: whoever waits then begins again.
+  if (!s.only && s.actions.some(reachesPartitions))
+    for (const { oid: partition } of d.catalog.descendantsOf(oid)) yield* d.lock(partition, TABLE_ACCESS_EXCLUSIVE);
   // What is found in the rows, and which partitions there are, must hold for everybody.
   yield* d.engine.seeingNow(() => carryOut(d, oid, s));
+}
+
+function reachesPartitions(action: AlterTableAction): boolean {
+  return isForEach(action) || ['addColumn', 'addConstraint', 'dropConstraint'].includes(action.kind);
 }
 
 function* carryOut(d: Definer, oid: Oid, s: AlterTableStatement): Task<void> {
@@ -76,8 +85,8 @@ function* carryOut(d: Definer, oid: Oid, s: AlterTableStatement): Task<void> {
 
 /** Carries an action out on a table and, unless it is meant ONLY, on what lies below it. */
 function* applyTo(d: Definer, oid: Oid, action: AlterTableAction, only: boolean): Task<void> {
+  yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
   const before = d.catalog.table(oid);
-  yield* d.lock(oid, 8);
   yield* apply(d, before, action);
   d.engine.nextCommand();
   if (only || before.partitioning === undefined) return;

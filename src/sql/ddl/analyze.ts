@@ -5,10 +5,12 @@
  * nulls, width, number of distinct values, most common values and a histogram. VACUUM lets pending clean-up run now, and then
  * joins leaves whose rows fit fewer pages, beside everybody else; VACUUM FULL is in `rebuild-statements.ts`.
  */
+
 import { ExtentError } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnStatistics, Oid, StatisticsObject, TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
+import { TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
 import { evaluateRow, pointAt } from '../exec/operator.ts';
 import { sortInSlices } from '../exec/sort-in-slices.ts';
@@ -57,7 +59,7 @@ export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
       throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
   const list = targets(d, s);
   const verbose = isOn(d, s.options, 'verbose');
-  for (const table of list) yield* analyzeTable(d, table, verbose, table === list[list.length - 1]);
+  for (const table of list) yield* analyzeTable(d, table.oid, verbose, table === list[list.length - 1]);
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
@@ -70,9 +72,7 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
   if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, stored);
   else for (const table of stored) yield* compactTable(d, s, table, table === stored[stored.length - 1]);
   if (isOn(d, s.options, 'analyze'))
-    for (const { oid } of list)
-      if (d.catalog.object(oid) !== undefined)
-        yield* analyzeTable(d, d.catalog.table(oid), isOn(d, s.options, 'verbose'), true);
+    for (const { oid } of list) yield* analyzeTable(d, oid, isOn(d, s.options, 'verbose'), true);
 }
 
 /** One pass over a table's rows, long values and indexes. What is being reorganized or rebuilt is left out. */
@@ -106,7 +106,10 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject, isLas
   }
 }
 
-function* analyzeTable(d: Definer, table: TableObject, verbose: boolean, isLast: boolean): Task<void> {
+/** A table that has gone meanwhile is left out. */
+function* analyzeTable(d: Definer, oid: Oid, verbose: boolean, isLast: boolean): Task<void> {
+  const table = yield* d.lockTable(oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
+  if (table === undefined) return;
   if (verbose) info(d, `analyzing "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
   const facts = tableFacts(d, table, `ANALYZE ${sqlName(d, table)}`, 'UPDATE_STATISTICS');
   const { history, maintenance } = d.engine.database;
@@ -130,11 +133,11 @@ function* analyzeTable(d: Definer, table: TableObject, verbose: boolean, isLast:
 
 /** @returns the rows that there are, and those that were looked at. */
 function* gather(d: Definer, table: TableObject, work: TrackedWork): Task<{ rows: number; sampled: number }> {
-  yield* d.lock(table.oid, 4);
   work.enter('acquiring sample rows');
   const { leafPages } = d.engine.store.facts(table.tree);
   const live = table.columns.filter((c) => !c.dropped);
-  for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lock(partition.oid, 4);
+  for (const partition of d.catalog.descendantsOf(table.oid))
+    yield* d.lockTable(partition.oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
   const reader = readTable(d, table, [], undefined, false);
   const total = leavesOf(d.catalog, table).reduce((sum, { tree }) => sum + d.engine.store.facts(tree).rows, 0);
   const every = Math.max(1, Math.floor(total / SAMPLE_ROWS));

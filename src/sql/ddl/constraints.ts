@@ -4,6 +4,7 @@
  * A primary key is the order in which the table's rows lie: its index object shares the table's tree. A unique constraint is
  * a unique index, and so is a primary key that is deferrable: its table has hidden row ids. A foreign key refers to the unique index that proves the referenced columns unique.
  */
+
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   Oid,
   TableObject,
 } from '../../engine/catalog.ts';
+import { TABLE_SHARE_ROW_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { CheckConstraint, ForeignKeyConstraint, KeyConstraint } from '../ast/definitions.ts';
 import type { Name } from '../ast/names.ts';
 import { bindTableExpression, storedText } from '../bind/table-rules.ts';
@@ -234,8 +236,9 @@ export function* makeForeignKey(
     c.references.name === table.name &&
     (c.references.schema === null || d.catalog.schemaNamed(c.references.schema)?.oid === table.schema) &&
     d.catalog.object(table.oid) === undefined;
-  const parent = self ? table : d.table(c.references);
-  if (!self) yield* d.lock(parent.oid, 6);
+  const parent = self ? table : yield* d.lockTable(d.table(c.references).oid, TABLE_SHARE_ROW_EXCLUSIVE);
+  if (parent === undefined)
+    throw d.error('undefined_table', `relation "${d.shown(c.references)}" does not exist`, undefined);
   const index = referencedIndex(d, parent, c, indexesOf(parent));
   const order =
     c.referencedColumns.length === 0

@@ -11,6 +11,7 @@ import {
   type SchemaObject,
   type TableObject,
 } from '../../engine/catalog.ts';
+import { LOCK_WAIT, type TableLockMode, type Transaction } from '../../engine/record-port.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Option } from '../ast/definitions.ts';
 import { type Name, positionOf, type QualifiedName } from '../ast/names.ts';
@@ -29,15 +30,36 @@ const KIND_WORDS: Record<RelationObject['kind'], string> = {
   sequence: 'sequences',
 };
 
+/** What a statement has found out by names holds no longer; it has changed nothing, and keeps the locks that it has got. */
+class BeginAgain extends Error {
+  override readonly name = 'BeginAgain';
+}
+
+/** Carries out a statement that finds objects by their names and then locks them. */
+export function* defining<T>(sql: SqlSession, text: string, work: (d: Definer) => Task<T>): Task<T> {
+  for (;;) {
+    try {
+      return yield* work(new Definer(sql, text));
+    } catch (error) {
+      if (!(error instanceof BeginAgain)) throw error;
+    }
+  }
+}
+
 export class Definer {
   readonly sql: SqlSession;
   readonly engine: Session;
   readonly text: string;
+  /** The transaction in which the statement began, and the edits of its session before. */
+  readonly #transaction: Transaction | undefined;
+  readonly #edits: number;
 
   constructor(sql: SqlSession, text: string) {
     this.sql = sql;
     this.engine = sql.engine;
     this.text = text;
+    this.#transaction = this.engine.inTransaction ? this.engine.transaction : undefined;
+    this.#edits = this.engine.edits;
   }
 
   get catalog(): Catalog {
@@ -202,8 +224,40 @@ export class Definer {
     return next;
   }
 
-  *lock(oid: Oid, mode: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8): Task<void> {
-    yield* this.engine.transaction.lockTable(oid, mode, 0);
+  /**
+   * Locks a table of which something is known already. Who waits for it may find that it was changed meanwhile: a statement that has
+   * changed nothing yet begins again.
+   *
+   * @throws BeginAgain, 40001 when the statement has changed something, and the table was changed while it was waited for.
+   */
+  *lock(oid: Oid, mode: TableLockMode): Task<void> {
+    const { engine } = this;
+    const { transaction, database } = engine;
+    if (transaction.lockTableNow(oid, mode)) return;
+    const before = database.catalog;
+    yield* transaction.lockTable(oid, mode, LOCK_WAIT);
+    // In a later transaction of its own a statement knows nothing but oids.
+    if (database.catalog.version === before.version || transaction !== this.#transaction) return;
+    if (engine.edits === this.#edits) throw new BeginAgain();
+    const now = database.catalog.object(oid);
+    if (now !== before.object(oid))
+      throw fail(
+        'serialization_failure',
+        `could not serialize access due to concurrent change of "${now?.name ?? before.object(oid)?.name ?? oid}"`,
+      );
+  }
+
+  /** Locks a table of which nothing is known but its oid. @returns it as it is then; undefined = it has gone. */
+  *lockTable(oid: Oid, mode: TableLockMode): Task<TableObject | undefined> {
+    yield* this.engine.transaction.lockTable(oid, mode, LOCK_WAIT);
+    const object = this.catalog.object(oid);
+    return object?.kind === 'table' ? object : undefined;
+  }
+
+  /** Locks the table that something belongs to, as all do who change it. */
+  *lockOwner(object: CatalogObject, mode: TableLockMode): Task<void> {
+    if (object.kind === 'table') yield* this.lock(object.oid, mode);
+    else if (object.kind === 'index' || object.kind === 'constraint') yield* this.lock(object.table, mode);
   }
 
   // ── storage options ──

@@ -10,8 +10,10 @@
  * attaching it again then needs no look at its rows. Hash partitions get none, as PostgreSQL's do not: their condition is about a
  * table that they do not belong to any more.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { AlterTableAction } from '../ast/definitions.ts';
 import { keyOf } from '../bind/expression-keys.ts';
 import { bindTableExpression, storedText } from '../bind/table-rules.ts';
@@ -24,9 +26,6 @@ import { FINALIZE_HINT, refuseLeaving } from './partition-leaving.ts';
 import { requireUnreferenced } from './partition-references.ts';
 import { partitionOf, release, requirePartitioned } from './partitions.ts';
 import { forbidBlock } from './rebuild-statements.ts';
-
-const SHARE_UPDATE_EXCLUSIVE = 4;
-const ACCESS_EXCLUSIVE = 8;
 
 type Detach = Extract<AlterTableAction, { kind: 'detachPartition' }>;
 
@@ -43,11 +42,11 @@ export function* detachBeside(d: Definer, parent: Oid, action: Detach): Task<voi
   const names = [d.catalog.table(parent).name, d.catalog.table(child).name] as const;
   yield* d.sql.block.commit();
   d.sql.block.enter();
-  yield* d.engine.transaction.awaitTable(parent, ACCESS_EXCLUSIVE);
+  yield* d.engine.transaction.awaitTable(parent, TABLE_ACCESS_EXCLUSIVE);
   for (const [i, [oid, mode, what]] of (
     [
-      [parent, SHARE_UPDATE_EXCLUSIVE, 'partitioned table'],
-      [child, ACCESS_EXCLUSIVE, 'partition'],
+      [parent, TABLE_SHARE_UPDATE_EXCLUSIVE, 'partitioned table'],
+      [child, TABLE_ACCESS_EXCLUSIVE, 'partition'],
     ] as const
   ).entries()) {
     if (d.catalog.object(oid) !== undefined) yield* d.lock(oid, mode);
@@ -60,7 +59,7 @@ export function* detachBeside(d: Definer, parent: Oid, action: Detach): Task<voi
 
 /** The first transaction: marks the partition. @returns its oid. */
 function* begin(d: Definer, parent: Oid, action: Detach): Task<Oid> {
-  yield* d.lock(parent, SHARE_UPDATE_EXCLUSIVE);
+  yield* d.lock(parent, TABLE_SHARE_UPDATE_EXCLUSIVE);
   const table = d.catalog.table(parent);
   const partitions = [...d.catalog.partitionsOf(parent, true)];
   if (partitions.some((p) => p.partition?.bound.kind === 'default'))
@@ -70,7 +69,7 @@ function* begin(d: Definer, parent: Oid, action: Detach): Task<Oid> {
       undefined,
     );
   const named = d.table(action.partition);
-  yield* d.lock(named.oid, SHARE_UPDATE_EXCLUSIVE);
+  yield* d.lock(named.oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
   const pending = d.catalog.partitionsOf(parent, true).find((p) => p.partition?.detachPending === true);
   if (pending !== undefined) {
     const path = `${d.catalog.object(table.schema)?.name}.${table.name}`;
@@ -88,9 +87,9 @@ function* begin(d: Definer, parent: Oid, action: Detach): Task<Oid> {
 
 /** FINALIZE: those who may still see the partition in its table are waited for. */
 function* finalize(d: Definer, parent: Oid, child: Oid): Task<void> {
-  yield* d.lock(parent, SHARE_UPDATE_EXCLUSIVE);
-  yield* d.lock(child, ACCESS_EXCLUSIVE);
-  yield* d.engine.transaction.awaitTable(parent, ACCESS_EXCLUSIVE);
+  yield* d.lock(parent, TABLE_SHARE_UPDATE_EXCLUSIVE);
+  yield* d.lock(child, TABLE_ACCESS_EXCLUSIVE);
+  yield* d.engine.transaction.awaitTable(parent, TABLE_ACCESS_EXCLUSIVE);
   yield* end(d, parent, child);
 }
 

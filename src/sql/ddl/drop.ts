@@ -2,6 +2,7 @@
  * DROP, with what depends on what: a table takes its indexes, constraints, sequences and statistics along; views over it and
  * foreign keys to it stop the drop unless CASCADE takes them along too. DROP SCHEMA and TRUNCATE are here as well.
  */
+
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type Oid,
   type TableObject,
 } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { DropStatement, ObjectKind } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import type { TruncateStatement } from '../ast/statements.ts';
@@ -200,6 +202,7 @@ export function* dropObjects(
       hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
     });
   }
+  yield* lockGoing(d, going);
   if (along.length === 1) d.sql.tell(`drop cascades to ${along[0]}`);
   else if (along.length > 1)
     d.sql.tell(`drop cascades to ${along.length} other objects`, {
@@ -226,7 +229,7 @@ function neededByIdentity(d: Definer, sequence: CatalogObject, table: TableObjec
 
 /** Takes a table the defaults that it has from a sequence. */
 export function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Task<void> {
-  yield* d.lock(table.oid, 8);
+  yield* d.lock(table.oid, TABLE_ACCESS_EXCLUSIVE);
   const gone = new Set(defaultsFrom(d, sequence, table).map((c) => c.number));
   const columns = table.columns.map((c) => {
     if (!gone.has(c.number)) return c;
@@ -236,28 +239,31 @@ export function* dropDefaults(d: Definer, table: TableObject, sequence: Oid): Ta
   yield* d.putTable({ ...table, columns });
 }
 
+/** Locks the tables that go, or that something of goes, before the first is changed. */
+function* lockGoing(d: Definer, going: ReadonlyMap<Oid, CatalogObject>): Task<void> {
+  for (const object of going.values()) {
+    // Whoever reads the partitioned table counts on its partitions.
+    if (object.kind === 'table' && object.partition !== undefined && !going.has(object.partition.parent))
+      yield* d.lock(object.partition.parent, TABLE_ACCESS_EXCLUSIVE);
+    yield* d.lockOwner(object, TABLE_ACCESS_EXCLUSIVE);
+  }
+}
+
 function* dropOne(d: Definer, object: CatalogObject, going: ReadonlyMap<Oid, CatalogObject>): Task<void> {
   const { store, transaction } = d.engine;
   if (object.kind === 'table') {
-    // Whoever reads the partitioned table counts on its partitions.
-    if (object.partition !== undefined && !going.has(object.partition.parent))
-      yield* d.lock(object.partition.parent, 8);
-    yield* d.lock(object.oid, 8);
     d.requireNothingPending(object, 'DROP TABLE');
     yield* store.dropTree(transaction, object.tree);
   }
   if (object.kind === 'index') {
     const table = d.catalog.object(object.table);
     if (table?.kind === 'table') {
-      yield* d.lock(table.oid, 8);
       if (object.tree !== table.tree) yield* store.dropTree(transaction, object.tree);
       if (!going.has(table.oid)) yield* d.putTable(table);
     }
   }
   if (object.kind === 'constraint' && !going.has(object.table)) {
-    const table = d.catalog.table(object.table);
-    yield* d.lock(table.oid, 8);
-    yield* d.putTable(table);
+    yield* d.putTable(d.catalog.table(object.table));
   }
   yield* d.remove(object.oid);
 }
@@ -324,7 +330,10 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
       throw d.error('wrong_object_type', 'cannot truncate only a partitioned table', undefined, {
         hint: 'Do not specify the ONLY keyword, or use TRUNCATE ONLY on the partitions directly.',
       });
-    for (const each of [table, ...d.catalog.descendantsOf(table.oid)]) tables.set(each.oid, each);
+    for (const each of [table, ...d.catalog.descendantsOf(table.oid)]) {
+      yield* d.lock(each.oid, TABLE_ACCESS_EXCLUSIVE);
+      tables.set(each.oid, each);
+    }
   }
   const queue = [...tables.values()];
   for (let table = queue.shift(); table !== undefined; table = queue.shift()) {
@@ -339,6 +348,7 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
       }
       for (const each of [child, ...d.catalog.descendantsOf(child.oid, true)]) {
         if (tables.has(each.oid)) continue;
+        yield* d.lock(each.oid, TABLE_ACCESS_EXCLUSIVE);
         d.sql.tell(`truncate cascades to table "${each.name}"`);
         tables.set(each.oid, each);
         queue.push(each);
@@ -346,7 +356,6 @@ export function* truncate(d: Definer, s: TruncateStatement): Task<void> {
     }
   }
   for (const { oid } of tables.values()) {
-    yield* d.lock(oid, 8);
     d.requireNothingPending(d.catalog.table(oid), 'TRUNCATE');
     yield* emptyTable(d, d.catalog.table(oid));
     if (s.restartIdentity) {

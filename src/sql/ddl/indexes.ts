@@ -1,7 +1,9 @@
 /** CREATE INDEX. */
+
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';
+import { TABLE_SHARE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { CreateIndexStatement, IndexKey, Option } from '../ast/definitions.ts';
 import { bindTableExpression, storedText, tableRules } from '../bind/table-rules.ts';
 import { typeEntry } from '../exec/values.ts';
@@ -17,8 +19,6 @@ import { tellIdleOptions } from './space-options.ts';
 import { newIndexTree } from './tree-space.ts';
 
 const KEYS_MAX = 32;
-const SHARE_UPDATE_EXCLUSIVE = 4;
-const SHARE = 5;
 
 export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   const isOnline = s.concurrently || onlineOption(d, s.options);
@@ -34,8 +34,9 @@ export function* createIndex(d: Definer, s: CreateIndexStatement): Task<void> {
   if (s.keys.length + s.include.length > KEYS_MAX)
     throw fail('too_many_columns', `cannot use more than ${KEYS_MAX} columns in an index`);
   let table = d.table(s.table);
-  yield* d.lock(table.oid, isOnline ? SHARE_UPDATE_EXCLUSIVE : SHARE);
+  yield* d.lock(table.oid, isOnline ? TABLE_SHARE_UPDATE_EXCLUSIVE : TABLE_SHARE);
   table = d.catalog.table(table.oid);
+  if (!s.only) for (const { oid } of d.catalog.descendantsOf(table.oid)) yield* d.lock(oid, TABLE_SHARE);
   const name =
     s.name?.text ??
     d.chooseName(
@@ -143,6 +144,23 @@ function plainColumn(d: Definer, table: TableObject, name: string): ColumnObject
   if (column !== undefined) return column;
   if (SYSTEM_COLUMNS.has(name)) throw systemColumn(d);
   throw d.error('undefined_column', `column "${name}" does not exist`, undefined);
+}
+
+/** A column of an index as it is when a column of the table has got another type. @throws what its expression does with that */
+export function retyped(d: Definer, table: TableObject, column: IndexColumn): IndexColumn {
+  const { expression } = column;
+  if (expression === undefined) {
+    const source = table.columns.find((c) => c.number === column.column);
+    return source === undefined
+      ? column
+      : { ...column, type: source.type, typmod: source.typmod, physical: source.physical };
+  }
+  const context = d.sql.bindContext();
+  const { type, typmod } = bindTableExpression(context, table, expression, undefined, expression, undefined, 'index');
+  requireOrder(d, type, undefined);
+  const physical = typeEntry(type).physical(typmod);
+  if (physical === undefined) throw d.unsupported(`an index on type ${typeEntry(type).displayName}`, undefined);
+  return { ...column, type, typmod, physical };
 }
 
 function indexColumn(d: Definer, table: TableObject, key: IndexKey): IndexColumn {

@@ -15,7 +15,16 @@ import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import { EntryRecords } from '../../engine/entry-records.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import { type Place, place, readLongValues } from '../../engine/read-long-values.ts';
-import { EXISTS, KeyWriter, NEED, OK, RowBuffer, RowMemory, type Snapshot } from '../../engine/record-port.ts';
+import {
+  EXISTS,
+  KeyWriter,
+  NEED,
+  OK,
+  RowBuffer,
+  RowMemory,
+  type Snapshot,
+  TABLE_SHARE,
+} from '../../engine/record-port.ts';
 import { tableRules } from '../bind/table-rules.ts';
 import { pointAt } from '../exec/operator.ts';
 import { RowRulesPlan } from '../exec/row-rules.ts';
@@ -24,7 +33,7 @@ import { Planner } from '../plan/planner.ts';
 import { type Build, buildIndex, cannotBeUnique, requireKeyLength } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import type { NotedKeys } from './noted-keys.ts';
-import { catchUp, SHARE } from './online-rounds.ts';
+import { catchUp } from './online-rounds.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -33,7 +42,7 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
   const { database, transaction } = d.engine;
   const watch = database.watches.begin(table.tree);
   const build = function* (): Task<void> {
-    yield* transaction.awaitTable(table.oid, SHARE);
+    yield* transaction.awaitTable(table.oid, TABLE_SHARE);
     const rules = tableRules(d.sql.bindContext(), table);
     yield* buildIndex(d, table, index, rules, work, function* (built) {
       const follower = new IndexFollower(built);
@@ -42,7 +51,7 @@ export function* buildIndexOnline(d: Definer, table: TableObject, index: IndexOb
           table,
           watch,
           state: built.reader.state,
-          mode: SHARE,
+          mode: TABLE_SHARE,
           follow: (keys, before, now) => follower.follow(keys, before, now),
         });
       } finally {

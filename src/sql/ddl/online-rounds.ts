@@ -26,17 +26,14 @@
  */
 import { REQUEST_TIMER, type Request, type Task } from '../../base/task.ts';
 import type { TableObject } from '../../engine/catalog.ts';
-import type { Snapshot } from '../../engine/record-port.ts';
+import { LOCK_NOWAIT, type Snapshot, TABLE_SHARE } from '../../engine/record-port.ts';
 import type { RowWatch } from '../../engine/row-watches.ts';
 import type { ExecState } from '../exec/state.ts';
 import type { Definer } from './definer.ts';
 import { NotedKeys } from './noted-keys.ts';
 
 /** Keeps writers away, and lets readers be. */
-export const SHARE = 5;
 /** Keeps lockers of rows away, too. */
-export const EXCLUSIVE = 7;
-const LOCK_NOWAIT = 1;
 const TRIES = 50;
 const TRY_EVERY_MS = 20;
 /** So many rows are looked at again within a moment: writers may wait for that. */
@@ -109,7 +106,7 @@ class Rounds {
   *#round(): Task<void> {
     const { table, watch } = this.#build;
     const settled = watch.cut();
-    yield* this.#d.engine.transaction.awaitTable(table.oid, SHARE);
+    yield* this.#d.engine.transaction.awaitTable(table.oid, TABLE_SHARE);
     const looked = yield* this.look();
     this.#isGaining = watch.count - looked < looked * NOTED_PART_MAX;
     watch.forget(settled);

@@ -16,7 +16,7 @@ import { attempt, emptyKeyedRow } from '../../engine/attempt.ts';
 import type { TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import { readLongValues } from '../../engine/read-long-values.ts';
-import { OK, RowBuffer, RowMemory, type Snapshot } from '../../engine/record-port.ts';
+import { OK, RowBuffer, RowMemory, type Snapshot, TABLE_EXCLUSIVE, TABLE_SHARE } from '../../engine/record-port.ts';
 import { TableAccess } from '../../engine/table-access.ts';
 import { TableWriter } from '../../engine/table-writer.ts';
 import { tableRules } from '../bind/table-rules.ts';
@@ -27,7 +27,7 @@ import { Planner } from '../plan/planner.ts';
 import { cannotBeUnique } from './build-index.ts';
 import type { Definer } from './definer.ts';
 import type { NotedKeys } from './noted-keys.ts';
-import { catchUp, EXCLUSIVE, SHARE } from './online-rounds.ts';
+import { catchUp } from './online-rounds.ts';
 import { rebuildTable } from './rebuild-table.ts';
 
 /**
@@ -42,7 +42,7 @@ export function* rebuildTableOnline(d: Definer, table: TableObject, work: Tracke
   const { database, transaction } = d.engine;
   const watch = database.watches.begin(table.tree);
   const rebuild = function* (): Task<void> {
-    yield* transaction.awaitTable(table.oid, SHARE);
+    yield* transaction.awaitTable(table.oid, TABLE_SHARE);
     yield* rebuildTable(d, table, table, (row) => row, undefined, undefined, {
       work,
       catchUp: function* (state) {
@@ -52,7 +52,7 @@ export function* rebuildTableOnline(d: Definer, table: TableObject, work: Tracke
             table,
             watch,
             state,
-            mode: EXCLUSIVE,
+            mode: TABLE_EXCLUSIVE,
             follow: (keys, _, now) => follower.follow(keys, now),
           });
         } finally {

@@ -4,8 +4,10 @@
  * Each is an object of the partition's own, tied to the one above by `parent`. One that the partition has already and that means the
  * same is tied and not made again. An index of a partitioned table has no entries: they are in the indexes tied to it.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { KeyConstraint } from '../ast/definitions.ts';
 import type { QualifiedName } from '../ast/names.ts';
 import { tableRules } from '../bind/table-rules.ts';
@@ -137,7 +139,7 @@ export function* attachIndex(d: Definer, index: IndexObject, name: QualifiedName
   if (d.catalog.indexesOf(table.oid).some((other) => other.parent === index.oid))
     throw refuse(`Another index is already attached for partition "${table.name}".`);
   if (!isSame(d, parent, index, table, own)) throw refuse('The index definitions do not match.');
-  yield* d.lock(table.oid, 8);
+  yield* d.lock(table.oid, TABLE_ACCESS_EXCLUSIVE);
   yield* tie(d, own, index);
 }
 

@@ -6,19 +6,19 @@
  * Whoever writes to the referencing tables is waited for, and kept out until the transaction ends: from then on nobody finds a parent
  * in the partition any more.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
+import { TABLE_SHARE } from '../../engine/record-port.ts';
 import { partitionStillReferenced } from '../exec/violations.ts';
 import { quoted } from '../session/names.ts';
 import type { Definer } from './definer.ts';
-
-const SHARE = 5;
 
 /** @throws 23503 when a row refers to one of a partition through a partitioned table. */
 export function* requireUnreferenced(d: Definer, partition: TableObject): Task<void> {
   for (const { oid, foreign } of d.catalog.referencesThrough(partition)) {
     if (foreign?.table === partition.oid) continue;
-    for (const table of referencingTables(d, oid)) yield* d.lock(table.oid, SHARE);
+    for (const table of referencingTables(d, oid)) yield* d.lock(table.oid, TABLE_SHARE);
     // It may have gone while its table was waited for.
     const constraint = d.catalog.object(oid);
     if (constraint?.kind === 'constraint') yield* d.engine.seeingNow(() => requireNoRow(d, partition, constraint));

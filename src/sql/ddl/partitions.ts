@@ -6,10 +6,12 @@
  * A partition is a table with trees, space hints and extents of its own; dropping it gives them back like those of any table.
  * Options of the partitioned table are those that its later partitions begin with.
  */
+
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, Oid, TableObject } from '../../engine/catalog.ts';
 import type { PartitionBound, Partitioning } from '../../engine/partitioning.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE, type TableLockMode } from '../../engine/record-port.ts';
 import type {
   AlterTableAction,
   CreateTableStatement,
@@ -25,9 +27,6 @@ import { FINALIZE_HINT } from './partition-leaving.ts';
 import { inheritAll } from './partition-members.ts';
 import { requireUnreferenced } from './partition-references.ts';
 
-const SHARE_UPDATE_EXCLUSIVE = 4;
-const ACCESS_EXCLUSIVE = 8;
-
 /** Where a new partition goes. */
 export interface PartitionPlace {
   readonly parent: TableObject;
@@ -41,7 +40,7 @@ export function* placeOf(
   name: string,
   into: QualifiedName,
   written: WrittenBound,
-  mode: 4 | 8,
+  mode: TableLockMode,
 ): Task<PartitionPlace> {
   const found = d.table(into);
   yield* d.lock(found.oid, mode);
@@ -50,7 +49,7 @@ export function* placeOf(
   if (partitioning === undefined)
     throw d.error(
       'invalid_object_definition',
-      `${mode === 4 ? 'table ' : ''}"${parent.name}" is not partitioned`,
+      `${mode === TABLE_SHARE_UPDATE_EXCLUSIVE ? 'table ' : ''}"${parent.name}" is not partitioned`,
       undefined,
     );
   const bound = yield* readBound(d, parent, partitioning, written);
@@ -60,7 +59,7 @@ export function* placeOf(
 
 /** Place of the table that CREATE TABLE … PARTITION OF makes. */
 export function* placeOfNew(d: Definer, s: CreateTableStatement, of: PartitionOf): Task<PartitionPlace> {
-  return yield* placeOf(d, s.name.name, of.parent, of.bound, ACCESS_EXCLUSIVE);
+  return yield* placeOf(d, s.name.name, of.parent, of.bound, TABLE_ACCESS_EXCLUSIVE);
 }
 
 // ── columns of a new partition ──
@@ -137,7 +136,7 @@ function* requireNoRowsInDefault(
   const others = d.catalog.partitionsOf(parent.oid).filter((p) => p.oid !== added.oid);
   const fallback = others.find((p) => p.partition?.bound.kind === 'default');
   if (fallback === undefined) return;
-  yield* d.lock(fallback.oid, ACCESS_EXCLUSIVE);
+  yield* d.lock(fallback.oid, TABLE_ACCESS_EXCLUSIVE);
   yield* requireRowsFit(
     d,
     parent,
@@ -156,10 +155,11 @@ export function* attachPartition(
   action: Extract<AlterTableAction, { kind: 'attachPartition' }>,
 ): Task<void> {
   if (action.bound === undefined) throw d.error('syntax_error', 'a partition of a table has a bound', action.at);
-  const child = d.table(action.partition);
-  yield* d.lock(child.oid, ACCESS_EXCLUSIVE);
+  const { oid } = d.table(action.partition);
+  yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
+  const child = d.catalog.table(oid);
   const into = { catalog: null, schema: d.catalog.object(table.schema)!.name, name: table.name, at: action.at };
-  const place = yield* placeOf(d, child.name, into, action.bound, SHARE_UPDATE_EXCLUSIVE);
+  const place = yield* placeOf(d, child.name, into, action.bound, TABLE_SHARE_UPDATE_EXCLUSIVE);
   const { parent, partitioning, bound } = place;
   if (child.partition !== undefined)
     throw d.error('wrong_object_type', `"${child.name}" is already a partition`, undefined);
@@ -231,7 +231,7 @@ export function* detachPartition(
 ): Task<void> {
   requirePartitioned(d, table);
   const named = d.table(action.partition);
-  yield* d.lock(named.oid, ACCESS_EXCLUSIVE);
+  yield* d.lock(named.oid, TABLE_ACCESS_EXCLUSIVE);
   const child = partitionOf(d, table, named.oid);
   if (child.partition?.detachPending === true)
     throw d.error('object_not_in_prerequisite_state', `cannot detach partition "${child.name}"`, undefined, {

@@ -8,9 +8,11 @@
  * VACUUM FULL and the forms that speak of several tables commit after each table and give its old trees' space back before they go
  * on; that is why they are refused inside a transaction block. VACUUM FULL then makes the file shorter (`give-back.ts`).
  */
+
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import { type IndexObject, isSystemSchema, type Oid, type TableObject } from '../../engine/catalog.ts';
+import { LOCK_NOWAIT, TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { ClusterStatement, Option, ReindexStatement } from '../ast/definitions.ts';
 import type { Name, QualifiedName } from '../ast/names.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
@@ -20,10 +22,6 @@ import type { Definer } from './definer.ts';
 import { disabledError } from './disabled-index.ts';
 import { GiveBack } from './give-back.ts';
 import { enableAll, isClustered, rebuildIndex, rebuildWhole } from './rebuild.ts';
-
-const SHARE_UPDATE_EXCLUSIVE = 4;
-const ACCESS_EXCLUSIVE = 8;
-const LOCK_NOWAIT = 1;
 
 /** Is an option of VACUUM and its kin written and not switched off? */
 export function isOn(d: Definer, options: readonly Option[], name: string): boolean {
@@ -42,12 +40,14 @@ export function* vacuumFull(d: Definer, s: VacuumStatement, tables: readonly Tab
   const giveBack = new GiveBack(d, verbose);
   const rebuild = function* (table: TableObject): Task<void> {
     giveBack.begin();
-    const got = yield* d.engine.transaction.lockTable(table.oid, ACCESS_EXCLUSIVE, skipLocked ? LOCK_NOWAIT : 0);
+    const got = yield* d.engine.transaction.lockTable(table.oid, TABLE_ACCESS_EXCLUSIVE, skipLocked ? LOCK_NOWAIT : 0);
     if (!got) {
       d.sql.warn(`skipping vacuum of "${table.name}" --- lock not available`, '55P03');
       return;
     }
-    yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
+    // It may have gone while it was waited for.
+    if (d.catalog.object(table.oid) !== undefined)
+      yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
   };
   // What the old trees leave is where the new ones go: no holes before that.
   const release = d.engine.database.file.space.trimmer.hold();
@@ -90,8 +90,8 @@ function* clusterPartitions(d: Definer, table: TableObject, name: Name | undefin
 }
 
 function* clusterBy(d: Definer, oid: Oid, name: Name | undefined, verbose: boolean): Task<void> {
-  yield* d.lock(oid, ACCESS_EXCLUSIVE);
-  const table = d.catalog.table(oid);
+  const table = yield* d.lockTable(oid, TABLE_ACCESS_EXCLUSIVE);
+  if (table === undefined) return;
   const index =
     name === undefined ? lastClustered(d, table) : d.catalog.indexesOf(oid).find((i) => i.name === name.text);
   if (index === undefined) {
@@ -228,7 +228,7 @@ export function* rebuildOnline(
 ): Task<void> {
   const clustered = indexes.find((index) => isClustered(d.catalog.table(index.table), index));
   for (const { oid, table } of clustered === undefined ? indexes : [clustered]) {
-    yield* d.lock(table, SHARE_UPDATE_EXCLUSIVE);
+    yield* d.lock(table, TABLE_SHARE_UPDATE_EXCLUSIVE);
     const index = d.catalog.object(oid);
     if (index?.kind !== 'index') continue;
     yield* rebuildBesideReaders(d, index, command, indexes);
@@ -251,7 +251,7 @@ function* rebuildBesideReaders(
     else yield* rebuildIndex(d, index, command, true);
     yield* block.commit();
     block.enter();
-    yield* d.engine.transaction.awaitTable(index.table, ACCESS_EXCLUSIVE);
+    yield* d.engine.transaction.awaitTable(index.table, TABLE_ACCESS_EXCLUSIVE);
   } finally {
     release();
   }
@@ -272,7 +272,7 @@ function* reindexIndex(d: Definer, name: QualifiedName, verbose: boolean): Task<
 }
 
 function* reindexOne(d: Definer, { oid, table }: IndexObject, verbose: boolean): Task<void> {
-  yield* d.lock(table, ACCESS_EXCLUSIVE);
+  yield* d.lock(table, TABLE_ACCESS_EXCLUSIVE);
   const index = d.catalog.object(oid);
   if (index?.kind !== 'index') return;
   yield* rebuildOne(d, index, 'REINDEX');
@@ -287,7 +287,9 @@ export function* rebuildOne(d: Definer, index: IndexObject, command: string): Ta
 }
 
 function* reindexTable(d: Definer, oid: Oid, verbose: boolean): Task<void> {
-  yield* d.lock(oid, ACCESS_EXCLUSIVE);
+  yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
+  // One of several may have gone while it was waited for.
+  if (d.catalog.object(oid) === undefined) return;
   yield* rebuildAll(d, d.catalog.table(oid), 'REINDEX');
   if (verbose) for (const index of d.catalog.indexesOf(oid)) info(d, `index "${index.name}" was reindexed`);
 }

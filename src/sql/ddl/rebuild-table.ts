@@ -20,6 +20,7 @@ import type { ColumnId } from '../plan/logical.ts';
 import type { SqlValue } from '../types/contracts.ts';
 import { buildIndex, type RowOrder, readTable, type TableReader } from './build-index.ts';
 import type { Definer } from './definer.ts';
+import { retyped } from './indexes.ts';
 import { indexTreeFor, newTableTree, primaryOptions } from './tree-space.ts';
 
 const LAYOUT_NUMBER_MAX = 0xffff;
@@ -113,12 +114,7 @@ function* retree(
     const clustered = index.oid === next.primaryIndex;
     const tree = clustered ? next.tree : yield* indexTreeFor(d, next.tree, index);
     if (index.oid !== before.primaryIndex) dropped.push(index.tree);
-    const columns = index.columns.map((c) => {
-      const source = next.columns.find((x) => x.number === c.column);
-      return column === undefined || c.column !== column.number || source === undefined
-        ? c
-        : { ...c, type: source.type, typmod: source.typmod, physical: source.physical };
-    });
+    const columns = column === undefined ? index.columns : index.columns.map((c) => retyped(d, next, c));
     yield* d.put({ ...index, tree, columns, version: index.version + 1 });
   }
   if (primary !== undefined) {

@@ -111,7 +111,8 @@ export function* enableAll(
   table: TableObject,
   among: readonly IndexObject[] = d.catalog.indexesOf(table.oid),
 ): Task<TableObject> {
-  const disabled = among.filter((index) => index.disabled === true);
+  const now = among.map((index) => d.catalog.object(index.oid));
+  const disabled = now.flatMap((index) => (index?.kind === 'index' && index.disabled === true ? [index] : []));
   if (disabled.length === 0) return table;
   for (const { disabled: _disabled, ...index } of disabled) yield* d.put({ ...index, version: index.version + 1 });
   return yield* d.putTable(table);

@@ -5,9 +5,11 @@
  * It runs beside all other work and holds no lock between its steps. Inside a transaction block it warns, takes the table for
  * itself until the transaction ends, and a rollback does not put pages back. Messages name SQL Server's number in the detail.
  */
+
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { WorkTarget } from '../../engine/maintenance.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { Option, ReorganizeStatement, SetIndexOptionsStatement } from '../ast/definitions.ts';
 import { leavesOf, partOf } from '../partitions/bounds.ts';
 import type { Definer } from './definer.ts';
@@ -61,7 +63,7 @@ export function* beginRun(d: Definer, table: TableObject, targets: readonly Work
   for (const target of targets) d.engine.database.maintenance.requireFree(target);
   if (d.sql.block.state !== 'block') return;
   d.sql.warn('REORGANIZE inside a transaction block keeps the table locked until the transaction ends');
-  yield* d.lock(table.oid, 8);
+  yield* d.lock(table.oid, TABLE_ACCESS_EXCLUSIVE);
 }
 
 /** `ALTER INDEX { name | ALL } ON table SET (ALLOW_PAGE_LOCKS = ON | OFF, ALLOW_ROW_LOCKS = ON)`. @throws 22023, 0A000 */
@@ -69,7 +71,7 @@ export function* setIndexOptions(d: Definer, s: SetIndexOptionsStatement): Task<
   const table = tableOf(d, s);
   const whole = { at: s.at, index: s.index, wholeTable: false, partition: null };
   const targets = [...targetsOf(d, whole, table), ...(partitionTargets(d, whole, table) ?? [])];
-  yield* d.lock(table.oid, 4);
+  yield* d.lock(table.oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
   for (const option of s.options) {
     const isOn = onOff(d, option);
     if (option.namespace === null && option.name === 'allow_row_locks') {

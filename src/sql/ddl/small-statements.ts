@@ -1,6 +1,8 @@
 /** CREATE SCHEMA, renaming, moving between schemas, owners, comments. */
+
 import type { Task } from '../../base/task.ts';
 import type { CatalogObject, Oid, SchemaObject, TableObject } from '../../engine/catalog.ts';
+import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type {
   AlterOwnerStatement,
   CommentStatement,
@@ -66,6 +68,8 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
       throw d.error('duplicate_object', `constraint "${to}" for relation "${found.name}" already exists`, undefined);
     if (constraint.type === 'check' && constraint.parent !== undefined)
       throw d.error('invalid_table_definition', `cannot rename inherited constraint "${constraint.name}"`, undefined);
+    for (const oid of [constraint.table, ...[...d.catalog.descendantsOf(constraint.table)].map((t) => t.oid)])
+      yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
     yield* d.put({ ...constraint, name: to, version: constraint.version + 1 });
     const index = d.catalog.object(constraint.index);
     if (index?.kind === 'index' && constraint.type !== 'foreign')
@@ -82,7 +86,7 @@ export function* rename(d: Definer, s: RenameStatement): Task<void> {
     if (d.catalog.schemaNamed(to) !== undefined)
       throw d.error('duplicate_schema', `schema "${to}" already exists`, undefined);
   } else d.requireFree(found.schema, to);
-  if (found.kind === 'table') yield* d.lock(found.oid, 8);
+  yield* d.lockOwner(found, found.kind === 'table' ? TABLE_ACCESS_EXCLUSIVE : TABLE_SHARE_UPDATE_EXCLUSIVE);
   yield* keepingNames(d, renamedWith(d, found), () => d.put({ ...found, name: to, version: found.version + 1 }));
   if (found.kind === 'index' && found.constraint !== 0) {
     const constraint = d.catalog.object(found.constraint);
@@ -117,7 +121,7 @@ function* renameColumn(d: Definer, relation: CatalogObject, from: string, to: st
   const isBound = all.some((table) => isInKey(d, table, from));
   const tables = (isBound ? all : [relation, ...d.catalog.descendantsOf(relation.oid)]).map(({ oid }) => oid);
   for (const oid of tables) {
-    yield* d.lock(oid, 8);
+    yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
     requireRenamable(d, d.catalog.table(oid), from, to);
   }
   yield* keepingNames(d, new Set(tables), function* () {
@@ -151,7 +155,7 @@ export function* setSchema(d: Definer, s: SetSchemaStatement): Task<void> {
   if (found.kind !== 'table' && found.kind !== 'view' && found.kind !== 'sequence')
     throw d.unsupported(`ALTER ${s.object.toUpperCase()} … SET SCHEMA`, s.at);
   d.requireFree(schema.oid, found.name);
-  if (found.kind === 'table') yield* d.lock(found.oid, 8);
+  yield* d.lockOwner(found, TABLE_ACCESS_EXCLUSIVE);
   yield* keepingNames(d, renamedWith(d, found), () => moveTo(d, found, schema.oid));
 }
 
@@ -202,6 +206,7 @@ export function* comment(d: Definer, s: CommentStatement): Task<void> {
     target = named(d, s.object, s.name, false);
   else throw d.unsupported(`COMMENT ON ${s.object.toUpperCase()}`, s.at);
   if (target === undefined) return;
+  yield* d.lockOwner(target, TABLE_SHARE_UPDATE_EXCLUSIVE);
   const { comment: _old, ...rest } = target;
   yield* d.put({
     ...rest,

@@ -9,7 +9,7 @@ import { KIND_BPCHAR, KIND_I32, KIND_I64, KIND_TEXT } from '../../base/physical.
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
-import { RowBuffer, writeInt64 } from '../../engine/record-port.ts';
+import { RowBuffer, TABLE_ROW_EXCLUSIVE, writeInt64 } from '../../engine/record-port.ts';
 import type { CopyStatement } from '../ast/statements.ts';
 import { Binding } from '../bind/binding.ts';
 import { bindPartitions } from '../bind/partitions.ts';
@@ -42,9 +42,9 @@ export function* copyFrom(
   const d = new Definer(sql, text);
   const found = d.relation(s.table!);
   if (found.kind !== 'table') throw fail('wrong_object_type', `cannot copy to ${found.kind} "${found.name}"`);
-  yield* d.lock(found.oid, 3);
-  for (const partition of d.catalog.descendantsOf(found.oid)) yield* d.lock(partition.oid, 3);
-  const table = d.catalog.table(found.oid);
+  const table = yield* d.lockTable(found.oid, TABLE_ROW_EXCLUSIVE);
+  if (table === undefined) throw fail('undefined_table', `relation "${found.name}" does not exist`);
+  for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lockTable(partition.oid, TABLE_ROW_EXCLUSIVE);
   const columns =
     s.columns.length > 0
       ? s.columns.map((n) => copyColumn(table, n.text))

@@ -4,7 +4,7 @@ import type { Statement } from '../ast/statements.ts';
 import { alterTable } from '../ddl/alter-table.ts';
 import { createTable } from '../ddl/create-table.ts';
 import { createTableAs } from '../ddl/create-table-as.ts';
-import { Definer } from '../ddl/definer.ts';
+import { type Definer, defining } from '../ddl/definer.ts';
 import { drop, truncate } from '../ddl/drop.ts';
 import { createExtension } from '../ddl/extensions.ts';
 import { createIndex } from '../ddl/indexes.ts';
@@ -16,8 +16,11 @@ import type { SqlSession } from './sql-session.ts';
 import { utilityTag } from './utility-tags.ts';
 
 /** @returns false when the statement is none of these. */
-export function* definitionStatement(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<boolean> {
-  const d = new Definer(sql, text);
+export function definitionStatement(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<boolean> {
+  return defining(sql, text, (d) => carryOut(d, s, sink));
+}
+
+function* carryOut(d: Definer, s: Statement, sink: ResultSink): Task<boolean> {
   let tag = utilityTag(s);
   switch (s.kind) {
     case 'createTable':

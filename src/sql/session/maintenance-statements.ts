@@ -3,7 +3,7 @@ import type { Task } from '../../base/task.ts';
 import type { Statement } from '../ast/statements.ts';
 import { rebuildIndexes } from '../ddl/alter-index-rebuild.ts';
 import { analyze, vacuum } from '../ddl/analyze.ts';
-import { Definer } from '../ddl/definer.ts';
+import { type Definer, defining } from '../ddl/definer.ts';
 import { callProcedure } from '../ddl/defragment.ts';
 import { indexDefrag } from '../ddl/index-defrag.ts';
 import { cluster, reindex } from '../ddl/rebuild-statements.ts';
@@ -13,8 +13,12 @@ import type { SqlSession } from './sql-session.ts';
 import { utilityTag } from './utility-tags.ts';
 
 /** @returns false when the statement is none of these. */
-export function* maintenanceStatement(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<boolean> {
-  const d = new Definer(sql, text);
+export function maintenanceStatement(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<boolean> {
+  return defining(sql, text, (d) => carryOut(d, s, sink));
+}
+
+function* carryOut(d: Definer, s: Statement, sink: ResultSink): Task<boolean> {
+  const { sql } = d;
   switch (s.kind) {
     case 'reorganize':
       yield* reorganize(d, s);
@@ -45,7 +49,7 @@ export function* maintenanceStatement(sql: SqlSession, s: Statement, text: strin
       yield* sql.engine.store.checkpoint();
       break;
     case 'callProcedure':
-      yield* callProcedure(sql, s, text, sink);
+      yield* callProcedure(sql, s, d.text, sink);
       return true;
     default:
       return false;

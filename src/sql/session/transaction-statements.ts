@@ -9,7 +9,7 @@ import type {
   SetTransactionStatement,
   Statement,
 } from '../ast/statements.ts';
-import { Definer } from '../ddl/definer.ts';
+import { defining } from '../ddl/definer.ts';
 import type { ResultSink } from './results.ts';
 import type { SqlSession } from './sql-session.ts';
 
@@ -115,14 +115,17 @@ function* setConstraints(sql: SqlSession, s: SetConstraintsStatement): Task<void
 
 /** Locks tables and what lies below them to the transaction's end. @throws 55P03 */
 function* lockTables(sql: SqlSession, s: LockStatement, text: string): Task<void> {
-  const d = new Definer(sql, text);
   if (sql.block.state !== 'block')
     throw fail('no_active_sql_transaction', 'LOCK TABLE can only be used in transaction blocks');
-  for (const { name, only } of s.tables) {
-    const named = d.table(name);
-    for (const table of only ? [named] : [named, ...d.catalog.descendantsOf(named.oid)]) {
-      const got = yield* sql.engine.transaction.lockTable(table.oid, TABLE_LOCK_MODES[s.mode], s.nowait ? 1 : 0);
-      if (!got) throw fail('lock_not_available', `could not obtain lock on relation "${table.name}"`);
+  const mode = TABLE_LOCK_MODES[s.mode];
+  yield* defining(sql, text, function* (d) {
+    for (const { name, only } of s.tables) {
+      const named = d.table(name);
+      for (const table of only ? [named] : [named, ...d.catalog.descendantsOf(named.oid)]) {
+        if (s.nowait && !sql.engine.transaction.lockTableNow(table.oid, mode))
+          throw fail('lock_not_available', `could not obtain lock on relation "${table.name}"`);
+        yield* d.lock(table.oid, mode);
+      }
     }
-  }
+  });
 }
