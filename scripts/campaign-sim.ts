@@ -3,9 +3,11 @@
  *
  *   npm run campaign:sim -- --seeds 1000 --seed 1
  *
- * `--sql 100` adds so many runs of SQL sessions, with a power cut at one step in twenty. With `--cuts 0` only the sessions run, some forty times as fast. Each run has a seed of its own, printed when it fails; `--seeds 1 --seed <that>` replays it.
+ * `--sql 100` adds so many runs of SQL sessions in each scene, or in that of `--scene NAME`, with a power cut at one step in twenty;
+ * `--counts` tells how often each statement came to its end or was refused. With `--cuts 0` only the sessions run, some forty times as fast. Each run has a seed of its own, printed when it fails; `--seeds 1 --seed <that>` replays it.
  */
 import { Simulation } from '../test/sim/simulation.ts';
+import { SQL_SCENES } from '../test/sim/sql-scenes.ts';
 import { SqlSimulation } from '../test/sim/sql-simulation.ts';
 
 const FAILURES_MAX = 10;
@@ -19,6 +21,8 @@ function option(name: string, fallback: number): number {
 const seeds = option('seeds', 1000);
 const firstSeed = option('seed', 1);
 const sqlSeeds = option('sql', 0);
+const scene = process.argv.indexOf('--scene');
+const wanted = scene < 0 ? Object.keys(SQL_SCENES) : [process.argv[scene + 1]];
 const powerCuts = option('cuts', 1) !== 0;
 const started = performance.now();
 let [steps, turns, crashes, compared, failures, runs] = [0, 0, 0, 0, 0, 0];
@@ -39,17 +43,24 @@ for (let seed = firstSeed; seed < firstSeed + seeds && failures < FAILURES_MAX; 
   }
 }
 let sqlSteps = 0;
+const counts = new Map<string, number>();
 for (let seed = firstSeed; seed < firstSeed + sqlSeeds && failures < FAILURES_MAX; seed++) {
-  try {
-    const report = await new SqlSimulation(seed, powerCuts ? SQL_CRASH_SHARE : 0).run();
-    sqlSteps += report.steps;
-    crashes += report.crashes;
-    compared += report.compared;
-  } catch (error) {
-    failures++;
-    console.error(`SQL seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+  for (const [name, scene] of Object.entries(SQL_SCENES)) {
+    if (!wanted.includes(name)) continue;
+    try {
+      const report = await new SqlSimulation(seed, powerCuts ? SQL_CRASH_SHARE : 0, scene).run();
+      sqlSteps += report.steps;
+      crashes += report.crashes;
+      compared += report.compared;
+      for (const [what, count] of [...report.done, ...report.refused])
+        counts.set(what, (counts.get(what) ?? 0) + count);
+    } catch (error) {
+      failures++;
+      console.error(`SQL seed ${seed}, ${name}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
   }
 }
+if (process.argv.includes('--counts')) for (const [what, count] of [...counts].sort()) console.log(`${count}\t${what}`);
 const seconds = (performance.now() - started) / 1000;
 console.log(
   `${runs} seeds from ${firstSeed}: ${steps} steps of defragmentation${sqlSeeds > 0 ? ` and ${sqlSteps} of ${sqlSeeds} SQL runs` : ''}, ${crashes} power cuts, ${turns} turns, ${compared} snapshots ` +

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seedOf } from '../storage/open.ts';
 import { Simulation } from './simulation.ts';
+import { MAINTAINING } from './sql-scenes.ts';
 import { SqlSimulation } from './sql-simulation.ts';
 
 /** Pages that a step may look at, and change: a window with its neighbours, branches, the space trees on the way up. */
@@ -28,6 +29,19 @@ test('sessions between all steps of many runs; what a step touches is bounded', 
 
 test('one seed is one course of events', () => {
   expect(new Simulation(first, false).run()).toEqual(new Simulation(first, false).run());
+});
+
+test('whatever one can do with a table that is in use, beside writers and readers (many runs)', async () => {
+  const done = new Set<string>();
+  for (let seed = first + 200; seed < first + 220; seed++) {
+    try {
+      const report = await new SqlSimulation(seed, 0.02, MAINTAINING).run();
+      for (const statement of report.done.keys()) done.add(statement);
+    } catch (error) {
+      throw new Error(`seed=${seed}`, { cause: error });
+    }
+  }
+  expect(done.size).toBeGreaterThan(25);
 });
 
 test.each([first])('the same through SQL (seed %i)', async (seed) => {

@@ -9,7 +9,7 @@
  * Work is counted in turns; no clock is asked.
  */
 import type { Prng } from '../../src/base/prng.ts';
-import { REQUEST_ROW_LOCK, REQUEST_TABLE_LOCK, type Request, type Task } from '../../src/base/task.ts';
+import { REQUEST_ROW_LOCK, REQUEST_TABLE_LOCK, REQUEST_TIMER, type Request, type Task } from '../../src/base/task.ts';
 import type { SimClock, SimVfs } from './world.ts';
 
 /** Turns that the others get after a step, at most. */
@@ -29,6 +29,7 @@ export class Schedule {
   readonly #vfs: SimVfs;
   readonly #beforeTurn: (isStep: boolean) => void;
   readonly #onStep: () => void;
+  readonly #mayWait: boolean;
   #ready: Entry[] = [];
   #waiting = 0;
   /** Turns until the next step may be. */
@@ -42,13 +43,19 @@ export class Schedule {
     prng: Prng,
     clock: SimClock,
     vfs: SimVfs,
-    hooks: { readonly beforeTurn: (isStep: boolean) => void; readonly onStep: () => void },
+    hooks: {
+      readonly beforeTurn: (isStep: boolean) => void;
+      readonly onStep: () => void;
+      /** Sessions may wait for each other's locks. */
+      readonly mayWait?: boolean;
+    },
   ) {
     this.#prng = prng;
     this.#clock = clock;
     this.#vfs = vfs;
     this.#beforeTurn = hooks.beforeTurn;
     this.#onStep = hooks.onStep;
+    this.#mayWait = hooks.mayWait ?? false;
   }
 
   add(name: string, task: Task<void>, isStep = false): void {
@@ -78,8 +85,9 @@ export class Schedule {
   }
 
   #pass(where: SimClock | SimVfs): void {
-    if (where === this.#clock) this.#clock.fireNext();
+    if (where === this.#clock && this.#clock.pending > 0) this.#clock.fireNext();
     else if (this.#vfs.pending > 0) this.#vfs.finishOne(this.#prng);
+    else if (this.#ready.length === 0) this.#clock.advance(1);
   }
 
   #run(entry: Entry): void {
@@ -98,9 +106,9 @@ export class Schedule {
 
   #answer(entry: Entry, request: Request): void {
     // The sessions' rows are their own: whoever waits for a lock here waits for defragmentation, or it waits for them.
-    if (request.kind === REQUEST_ROW_LOCK || request.kind === REQUEST_TABLE_LOCK)
-      throw new Error(`${entry.name} waits for a lock`);
-    if (this.#prng.chance(0.4)) {
+    const isLock = request.kind === REQUEST_ROW_LOCK || request.kind === REQUEST_TABLE_LOCK;
+    if (isLock && !this.#mayWait) throw new Error(`${entry.name} waits for a lock`);
+    if (!isLock && request.kind !== REQUEST_TIMER && this.#prng.chance(0.4)) {
       try {
         request.answerNow();
       } catch (error) {
