@@ -3,7 +3,9 @@
  *
  *   1. start     R = end of the log; from now on a page older than R logs its image before its next change
  *   2. write     every page that is dirty at R, or a copy of it, each only when the log is durable past it
- *   3. sync      the file
+ *      a page that is freed meanwhile is not written: what changed it before R was in memory alone, and recovery from R would find
+ *      it as it was before that, did it not find the group that freed it
+ *   3. sync      the log, up to the last group that freed a page before its turn; then the file
  *   4. header    redo = R, undo = first record of the oldest transaction open at R; synced; then generations are released
  *
  * Work goes on meanwhile. What the header says of the root's row and of ids is as of R: the log has the rest.
@@ -70,6 +72,7 @@ export class Checkpoint {
       }
       yield sliceRequest(core);
     }
+    yield log.flushRequest();
     yield this.#sync();
     header.redo = redo;
     header.undo = undo;

@@ -20,6 +20,7 @@ export interface Bug {
 }
 
 const CRASH = 'test/crash/campaign.test.ts';
+const CHECKPOINT = 'test/storage/checkpoint.test.ts';
 const SHARED_FLUSH = 'test/crash/group-commit.test.ts';
 const FAULTS = 'test/storage/faults.test.ts';
 const SESSIONS = 'test/storage/sessions.test.ts';
@@ -95,6 +96,17 @@ export const BUGS: readonly Bug[] = [
       edit('storage/checkpoint.ts', '    yield this.#sync();\n    header.redo = redo;', '    header.redo = redo;'),
     ],
     rigs: [CRASH],
+  },
+  {
+    name: 'a checkpoint does not wait for the groups that freed pages which it left out',
+    edits: [
+      edit(
+        'storage/checkpoint.ts',
+        '    yield log.flushRequest();\n    yield this.#sync();',
+        '    yield this.#sync();',
+      ),
+    ],
+    rigs: [CHECKPOINT],
   },
   {
     name: 'a checkpoint forgets the oldest transaction that is open',
