@@ -264,13 +264,9 @@ export class Database {
     return false;
   }
 
-  /** Does all the background work that there is now. */
-  *cleanUp(): Task<void> {
-    while (yield* this.file.background()) yield this.scheduler.slice();
-  }
-
   /**
-   * Cleans behind what was committed before this call; what others commit meanwhile does not keep it from ending.
+   * Cleans behind what was committed before this call, and gives the pages of dropped trees back; what others commit meanwhile does
+   * not keep it from ending.
    *
    * @param step - a piece of the work; the store's alone leaves what becomes free as it is, without holes.
    */
@@ -279,9 +275,10 @@ export class Database {
     const last = transactions.newestCommit;
     while (yield* step()) {
       const next = transactions.cleanable();
-      if (next !== undefined && next.commitSeq > last) return;
+      if (next !== undefined && next.commitSeq > last) break;
       yield this.scheduler.slice();
     }
+    yield* this.file.store.reclaimDropped();
   }
 
   /** Who keeps the log, oldest first; the oldest of them decides what recovery, or a backup, may still read. */

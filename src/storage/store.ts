@@ -13,6 +13,7 @@ import {
   type LockPolicy,
   NEED,
   NONE,
+  OK,
   type Row,
   type RowLockMode,
   type SessionLocks,
@@ -42,6 +43,8 @@ import type { VersionStore } from './version-store.ts';
 
 /** Log bytes after which background work runs a checkpoint; bounds the time of recovery. */
 const CHECKPOINT_BYTES = 64 << 20;
+/** One piece of background work in so many is of dropped trees first. */
+const TURNS_OF_VERSIONS = 8;
 
 /** The parts that make a store. */
 export interface StoreParts {
@@ -66,6 +69,8 @@ export class FileStore implements Store {
   /** The parts, for space, defragmentation and the checker. */
   readonly parts: StoreParts;
   #closed = false;
+  /** Pieces of background work done. */
+  #turns = 0;
   #formatVersion: number;
 
   constructor(parts: StoreParts) {
@@ -259,12 +264,24 @@ export class FileStore implements Store {
       yield* checkpoint.run();
       return true;
     }
+    // Dropped trees have their turns even where versions come as fast as they are cleaned.
+    const dropsFirst = ++this.#turns % TURNS_OF_VERSIONS === 0;
+    const clean = (): number => purge.step();
+    const reclaim = (): number => catalog.reclaimStep();
+    const [first, second] = dropsFirst ? [reclaim, clean] : [clean, reclaim];
     for (;;) {
-      const purged = purge.step();
-      const status = purged === NONE ? catalog.reclaimStep() : purged;
+      const done = first();
+      const status = done === NONE ? second() : done;
       if (status !== NEED) return status !== NONE;
       yield core.need;
     }
+  }
+
+  /** Gives back the pages of dropped trees that nobody reads any more. */
+  *reclaimDropped(): Task<void> {
+    const { core, catalog } = this.parts;
+    for (let status = OK; status !== NONE; status = catalog.reclaimStep())
+      yield status === NEED ? core.need : sliceRequest(core);
   }
 
   /** The format version that the file has for certain, whatever happens. */

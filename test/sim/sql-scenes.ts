@@ -72,7 +72,40 @@ export const MAINTAINING: SqlScene = {
   refusals: REFUSALS,
 };
 
+/** The same with a partitioned table, whose partitions come and go. */
+export const PARTITIONED: SqlScene = {
+  made: `create table t (id int primary key, v text, n int, u int) partition by range (id);
+    create table t0 partition of t for values from (minvalue) to (90);
+    create table t1 partition of t for values from (90) to (180);
+    create table t2 partition of t default;
+    create index t_n on t (n) include (v); create unique index t_u on t (id, u)`,
+  statements: [
+    ...ANYWHERE,
+    'alter index t_n on t reorganize partition = 2',
+    'alter index t_pkey on t rebuild partition = 1',
+    'alter index all on t rebuild partition = 2 with (online = on)',
+    'reindex table concurrently t1',
+    'vacuum full t0',
+    'vacuum t1',
+    'cluster t1 using t1_pkey',
+    'create table t3 partition of t for values from (1000) to (2000)',
+    'begin; alter table t detach partition t1; alter table t attach partition t1 for values from (90) to (180); commit',
+    'alter table t detach partition t3',
+    'alter table t attach partition t3 for values from (1000) to (2000)',
+    'drop table if exists t3',
+    'alter index t1_n_v_idx on t1 disable',
+    'alter index t1_n_v_idx on t1 rebuild',
+    'drop index if exists t1_x',
+    'create index t1_x on t1 (u)',
+    'create table s (like t); drop table s',
+  ],
+  administrators: 2,
+  count: 6,
+  refusals: new Set([...REFUSALS, '42P01', '42P16', '42P17', '42809', '0A000', '23514', '25001', '2BP01']),
+};
+
 export const SQL_SCENES: Readonly<Record<string, SqlScene>> = {
   defragmenting: DEFRAGMENTING,
   maintaining: MAINTAINING,
+  partitioned: PARTITIONED,
 };

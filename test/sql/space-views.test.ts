@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 
 async function settle(): Promise<void> {
-  await runTask(instance.single.cleanUp());
+  await runTask(instance.single.cleanBehind());
 }
 
 /** Rows by column names. */

@@ -311,13 +311,13 @@ function allTables(d: Definer): TableObject[] {
 /**
  * Does something to each table, as a transaction each; tables that have gone meanwhile are left out.
  *
- * @param settle - what comes between two transactions; by default all the background work that there is.
+ * @param settle - what comes between two transactions; by default all the cleaning that there is to do for what was done.
  */
 function* eachTable(
   d: Definer,
   tables: readonly TableObject[],
   work: (table: TableObject) => Task<void>,
-  settle = (_table: TableObject): Task<void> => d.engine.database.cleanUp(),
+  settle = (_table: TableObject): Task<void> => d.engine.database.cleanBehind(),
 ): Task<void> {
   const { block } = d.sql;
   for (const table of tables) {
