@@ -43,10 +43,16 @@ export class Check {
     });
   }
 
-  /** Pages, trees, and in a whole database the extents. @returns what is wrong */
-  *structure(): Task<string[]> {
+  /**
+   * Pages, trees, and in a whole database the extents.
+   *
+   * @param onUnsettled - told when the extents could not be compared, because they changed too fast.
+   * @returns what is wrong
+   */
+  *structure(onUnsettled: () => void): Task<string[]> {
     return yield* onlineCheck(this.#database.file, {
       trees: this.#trees,
+      onUnsettled,
       onPage: () => {
         this.#pagesDone = Math.min(this.#pages, this.#pagesDone + 1);
         this.#tell();

@@ -43,12 +43,16 @@ const STEP_FRAMES = 24;
 const PAGES_PER_SLICE = 16;
 /** More is not told of one tree: it is lost. */
 const PROBLEMS_MAX = 100;
+/** Reports of the whole file until one holds at one moment. */
+const REPORTS_MAX = 8;
 
 export interface OnlineCheckOptions {
   /** The trees to be checked; undefined = all, and every extent. */
   readonly trees?: readonly number[] | undefined;
   /** Told of each page. */
   readonly onPage: () => void;
+  /** Told when the extents of all trees changed faster than they could be read: they have not been compared. */
+  readonly onUnsettled?: () => void;
 }
 
 interface Place {
@@ -67,7 +71,7 @@ export function* onlineCheck(file: DatabaseFile, options: OnlineCheckOptions): T
     const tree = core.trees.get(id);
     if (tree !== undefined) yield* check.tree(tree);
   }
-  if (options.trees === undefined) yield* check.extents();
+  if (options.trees === undefined && !(yield* check.extents())) options.onUnsettled?.();
   return [...check.problems];
 }
 
@@ -261,13 +265,20 @@ class OnlineCheck {
   }
 
   /** All extents at one moment. */
-  *extents(): Task<void> {
+  /** The extents of all trees. @returns false when they never held still */
+  *extents(): Task<boolean> {
     try {
-      const report = yield* spaceReport(this.#file);
-      for (const problem of yield* extentProblems(this.#file.store.parts.core, report)) this.problems.add(problem);
+      for (let n = 0; n < REPORTS_MAX; n++) {
+        const report = yield* spaceReport(this.#file);
+        if (!report.isSettled) continue;
+        for (const problem of yield* extentProblems(this.#file.store.parts.core, report)) this.problems.add(problem);
+        return true;
+      }
+      return false;
     } catch (error) {
       if (!(error instanceof ExtentError) || error.code !== 'data_corrupted') throw error;
       this.problems.add(`the extents cannot be compared: ${error.message}`);
+      return true;
     }
   }
 }

@@ -103,6 +103,8 @@ export interface SpaceReport {
   /** The database root first, then by tree id. */
   readonly trees: readonly TreeSpace[];
   readonly file: FileSpace;
+  /** Does all of it hold at one moment? Not so where spaces changed faster than they could be read. */
+  readonly isSettled: boolean;
 }
 
 /** What a tree's row and its space trees say. */
@@ -127,23 +129,28 @@ interface Tally {
 export function* spaceReport(file: DatabaseFile): Task<SpaceReport> {
   const { core } = file.store.parts;
   // Nothing waits between the last look at the trees and the sums over the file: they hold together.
-  const trees = yield* settledSpaces(core, file, () => reportedTrees(core));
-  return { pageBytes: core.pageBytes, trees, file: fileSpace(file, trees) };
+  const { spaces: trees, isSettled } = yield* settledSpaces(core, file, () => reportedTrees(core));
+  return { pageBytes: core.pageBytes, trees, file: fileSpace(file, trees), isSettled };
 }
 
 /** The space of one tree; only it and the trees that it may have lent to are read. Undefined when it is gone. */
 export function* treeSpace(file: DatabaseFile, families: TreeFamilies, id: TreeId): Task<TreeSpace | undefined> {
   const { core } = file.store.parts;
-  const trees = yield* settledSpaces(core, file, () => families.of(id));
-  return trees.find(({ tree }) => tree === id);
+  const { spaces } = yield* settledSpaces(core, file, () => families.of(id));
+  return spaces.find(({ tree }) => tree === id);
 }
 
-function* settledSpaces(core: Core, file: DatabaseFile, select: () => Tree[]): Task<TreeSpace[]> {
+function* settledSpaces(
+  core: Core,
+  file: DatabaseFile,
+  select: () => Tree[],
+): Task<{ readonly spaces: TreeSpace[]; readonly isSettled: boolean }> {
   let tallies = new Map<TreeId, Tally>();
   for (let round = 1; ; round++) {
     tallies = yield* tallyAll(file, select(), tallies);
     const spaces = yield* summarize(core, tallies);
-    if (round === ROUNDS_MAX || select().every((tree) => isCurrent(core, tallies.get(tree.id)))) return spaces;
+    const isSettled = select().every((tree) => isCurrent(core, tallies.get(tree.id)));
+    if (isSettled || round === ROUNDS_MAX) return { spaces, isSettled };
   }
 }
 
