@@ -29,6 +29,7 @@ import { OidSource, readCatalog, writeObject } from './catalog-store.ts';
 import { DatabaseSettings } from './database-settings.ts';
 import { Defragmentation, type DefragmentMode, isDefragmentMode } from './defragmentation.ts';
 import { Detachments } from './detachments.ts';
+import { EarlierTables, type KeptTable } from './earlier-tables.ts';
 import { type CommandFacts, History } from './history.ts';
 import { Maintenance } from './maintenance.ts';
 import { RowIds } from './row-ids.ts';
@@ -85,6 +86,9 @@ export class Database {
   readonly thresholds: ThresholdMaintenance;
   #catalog: Catalog = new Catalog([], 0);
   readonly #detachments = new Detachments();
+  readonly earlierTables: EarlierTables = new EarlierTables();
+  /** By the version that somebody reads at, −1 − that for those who write; of the catalog that is published now. */
+  readonly #earlierCatalogs = new Map<number, Catalog>();
   #accesses = new WeakMap<TableObject, TableAccess>();
   readonly #rewrites = new Map<Oid, number>();
   /** Open sessions by process id. */
@@ -196,13 +200,33 @@ export class Database {
     const before = this.#catalog;
     this.#catalog = before.changed(put, removed);
     this.#detachments.publish(before, this.#catalog, changes.keys());
-    for (const table of rewritten) this.#rewrites.set(table, this.#catalog.version);
+    this.#earlierCatalogs.clear();
+    for (const table of rewritten) {
+      this.#rewrites.set(table, this.#catalog.version);
+      this.earlierTables.published(table, this.#catalog.version);
+    }
     for (const oid of removed) this.#rewrites.delete(oid);
   }
 
-  /** The catalog for whoever reads with a snapshot that was taken at a version of it. */
-  catalogFor(version: number): Catalog {
-    return this.#detachments.catalogFor(this.#catalog, version, (table) => this.rewrittenAt(table));
+  /**
+   * The catalog for whoever reads with a snapshot that was taken at a version of it.
+   *
+   * @param readsOnly - then it has tables as they were before a rebuild, where that is kept.
+   */
+  catalogFor(version: number, readsOnly: boolean): Catalog {
+    const key = readsOnly ? version : -1 - version;
+    const known = this.#earlierCatalogs.get(key);
+    if (known !== undefined) return known;
+    const attached = this.#detachments.catalogFor(this.#catalog, version, (table) => this.rewrittenAt(table));
+    const catalog = readsOnly ? this.earlierTables.catalogFor(attached, version) : attached;
+    this.#earlierCatalogs.set(key, catalog);
+    return catalog;
+  }
+
+  /** The old trees of a rebuilt table may go. */
+  endEarlier(kept: KeptTable): void {
+    this.earlierTables.end(kept);
+    this.#earlierCatalogs.clear();
   }
 
   /** Version of the catalog with which a table was last rebuilt, since the database was opened; 0 = never. */

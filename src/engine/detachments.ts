@@ -17,12 +17,9 @@ export function isLeaving(catalog: Catalog, oid: Oid): boolean {
 export class Detachments {
   /** Partition → version of the catalog that marked it. */
   readonly #marked = new Map<Oid, number>();
-  /** By the version that somebody reads at; for the catalog that is published now. */
-  readonly #earlier = new Map<number, Catalog>();
 
   /** The published catalog has been replaced. @param changed - oids of what differs. */
   publish(before: Catalog, after: Catalog, changed: Iterable<Oid>): void {
-    this.#earlier.clear();
     for (const oid of changed) {
       if (!isLeaving(after, oid)) this.#marked.delete(oid);
       else if (!isLeaving(before, oid)) this.#marked.set(oid, after.version);
@@ -36,8 +33,6 @@ export class Detachments {
    */
   catalogFor(published: Catalog, version: number, rewrittenAt: (table: Oid) => number): Catalog {
     if (this.#marked.size === 0) return published;
-    const known = this.#earlier.get(version);
-    if (known !== undefined) return known;
     const without: TableObject[] = [];
     for (const [oid, since] of this.#marked) {
       const object = published.object(oid);
@@ -46,8 +41,6 @@ export class Detachments {
       const { detachPending: _mark, ...partition } = object.partition;
       without.push({ ...object, partition });
     }
-    const catalog = without.length === 0 ? published : published.changed(without, []);
-    this.#earlier.set(version, catalog);
-    return catalog;
+    return without.length === 0 ? published : published.changed(without, []);
   }
 }

@@ -25,6 +25,7 @@ import type { Catalog, CatalogObject, Oid, RelationObject, TableObject } from '.
 import { removeObject, writeObject } from './catalog-store.ts';
 import type { Database } from './database.ts';
 import { isLeaving } from './detachments.ts';
+import type { KeptTable } from './earlier-tables.ts';
 import type { TableAccess } from './table-access.ts';
 
 export type Isolation = 'read committed' | 'repeatable read';
@@ -51,6 +52,10 @@ export class Session {
   #repeatable: Snapshot | undefined;
   /** Version of the published catalog when {@link #repeatable} was taken. */
   #repeatableCatalog = 0;
+  /** Has this transaction changed or locked rows, or definitions? Asked in REPEATABLE READ only. */
+  #writes = false;
+  /** Tables that it reads as they were before their rebuild. */
+  readonly #reading = new Set<KeptTable>();
   /** Tables that this transaction has rebuilt. */
   readonly #rewritten = new Set<Oid>();
   /** Catalog objects changed by this transaction; undefined = removed. */
@@ -80,7 +85,8 @@ export class Session {
   /** The catalog as this transaction sees it. */
   get catalog(): Catalog {
     const { database } = this;
-    const published = this.#repeatable === undefined ? database.catalog : database.catalogFor(this.#repeatableCatalog);
+    const published =
+      this.#repeatable === undefined ? database.catalog : database.catalogFor(this.#repeatableCatalog, !this.#writes);
     if (this.#changes.size === 0) return published;
     if (this.#catalog === undefined || this.#catalogBase !== published) {
       const put: CatalogObject[] = [];
@@ -129,12 +135,15 @@ export class Session {
 
   #end(): void {
     this.#transaction = undefined;
+    this.#writes = false;
     this.#changes = new Map();
     this.#rewritten.clear();
     this.#catalog = undefined;
   }
 
   #releaseRepeatable(): void {
+    for (const kept of this.#reading) kept.readers.delete(this);
+    this.#reading.clear();
     if (this.#repeatable !== undefined) this.transaction.release(this.#repeatable);
     this.#repeatable = undefined;
   }
@@ -161,10 +170,33 @@ export class Session {
     return this.#repeatable !== undefined && this.database.rewrittenAt(relation) > this.#repeatableCatalog;
   }
 
-  /** @throws 40001 when a table or index {@link isTooNew}. */
-  requireReadable(relation: Oid): void {
+  /**
+   * @param isTable - a transaction that only reads may read it as it was before, while that is kept.
+   * @throws 40001 when a table or index {@link isTooNew}.
+   */
+  requireReadable(relation: Oid, isTable = false): void {
     if (!this.isTooNew(relation)) return;
-    throw fail('serialization_failure', 'could not serialize access due to a concurrent rebuild of the table', {
+    const kept =
+      isTable && !this.#writes ? this.database.earlierTables.of(relation, this.#repeatableCatalog) : undefined;
+    if (kept === undefined) throw this.#isBehindRebuild();
+    kept.readers.add(this);
+    this.#reading.add(kept);
+  }
+
+  /**
+   * From now on this transaction changes or locks rows, or definitions: what it does, and what is checked of it, must be of tables as
+   * they are.
+   *
+   * @throws 40001 when it has read one as it was before its rebuild.
+   */
+  beginWriting(): void {
+    if (this.#repeatable === undefined) return;
+    if (this.#reading.size > 0) throw this.#isBehindRebuild();
+    this.#writes = true;
+  }
+
+  #isBehindRebuild(): Error {
+    return fail('serialization_failure', 'could not serialize access due to a concurrent rebuild of the table', {
       hint: 'Run the transaction again.',
     });
   }
@@ -217,6 +249,7 @@ export class Session {
   }
 
   *put(object: CatalogObject): Task<void> {
+    this.beginWriting();
     // Whoever cannot read such entries must refuse the file before there are any.
     if (object.kind === 'index' && object.include.length > 0)
       yield* this.database.file.store.requireFormat(FORMAT_INCLUDED_COLUMNS);
@@ -262,6 +295,7 @@ export class Session {
   }
 
   *remove(oid: Oid): Task<void> {
+    this.beginWriting();
     yield* removeObject(this.store, this.transaction, oid);
     this.#changes.set(oid, undefined);
     this.#catalog = undefined;

@@ -244,15 +244,20 @@ function* rebuildBesideReaders(
   wanted: readonly IndexObject[],
 ): Task<void> {
   const { block } = d.sql;
+  const { database } = d.engine;
+  const table = d.catalog.table(index.table);
   const release = d.engine.store.retain(index.tree);
+  const kept = isClustered(table, index) ? database.earlierTables.keep(table) : undefined;
   try {
-    const table = d.catalog.table(index.table);
     if (isClustered(table, index)) yield* rebuildWhole(d, yield* enableAll(d, table, wanted), command, [], true);
     else yield* rebuildIndex(d, index, command, true);
     yield* block.commit();
     block.enter();
-    yield* d.engine.transaction.awaitTable(index.table, TABLE_ACCESS_EXCLUSIVE);
+    // Somebody with an old snapshot may come while others are waited for.
+    do yield* d.engine.transaction.awaitTable(index.table, TABLE_ACCESS_EXCLUSIVE);
+    while (kept !== undefined && kept.readers.size > 0);
   } finally {
+    if (kept !== undefined) database.endEarlier(kept);
     release();
   }
 }

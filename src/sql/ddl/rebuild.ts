@@ -7,7 +7,8 @@
  *
  * Space hints are kept. The caller holds the table for itself (ACCESS EXCLUSIVE), or rebuilds it beside writers (`online-table.ts`,
  * `online-index.ts`); until the transaction ends there is room for
- * both, and a rollback leaves the old trees. A REPEATABLE READ snapshot of before cannot read the table afterwards (40001).
+ * both, and a rollback leaves the old trees. A REPEATABLE READ snapshot of before cannot read the table afterwards (40001), unless
+ * it was rebuilt beside writers (`earlier-tables.ts`).
  */
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';

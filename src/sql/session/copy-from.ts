@@ -42,6 +42,7 @@ export function* copyFrom(
   const d = new Definer(sql, text);
   const found = d.relation(s.table!);
   if (found.kind !== 'table') throw fail('wrong_object_type', `cannot copy to ${found.kind} "${found.name}"`);
+  sql.engine.beginWriting();
   const table = yield* d.lockTable(found.oid, TABLE_ROW_EXCLUSIVE);
   if (table === undefined) throw fail('undefined_table', `relation "${found.name}" does not exist`);
   for (const partition of d.catalog.descendantsOf(table.oid)) yield* d.lockTable(partition.oid, TABLE_ROW_EXCLUSIVE);

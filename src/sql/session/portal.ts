@@ -159,18 +159,20 @@ export class Portal implements Fetchable {
 /** As {@link lockTables}, on the spot; false = one of them must be waited for: those before it are taken. @throws 40001 */
 export function lockTablesNow(session: Session, planned: PlannedStatement): boolean {
   const { locks } = planned.bound;
+  if (session.isolation === 'repeatable read' && !planned.readsOnly) session.beginWriting();
   for (let i = 0; i < locks.length; i++) {
     const { table, mode } = locks[i]!;
     if (!session.transaction.lockTableNow(table, TABLE_LOCK_MODES[mode])) return false;
-    session.requireReadable(table);
+    session.requireReadable(table, mode === 'access share');
   }
   return true;
 }
 
 /** Takes the table locks of a statement, in the order of their oids so that like statements cannot deadlock. @throws 40001 */
 export function* lockTables(session: Session, planned: PlannedStatement): Task<void> {
+  if (session.isolation === 'repeatable read' && !planned.readsOnly) session.beginWriting();
   for (const { table, mode } of planned.bound.locks) {
     yield* session.transaction.lockTable(table, TABLE_LOCK_MODES[mode], 0);
-    session.requireReadable(table);
+    session.requireReadable(table, mode === 'access share');
   }
 }

@@ -82,8 +82,11 @@ const CHANGES: ReadonlySet<Statement['kind']> = new Set([
 
 /** Carries out a utility statement and completes it. */
 export function* runUtility(sql: SqlSession, s: Statement, text: string, sink: ResultSink): Task<void> {
-  if (sql.block.readOnly && CHANGES.has(s.kind))
-    throw fail('read_only_sql_transaction', `cannot execute ${utilityTag(s)} in a read-only transaction`);
+  if (CHANGES.has(s.kind)) {
+    if (sql.block.readOnly)
+      throw fail('read_only_sql_transaction', `cannot execute ${utilityTag(s)} in a read-only transaction`);
+    sql.engine.beginWriting();
+  }
   const done =
     (yield* transactionStatement(sql, s, text, sink)) ||
     (yield* settingStatement(sql, s, sink)) ||
