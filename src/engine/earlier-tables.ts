@@ -16,6 +16,8 @@ export interface KeptTable {
   since: number | undefined;
   /** Sessions that read the old trees. */
   readonly readers: Set<object>;
+  /** Called when the last of them has ended: whoever rebuilt the table was cancelled while it waited for them. */
+  onUnread: (() => void) | undefined;
 }
 
 export class EarlierTables {
@@ -23,7 +25,7 @@ export class EarlierTables {
   #kept: KeptTable[] = [];
 
   keep(before: TableObject): KeptTable {
-    const kept: KeptTable = { before, since: undefined, readers: new Set() };
+    const kept: KeptTable = { before, since: undefined, readers: new Set(), onUnread: undefined };
     this.#kept.push(kept);
     return kept;
   }

@@ -142,7 +142,10 @@ export class Session {
   }
 
   #releaseRepeatable(): void {
-    for (const kept of this.#reading) kept.readers.delete(this);
+    for (const kept of this.#reading) {
+      kept.readers.delete(this);
+      if (kept.readers.size === 0) kept.onUnread?.();
+    }
     this.#reading.clear();
     if (this.#repeatable !== undefined) this.transaction.release(this.#repeatable);
     this.#repeatable = undefined;

@@ -2,8 +2,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { runTask } from '../../src/base/task.ts';
 import type { Instance } from '../../src/engine/instance.ts';
+import { cancelledByUser, Running } from '../../src/engine/scheduler.ts';
 import { checkIndexes } from '../../src/sql/ddl/check-indexes.ts';
-import { memoryInstance, TestSession } from '../support/in-process.ts';
+import { TREE_DROPPED } from '../../src/storage/layout.ts';
+import { memoryInstance, TestSession, TextSink } from '../support/in-process.ts';
 import { settle, sound } from '../support/sound.ts';
 
 let instance: Instance;
@@ -91,6 +93,31 @@ describe.each(['alter index all on t rebuild with (online = on)', 'reindex table
     expect(await look(late)).toEqual(expected);
     await late.run('commit');
     await end;
+  });
+
+  test('when the wait for readers is cancelled they go on reading, and with the last one the old trees go', async () => {
+    await reader.run('begin isolation level repeatable read');
+    const before = await look(reader);
+    const running = new Running();
+    const session = new TestSession(instance);
+    const end = new Promise((done) =>
+      instance.single.scheduler.run(session.sql.simple(rebuild, new TextSink(() => session.sql)), running, done, done),
+    );
+    await turns();
+    await s.run('delete from t where id > 5');
+    expect(await look(reader)).toEqual(before);
+    running.cancel(cancelledByUser());
+    expect(await end).toMatchObject({ sqlstate: '57014' });
+    await runTask(session.sql.failed());
+    settle(instance);
+    expect(await look(reader)).toEqual(before);
+    const dropped = (): number =>
+      [...instance.single.file.store.parts.core.trees.values()].filter((tree) => tree.state === TREE_DROPPED).length;
+    expect(dropped()).toBeGreaterThan(0);
+    await reader.run('commit');
+    settle(instance);
+    sound(instance);
+    expect(dropped()).toBe(0);
   });
 
   test('nobody changes or locks rows of the old trees: 40001', async () => {

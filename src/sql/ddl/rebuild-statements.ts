@@ -257,8 +257,12 @@ function* rebuildBesideReaders(
     do yield* d.engine.transaction.awaitTable(index.table, TABLE_ACCESS_EXCLUSIVE);
     while (kept !== undefined && kept.readers.size > 0);
   } finally {
-    if (kept !== undefined) database.endEarlier(kept);
-    release();
+    const end = (): void => {
+      if (kept !== undefined) database.endEarlier(kept);
+      release();
+    };
+    if (kept === undefined || kept.readers.size === 0) end();
+    else kept.onUnread = end;
   }
 }
 
