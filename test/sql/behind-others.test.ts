@@ -110,3 +110,36 @@ describe.each(FIRST)('behind "%s"', (first) => {
     }
   });
 });
+
+describe('behind one who drops the table', () => {
+  async function behindDrop(text: string): Promise<{ error: unknown; notices: readonly string[] }> {
+    const instance = await memoryInstance();
+    const [one, two] = [new TestSession(instance), new TestSession(instance)];
+    await one.run(MADE);
+    await one.run('begin; drop table t cascade');
+    const waiting = two.run(text).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await one.run('commit');
+    return { error: await waiting, notices: two.notices.map(({ message }) => message) };
+  }
+
+  test.each(['cluster t using t_pkey', 'reindex table t', 'alter index all on t rebuild', 'truncate t'])(
+    '%s finds none: 42P01',
+    async (text) => {
+      expect((await behindDrop(text)).error).toMatchObject({ sqlstate: '42P01' });
+    },
+  );
+
+  test.each([
+    ['vacuum full t', 'vacuum'],
+    ['analyze t', 'analyze'],
+  ])('%s leaves it out, and says so', async (text, what) => {
+    expect(await behindDrop(text)).toEqual({
+      error: undefined,
+      notices: [`skipping ${what} of "t" --- relation no longer exists`],
+    });
+  });
+});

@@ -1,5 +1,4 @@
 /** ALTER TABLE … ADD COLUMN, and the same column in the partitions of a partitioned table. */
-
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';

@@ -6,7 +6,6 @@
  * A disabled index is neither written nor read, and its uniqueness is not enforced. A primary key cannot be disabled: it is the
  * table. REBUILD locks the table for itself, or with ONLINE = ON keeps writers waiting for a moment at its end; options that it is given are stored. Messages name SQL Server's number in the detail.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';

@@ -2,7 +2,6 @@
  * ALTER TABLE and ALTER INDEX … SET (…) and RESET (…): new reloptions in the catalog, new hints for the trees, both with the
  * transaction.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';

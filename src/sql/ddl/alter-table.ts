@@ -7,7 +7,6 @@
  *
  * Here each action finds who carries it out: alter-column.ts, column-type.ts, alter-constraint.ts, partitions.ts and others.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { Oid, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';

@@ -5,10 +5,9 @@
  * nulls, width, number of distinct values, most common values and a histogram. VACUUM lets pending clean-up run now, and then
  * joins leaves whose rows fit fewer pages, beside everybody else; VACUUM FULL is in `rebuild-statements.ts`.
  */
-
 import { ExtentError } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
-import type { ColumnStatistics, Oid, StatisticsObject, TableObject } from '../../engine/catalog.ts';
+import type { ColumnStatistics, StatisticsObject, TableObject } from '../../engine/catalog.ts';
 import type { TrackedWork } from '../../engine/maintenance.ts';
 import { TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
 import type { VacuumStatement } from '../ast/statements.ts';
@@ -59,7 +58,7 @@ export function* analyze(d: Definer, s: VacuumStatement): Task<void> {
       throw d.error('syntax_error', `unrecognized ANALYZE option "${option.name}"`, option.at);
   const list = targets(d, s);
   const verbose = isOn(d, s.options, 'verbose');
-  for (const table of list) yield* analyzeTable(d, table.oid, verbose, table === list[list.length - 1]);
+  for (const table of list) yield* analyzeTable(d, table, verbose, table === list[list.length - 1]);
 }
 
 export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
@@ -72,7 +71,7 @@ export function* vacuum(d: Definer, s: VacuumStatement): Task<void> {
   if (isOn(d, s.options, 'full')) yield* vacuumFull(d, s, stored);
   else for (const table of stored) yield* compactTable(d, s, table, table === stored[stored.length - 1]);
   if (isOn(d, s.options, 'analyze'))
-    for (const { oid } of list) yield* analyzeTable(d, oid, isOn(d, s.options, 'verbose'), true);
+    for (const table of list) yield* analyzeTable(d, table, isOn(d, s.options, 'verbose'), true);
 }
 
 /** One pass over a table's rows, long values and indexes. What is being reorganized or rebuilt is left out. */
@@ -106,10 +105,13 @@ function* compactTable(d: Definer, s: VacuumStatement, table: TableObject, isLas
   }
 }
 
-/** A table that has gone meanwhile is left out. */
-function* analyzeTable(d: Definer, oid: Oid, verbose: boolean, isLast: boolean): Task<void> {
-  const table = yield* d.lockTable(oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
-  if (table === undefined) return;
+/** A table that has gone meanwhile is left out, and told of. */
+function* analyzeTable(d: Definer, named: TableObject, verbose: boolean, isLast: boolean): Task<void> {
+  const table = yield* d.lockTable(named.oid, TABLE_SHARE_UPDATE_EXCLUSIVE);
+  if (table === undefined) {
+    d.sql.warn(`skipping analyze of "${named.name}" --- relation no longer exists`, '42P01');
+    return;
+  }
   if (verbose) info(d, `analyzing "${d.catalog.object(table.schema)?.name ?? ''}.${table.name}"`);
   const facts = tableFacts(d, table, `ANALYZE ${sqlName(d, table)}`, 'UPDATE_STATISTICS');
   const { history, maintenance } = d.engine.database;

@@ -4,7 +4,6 @@
  * A primary key is the order in which the table's rows lie: its index object shares the table's tree. A unique constraint is
  * a unique index, and so is a primary key that is deferrable: its table has hidden row ids. A foreign key refers to the unique index that proves the referenced columns unique.
  */
-
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type {

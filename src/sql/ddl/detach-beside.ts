@@ -10,7 +10,6 @@
  * attaching it again then needs no look at its rows. Hash partitions get none, as PostgreSQL's do not: their condition is about a
  * table that they do not belong to any more.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';

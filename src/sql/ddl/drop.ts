@@ -2,7 +2,6 @@
  * DROP, with what depends on what: a table takes its indexes, constraints, sequences and statistics along; views over it and
  * foreign keys to it stop the drop unless CASCADE takes them along too. DROP SCHEMA and TRUNCATE are here as well.
  */
-
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import {

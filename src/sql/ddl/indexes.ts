@@ -1,5 +1,4 @@
 /** CREATE INDEX. */
-
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, IndexColumn, IndexObject, TableObject } from '../../engine/catalog.ts';

@@ -4,7 +4,6 @@
  * Each is an object of the partition's own, tied to the one above by `parent`. One that the partition has already and that means the
  * same is tied and not made again. An index of a partitioned table has no entries: they are in the indexes tied to it.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, IndexColumn, IndexObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE } from '../../engine/record-port.ts';

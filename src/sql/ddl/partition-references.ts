@@ -6,7 +6,6 @@
  * Whoever writes to the referencing tables is waited for, and kept out until the transaction ends: from then on nobody finds a parent
  * in the partition any more.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { ConstraintObject, Oid, TableObject } from '../../engine/catalog.ts';
 import { TABLE_SHARE } from '../../engine/record-port.ts';

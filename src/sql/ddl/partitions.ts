@@ -6,7 +6,6 @@
  * A partition is a table with trees, space hints and extents of its own; dropping it gives them back like those of any table.
  * Options of the partitioned table are those that its later partitions begin with.
  */
-
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import type { ColumnObject, Oid, TableObject } from '../../engine/catalog.ts';

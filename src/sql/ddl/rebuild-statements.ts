@@ -8,7 +8,6 @@
  * VACUUM FULL and the forms that speak of several tables commit after each table and give its old trees' space back before they go
  * on; that is why they are refused inside a transaction block. VACUUM FULL then makes the file shorter (`give-back.ts`).
  */
-
 import { fail } from '../../base/errors.ts';
 import type { Task } from '../../base/task.ts';
 import { type IndexObject, isSystemSchema, type Oid, type TableObject } from '../../engine/catalog.ts';
@@ -45,9 +44,9 @@ export function* vacuumFull(d: Definer, s: VacuumStatement, tables: readonly Tab
       d.sql.warn(`skipping vacuum of "${table.name}" --- lock not available`, '55P03');
       return;
     }
-    // It may have gone while it was waited for.
-    if (d.catalog.object(table.oid) !== undefined)
-      yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
+    if (d.catalog.object(table.oid) === undefined)
+      d.sql.warn(`skipping vacuum of "${table.name}" --- relation no longer exists`, '42P01');
+    else yield* rebuildTold(d, table.oid, 'VACUUM FULL', 'vacuuming', verbose, []);
   };
   // What the old trees leave is where the new ones go: no holes before that.
   const release = d.engine.database.file.space.trimmer.hold();
@@ -90,8 +89,10 @@ function* clusterPartitions(d: Definer, table: TableObject, name: Name | undefin
 }
 
 function* clusterBy(d: Definer, oid: Oid, name: Name | undefined, verbose: boolean): Task<void> {
-  const table = yield* d.lockTable(oid, TABLE_ACCESS_EXCLUSIVE);
-  if (table === undefined) return;
+  yield* d.lock(oid, TABLE_ACCESS_EXCLUSIVE);
+  // One of several may have gone while it was waited for.
+  if (d.catalog.object(oid) === undefined) return;
+  const table = d.catalog.table(oid);
   const index =
     name === undefined ? lastClustered(d, table) : d.catalog.indexesOf(oid).find((i) => i.name === name.text);
   if (index === undefined) {

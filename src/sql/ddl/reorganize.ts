@@ -5,7 +5,6 @@
  * It runs beside all other work and holds no lock between its steps. Inside a transaction block it warns, takes the table for
  * itself until the transaction ends, and a rollback does not put pages back. Messages name SQL Server's number in the detail.
  */
-
 import type { Task } from '../../base/task.ts';
 import type { IndexObject, TableObject } from '../../engine/catalog.ts';
 import type { WorkTarget } from '../../engine/maintenance.ts';

@@ -1,5 +1,4 @@
 /** CREATE SCHEMA, renaming, moving between schemas, owners, comments. */
-
 import type { Task } from '../../base/task.ts';
 import type { CatalogObject, Oid, SchemaObject, TableObject } from '../../engine/catalog.ts';
 import { TABLE_ACCESS_EXCLUSIVE, TABLE_SHARE_UPDATE_EXCLUSIVE } from '../../engine/record-port.ts';
